@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# Muster's own programs on the hosts: the coordinator, joining, the agents. Sourced.
+
+admin_socket() { echo "$(host_root "$(control_host)")/run/muster/coordinator.sock"; }
+
+musterctl() { "$BUILD/ctl/musterctl" --server "unix:$(admin_socket)" "$@"; }
+
+programs_built() {
+  local program
+  for program in coordinator/muster-coordinator agent/muster-agent ctl/musterctl; do
+    [ -x "$BUILD/$program" ] || die "$BUILD/$program is not built: ./dev build"
+  done
+}
+
+service_log_tail() { tail -n 5 "$(host_root "$1")/var/log/$2.log" 2>/dev/null || true; }
+
+coordinator_answers() { musterctl version >/dev/null 2>&1; }
+
+coordinator_up() {
+  local host
+  host=$(control_host)
+  service_install "$host" coordinator "$BUILD/coordinator/muster-coordinator"
+  service_start "$host" coordinator
+  wait_until 30 coordinator_answers ||
+    die "the coordinator does not answer: $(service_log_tail "$host" coordinator)"
+}
+
+# Enrols a node unless it is already, as an administrator would: a token made on the control host,
+# the printed line run on the node.
+node_join() { # NODE
+  local line target token hash output
+  [ -e "$(host_dir "$1")/etc-own/muster/agent.yaml" ] && return 0
+  line=$(musterctl token create) || die "no token for $1"
+  read -r _ _ target _ token _ hash <<<"$line"
+  output=$(host_exec "$1" muster-agent join "$target" --token "$token" --ca-hash "$hash" \
+    --node-name "$1" 2>&1) || die "$1 cannot join: $output"
+}
+
+agent_up() { # NODE
+  node_join "$1"
+  service_install "$1" agent "$BUILD/agent/muster-agent"
+  service_start "$1" agent
+}
+
+nodes_ready() { # NODE...
+  local table node
+  table=$(musterctl get nodes --no-headers 2>/dev/null) || return 1
+  for node in "$@"; do
+    grep -qE "^$node +Ready\b" <<<"$table" || return 1
+  done
+}
+
+nodes_wait_ready() { # NODE...
+  wait_until 60 nodes_ready "$@" || {
+    say "$(musterctl get nodes 2>&1)"
+    die "not every node became Ready; for example $1: $(service_log_tail "$1" agent)"
+  }
+}
