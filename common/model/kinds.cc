@@ -1,8 +1,6 @@
 #include "common/model/kinds.h"
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 
 namespace muster::model {
@@ -66,7 +64,7 @@ const KindInfo* FindKind(std::string_view api_version, std::string_view name) {
 }
 
 const KindInfo* FindResource(std::string_view text) {
-  const std::string lower = absl::AsciiStrToLower(text);
+  const std::string lower = absl::AsciiStrToLower(std::string(text));
   std::string_view name = lower;
   std::string_view group;
   const size_t dot = name.find('.');
@@ -123,8 +121,9 @@ v1::Object NewObject(const KindInfo& info) {
 }
 
 std::string QualifiedName(const KindInfo& info, std::string_view name) {
-  return info.group().empty() ? absl::StrCat(info.singular, "/", name)
-                              : absl::StrCat(info.singular, ".", info.group(), "/", name);
+  std::string qualified(info.singular);
+  if (!info.group().empty()) qualified.append(".").append(info.group());
+  return qualified.append("/").append(name);
 }
 
 std::string QualifiedName(const v1::Object& object) {

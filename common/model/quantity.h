@@ -9,11 +9,11 @@
 
 namespace muster::model {
 
-// An amount of a resource: cores, bytes, pieces. A plain value, exact, never rounded by arithmetic.
+// An amount of a resource: cores, bytes, pieces. A plain value; adding and comparing are exact.
 //
-// Kubernetes rules: at most nine decimals are kept (finer amounts round away from zero), amounts
-// beyond 2^63-1 are capped there. The family of suffixes (decimal 1k, binary 1Ki, exponent 1e3)
-// is remembered for printing only; equal amounts are equal whatever their family.
+// Kubernetes rules: at most three decimals are kept (finer amounts round away from zero), amounts
+// beyond 2^63-1 are capped there. The family of suffixes it was written in (decimal 1k, binary
+// 1Ki, exponent 1e3) is remembered for printing only: equal amounts are equal in any family.
 class Quantity {
  public:
   enum class Family { kDecimal, kBinary, kExponent };
@@ -25,41 +25,39 @@ class Quantity {
   static Quantity FromMilli(int64_t milli, Family family = Family::kDecimal);
   static Quantity FromUnits(int64_t units, Family family = Family::kDecimal);
 
-  // Whole units, rounded away from zero: 100m is 1.
+  // Whole units, rounded away from zero: 100m is 1. Capped at the ends of int64.
   int64_t Value() const;
-  // Thousandths, rounded away from zero, capped at the ends of int64.
+  // Thousandths, capped at the ends of int64.
   int64_t MilliValue() const;
 
-  // The largest suffix that needs no fraction, in the family it was written in: 1.5Gi is 1536Mi.
+  // Canonical: the largest suffix that needs no fraction, in its family. 1.5Gi gives 1536Mi,
+  // 1000m gives 1, 0.5 gives 500m.
   std::string ToString() const;
 
-  bool IsZero() const { return nano_ == 0; }
-  int sign() const { return nano_ == 0 ? 0 : (nano_ < 0 ? -1 : 1); }
+  bool IsZero() const { return milli_ == 0; }
+  // -1, 0 or 1.
+  int sign() const { return milli_ == 0 ? 0 : (milli_ < 0 ? -1 : 1); }
   // True when it is a whole number of units.
-  bool IsInteger() const;
+  bool IsInteger() const { return milli_ % 1000 == 0; }
 
-  // A copy without anything finer than thousandths, rounded away from zero, as Kubernetes stores
-  // the quantities of a pod.
-  Quantity RoundedToMilli() const;
-
+  // Sums keep the family of the left side, unless that is zero.
   Quantity& operator+=(const Quantity& other);
   Quantity& operator-=(const Quantity& other);
   friend Quantity operator+(Quantity a, const Quantity& b) { return a += b; }
   friend Quantity operator-(Quantity a, const Quantity& b) { return a -= b; }
-  friend bool operator==(const Quantity& a, const Quantity& b) { return a.nano_ == b.nano_; }
+  friend bool operator==(const Quantity& a, const Quantity& b) { return a.milli_ == b.milli_; }
   friend std::strong_ordering operator<=>(const Quantity& a, const Quantity& b) {
-    return a.nano_ < b.nano_   ? std::strong_ordering::less
-           : a.nano_ > b.nano_ ? std::strong_ordering::greater
-                               : std::strong_ordering::equal;
+    if (a.milli_ == b.milli_) return std::strong_ordering::equal;
+    return a.milli_ < b.milli_ ? std::strong_ordering::less : std::strong_ordering::greater;
   }
 
  private:
-  // Billionths of a unit. 2^63 units of a billion parts need 93 bits.
+  // 2^63 units of a thousand parts need 73 bits.
   __extension__ using Int128 = __int128;
 
-  Quantity(Int128 nano, Family family) : nano_(nano), family_(family) {}
+  Quantity(Int128 milli, Family family) : milli_(milli), family_(family) {}
 
-  Int128 nano_ = 0;
+  Int128 milli_ = 0;
   Family family_ = Family::kDecimal;
 };
 
