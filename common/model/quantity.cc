@@ -141,7 +141,6 @@ absl::StatusOr<Quantity> Quantity::Parse(std::string_view text) {
     fraction = rest.substr(0, SpanOf(rest, kDigits));
     rest.remove_prefix(fraction.size());
   }
-  if (whole.empty() && !has_point) return FormatError();
 
   size_t suffix_size = SpanOf(rest, "eEinumkKMGTP");
   if (suffix_size < rest.size() && (rest[suffix_size] == '-' || rest[suffix_size] == '+')) {
@@ -151,11 +150,14 @@ absl::StatusOr<Quantity> Quantity::Parse(std::string_view text) {
   if (suffix_size != rest.size()) return FormatError();
   const std::optional<Scale> scale = ParseSuffix(rest);
   if (!scale) return SuffixError();
+  if (whole.empty() && !has_point) {
+    return absl::InvalidArgumentError("unable to parse numeric part of quantity");
+  }
 
   const std::string digits = std::string(whole).append(fraction);
   const size_t zeros = SpanOf(digits, "0");
-  const int64_t places = static_cast<int64_t>(whole.size()) - static_cast<int64_t>(zeros) +
-                         scale->exponent;
+  const int64_t places =
+      static_cast<int64_t>(whole.size()) - static_cast<int64_t>(zeros) + scale->exponent;
   const Int128 milli = ToMilli(std::string_view(digits).substr(zeros), places, scale->shift);
   return Quantity(negative ? -milli : milli, scale->family);
 }
@@ -173,10 +175,10 @@ int64_t Quantity::MilliValue() const { return Capped(milli_); }
 std::string Quantity::ToString() const {
   if (milli_ == 0) return "0";
   Int128 value = milli_;
-  // Kubernetes prints small binary amounts as decimals, larger ones as whole units.
-  const Int128 kibi = Int128{1024} * 1000;
-  if (family_ == Family::kBinary && (milli_ <= -kibi || milli_ >= kibi)) {
-    value = DivideAwayFromZero(milli_, 1000);
+  // Kubernetes prints binary amounts that are small or no whole number of units as decimals.
+  const bool small = milli_ > -1024 * 1000 && milli_ < 1024 * 1000;
+  if (family_ == Family::kBinary && IsInteger() && !small) {
+    value /= 1000;
     const size_t steps = TakeOut(value, 1024, kBinarySuffixes.size());
     return Digits(value).append(steps == 0 ? "" : kBinarySuffixes[steps - 1]);
   }

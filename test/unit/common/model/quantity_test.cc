@@ -54,8 +54,10 @@ TEST(Quantity, CanonicalText) {
       {"1048576Ki", "1Gi"},
       {"0.5Ki", "512"},
       {"0.1Ki", "102400m"},
-      {"1.0001Ki", "1025"},
-      {"-1.0001Ki", "-1025"},
+      {"1.0001Ki", "1024103m"},
+      {"-1.0001Ki", "-1024103m"},
+      {"1025Ki", "1025Ki"},
+      {"-2Ki", "-2Ki"},
       {".5", "500m"},
       {"1.", "1"},
       {".", "0"},
@@ -105,17 +107,24 @@ TEST(Quantity, WholeUnitsRoundUp) {
 }
 
 TEST(Quantity, MalformedTextIsRefusedInKubernetesWords) {
-  for (const char* text : {"", " ", "MB", "1 Gi", "1.5.2", "abc", "-", "+", "--1", "1Gi ish", "Ki",
-                           "0x10", "1_000", "1,5", "\xff"}) {
+  for (const char* text :
+       {"", " ", "MB", "1 Gi", "1.5.2", "abc", "1Gi ish", "0x10", "1_000", "1,5", "\xff"}) {
     const absl::Status status = Quantity::Parse(text).status();
     EXPECT_EQ(status.message(),
               "quantities must match the regular expression "
               "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
         << '"' << text << '"';
   }
-  for (const char* text : {"1K", "1mi", "1e", "1ki", "1kk", "1iK", "1e99999999999999999999",
-                           "1Ki5", "1m-3"}) {
+  for (const char* text :
+       {"1K", "1mi", "1e", "1ki", "1kk", "1iK", "1e99999999999999999999", "1Ki5", "1m-3", "--1"}) {
     EXPECT_EQ(Quantity::Parse(text).status().message(), "unable to parse quantity's suffix")
+        << '"' << text << '"';
+  }
+}
+
+TEST(Quantity, ASuffixNeedsANumber) {
+  for (const char* text : {"Ki", "-", "+", "-m", "e3"}) {
+    EXPECT_EQ(Quantity::Parse(text).status().message(), "unable to parse numeric part of quantity")
         << '"' << text << '"';
   }
 }

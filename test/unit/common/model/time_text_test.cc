@@ -39,8 +39,8 @@ TEST(TimeText, EverythingElseIsRefused) {
         "2026-1-31T09:15:00Z", "2026-02-30T09:15:00Z", "2026-01-31T24:15:00Z",
         "2026-01-31T09:60:00Z", "2026-01-31T09:15:60Z", "2026-01-31T09:15:00.Z",
         "2026-01-31T09:15:00.1234567891Z", "2026-01-31T09:15:00+0200", "2026-01-31T09:15:00z",
-        " 2026-01-31T09:15:00Z", "2026-01-31T09:15:00Z ", "0000-12-31T23:59:59Z",
-        "infinite-future", "9999-12-31T23:59:59-01:00"}) {
+        " 2026-01-31T09:15:00Z", "2026-01-31T09:15:00Z ", "0000-12-31T23:59:59Z", "infinite-future",
+        "9999-12-31T23:59:59-01:00"}) {
     EXPECT_EQ(ParseTime(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_FALSE(ParseMicroTime(text).ok()) << text;
   }
