@@ -3,8 +3,6 @@
 # CACHE/images/NAME, and the registry that serves them. Sourced.
 
 PAUSE_IMAGE=registry.k8s.io/pause:3.6
-# As Debian's package; its binary and the libraries it needs are all that goes into the image.
-NODE_EXPORTER_PACKAGE=prometheus-node-exporter
 
 # image_build OUT ROOTFS [UMOCI_CONFIG_ARGS...]: an OCI layout with one image tagged "latest"
 image_build() (
@@ -56,12 +54,12 @@ int main(void) {
 EOF
 }
 
+# Its binary out of Debian's package, and the libraries that needs.
 rootfs_node_exporter() { # DIR
   local unpacked=$1.deb file
   mkdir -p "$unpacked" "$1"/{bin,tmp}
-  (cd "$unpacked" && apt-get -qq -o APT::Sandbox::User=root download "$NODE_EXPORTER_PACKAGE") ||
-    die "cannot download $NODE_EXPORTER_PACKAGE (apt-get update?)"
-  dpkg -x "$unpacked"/*.deb "$unpacked"
+  dpkg -x "$CACHE"/debs/prometheus-node-exporter_*.deb "$unpacked" ||
+    die "the package of node-exporter was not downloaded: ./dev setup"
   cp "$unpacked/usr/bin/prometheus-node-exporter" "$1/bin/node_exporter"
   for file in $(ldd "$1/bin/node_exporter" | grep -o '/[^ ]*'); do
     mkdir -p "$1${file%/*}"
