@@ -1,0 +1,103 @@
+#include "agent/translate/resources.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "common/base/macros.h"
+#include "common/model/quantity.h"
+#include "common/model/resources.h"
+
+namespace muster::agent {
+namespace {
+
+constexpr int64_t kCpuPeriodUs = 100'000;
+
+using Amounts = google::protobuf::Map<std::string, v1::Quantity>;
+
+absl::StatusOr<std::optional<model::Quantity>> Find(const Amounts& amounts,
+                                                    const std::string& resource) {
+  const auto found = amounts.find(resource);
+  if (found == amounts.end()) return std::nullopt;
+  return model::Quantity::Parse(found->second.text());
+}
+
+// Kubernetes' table: what must never be killed is -997, what asked for nothing goes first, and the
+// rest by how little of the node's memory it asked for.
+int64_t OomScore(const v1::Pod& pod, int64_t memory_request, const NodeContext& node) {
+  const std::string_view qos = model::QosClass(pod.spec());
+  int64_t score = 1000;
+  if (pod.spec().priority_class_name() == "system-node-critical" ||
+      qos == "Guaranteed") {
+    score = -997;
+  } else if (qos == "Burstable" && node.memory_capacity_bytes > 0) {
+    // Divided first where the product could overflow.
+    const int64_t share = memory_request < INT64_MAX / 1000
+                              ? 1000 * memory_request / node.memory_capacity_bytes
+                              : 1000 * (memory_request / node.memory_capacity_bytes);
+    score = std::clamp<int64_t>(1000 - share, 3, 999);
+  }
+  return node.may_lower_oom_score ? score : std::max<int64_t>(score, 0);
+}
+
+// "2Mi" as containerd names page sizes: "2MB".
+std::string PageSizeName(std::string_view suffix) {
+  std::string name(suffix);
+  if (!name.empty() && name.back() == 'i') name.back() = 'B';
+  return name;
+}
+
+}  // namespace
+
+int64_t CpuShares(int64_t milli_cpu) {
+  return std::clamp<int64_t>(milli_cpu * 1024 / 1000, 2, 262144);
+}
+
+int64_t CpuQuotaUs(int64_t milli_cpu) {
+  return milli_cpu == 0 ? 0 : std::max<int64_t>(milli_cpu * kCpuPeriodUs / 1000, 1000);
+}
+
+absl::StatusOr<LinuxResources> MakeResources(const v1::Pod& pod, const v1::Container& container,
+                                             const NodeContext& node) {
+  const Amounts& limits = container.resources().limits();
+  const Amounts& requests = container.resources().requests();
+  MUSTER_ASSIGN_OR_RETURN(const auto cpu_limit, Find(limits, "cpu"));
+  MUSTER_ASSIGN_OR_RETURN(const auto cpu_request, Find(requests, "cpu"));
+  MUSTER_ASSIGN_OR_RETURN(const auto memory_limit, Find(limits, "memory"));
+  MUSTER_ASSIGN_OR_RETURN(const auto memory_request, Find(requests, "memory"));
+  const model::Quantity none;
+  LinuxResources result;
+  result.cpu_shares = CpuShares(cpu_request.value_or(cpu_limit.value_or(none)).MilliValue());
+  result.cpu_period_us = kCpuPeriodUs;
+  result.cpu_quota_us = CpuQuotaUs(cpu_limit.value_or(none).MilliValue());
+  result.memory_limit_bytes = memory_limit.value_or(none).Value();
+  result.oom_score_adj =
+      OomScore(pod, memory_request.value_or(memory_limit.value_or(none)).Value(), node);
+  constexpr std::string_view kHugepages = "hugepages-";
+  for (const auto& [resource, amount] : limits) {
+    if (resource.compare(0, kHugepages.size(), kHugepages) != 0) continue;
+    MUSTER_ASSIGN_OR_RETURN(const model::Quantity bytes, model::Quantity::Parse(amount.text()));
+    result.hugepage_limit_bytes[PageSizeName(resource.substr(kHugepages.size()))] =
+        static_cast<uint64_t>(bytes.Value());
+  }
+  return result;
+}
+
+std::string CgroupParent(const v1::Pod& pod, const NodeContext& node) {
+  const std::string_view qos = model::QosClass(pod.spec());
+  const std::string tier = qos == "Guaranteed"  ? ""
+                           : qos == "Burstable" ? "burstable"
+                                                : "besteffort";
+  if (!node.systemd_cgroups) {
+    return absl::StrCat(node.cgroup_root, tier.empty() ? "" : "/", tier, "/pod",
+                        pod.metadata().uid());
+  }
+  const std::string root = node.cgroup_root.substr(node.cgroup_root.rfind('/') + 1);
+  return absl::StrCat(root, tier.empty() ? "" : "-", tier, "-pod",
+                      absl::StrReplaceAll(pod.metadata().uid(), {{"-", "_"}}), ".slice");
+}
+
+}  // namespace muster::agent

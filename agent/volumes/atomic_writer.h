@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "agent/volumes/payload.h"
+
+namespace muster::agent {
+
+// Makes `directory` show exactly `payload`, all at once: the files go to a directory of their own,
+// the link "..data" is renamed over to it, and every name at the top is a link into "..data"
+// (the layout Kubernetes' readers know and watch). Writes nothing when nothing changed. A writer
+// that was killed at any instant leaves the old content or the new; the next call sweeps the rest.
+absl::Status WriteAtomically(const std::string& directory, const Payload& payload);
+
+}  // namespace muster::agent

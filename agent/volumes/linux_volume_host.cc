@@ -1,0 +1,244 @@
+#include "agent/volumes/linux_volume_host.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "agent/translate/expansion.h"
+#include "agent/volumes/atomic_writer.h"
+#include "agent/volumes/etc_hosts.h"
+#include "agent/volumes/host_path.h"
+#include "agent/volumes/mounts.h"
+#include "agent/volumes/payload.h"
+#include "common/base/macros.h"
+#include "common/base/status.h"
+#include "common/base/text_file.h"
+#include "common/model/quantity.h"
+
+namespace muster::agent {
+namespace {
+
+// What Kubernetes reads of a termination message file.
+constexpr std::streamoff kTerminationBytesMax = 4096;
+constexpr mode_t kEveryone = 0777;
+
+const char* DirectoryOfKind(const v1::Volume& volume) {
+  if (volume.has_config_map()) return "kubernetes.io~configmap";
+  if (volume.has_secret()) return "kubernetes.io~secret";
+  if (volume.has_downward_api()) return "kubernetes.io~downward-api";
+  if (volume.has_projected()) return "kubernetes.io~projected";
+  return "kubernetes.io~empty-dir";
+}
+
+// The smaller of sizeLimit and what all containers together may use; 0 when neither is set.
+uint64_t MemoryVolumeSize(const v1::Pod& pod, const v1::EmptyDirVolumeSource& source) {
+  int64_t size = 0;
+  if (const auto limit = model::Quantity::Parse(source.size_limit().text()); limit.ok()) {
+    size = limit->Value();
+  }
+  int64_t of_containers = 0;
+  for (const v1::Container& container : pod.spec().containers()) {
+    const auto found = container.resources().limits().find("memory");
+    if (found == container.resources().limits().end()) return static_cast<uint64_t>(size);
+    if (const auto limit = model::Quantity::Parse(found->second.text()); limit.ok()) {
+      of_containers += limit->Value();
+    }
+  }
+  return static_cast<uint64_t>(size > 0 ? std::min(size, of_containers) : of_containers);
+}
+
+bool StaysInside(const std::string& sub_path) {
+  if (sub_path.empty() || sub_path.front() == '/') return false;
+  const std::vector<absl::string_view> parts = absl::StrSplit(sub_path, '/');
+  return std::find(parts.begin(), parts.end(), "..") == parts.end();
+}
+
+const v1::Volume* FindVolume(const v1::PodSpec& spec, const std::string& name) {
+  for (const v1::Volume& volume : spec.volumes()) {
+    if (volume.name() == name) return &volume;
+  }
+  return nullptr;
+}
+
+// In place, because running containers have the file itself mounted.
+absl::Status WriteInPlace(const std::string& path, const std::string& content, mode_t mode) {
+  if (const auto now = ReadFile(path); now.ok() && *now == content) return absl::OkStatus();
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (!file) return absl::ErrnoToStatus(errno, absl::StrCat("writing ", path));
+  if (::chmod(path.c_str(), mode) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("setting mode of ", path));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string LinuxVolumeHost::PodDirectory(const std::string& pod_uid) const {
+  return absl::StrCat(options_.root, "/pods/", pod_uid);
+}
+
+std::string LinuxVolumeHost::VolumePath(const v1::Pod& pod, const v1::Volume& volume) const {
+  if (volume.has_host_path()) return volume.host_path().path();
+  return absl::StrCat(PodDirectory(pod.metadata().uid()), "/volumes/", DirectoryOfKind(volume),
+                      "/", volume.name());
+}
+
+std::string LinuxVolumeHost::TerminationLogPath(const std::string& pod_uid,
+                                                const std::string& container,
+                                                uint32_t restart_count) const {
+  return absl::StrCat(PodDirectory(pod_uid), "/containers/", container, "/",
+                      absl::StrFormat("%08x", restart_count));
+}
+
+absl::Status LinuxVolumeHost::PrepareVolume(const v1::Pod& pod, const v1::Volume& volume,
+                                            const NodeContext& node,
+                                            const ConfigSource& configs) const {
+  if (volume.has_host_path()) return CheckHostPath(volume.host_path());
+  const std::string path = VolumePath(pod, volume);
+  if (HasPayload(volume)) {
+    MUSTER_ASSIGN_OR_RETURN(const Payload payload, MakePayload(pod, volume, node, configs));
+    if (IsSecretPayload(volume)) MUSTER_RETURN_IF_ERROR(MountTmpfs(path, 0));
+    return WriteAtomically(path, payload);
+  }
+  if (volume.empty_dir().medium() == "Memory") {
+    MUSTER_RETURN_IF_ERROR(MountTmpfs(path, MemoryVolumeSize(pod, volume.empty_dir())));
+  } else {
+    MUSTER_RETURN_IF_ERROR(MakeDirectories(path, 0755));
+  }
+  // Whatever user a container runs as has to be able to write.
+  if (::chmod(path.c_str(), kEveryone) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("setting mode of ", path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LinuxVolumeHost::Prepare(const v1::Pod& pod, const NodeContext& node,
+                                      const ConfigSource& configs) {
+  MUSTER_RETURN_IF_ERROR(MakeDirectories(PodDirectory(pod.metadata().uid()), 0750));
+  for (const v1::Volume& volume : pod.spec().volumes()) {
+    if (absl::Status status = PrepareVolume(pod, volume, node, configs); !status.ok()) {
+      return Annotate(status,
+                      absl::StrCat("MountVolume.SetUp failed for volume \"", volume.name(), "\" "));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> LinuxVolumeHost::MountPath(const v1::Pod& pod,
+                                                       const v1::Container& container, int index,
+                                                       const Environment& environment) const {
+  const v1::VolumeMount& mount = container.volume_mounts(index);
+  const v1::Volume* volume = FindVolume(pod.spec(), mount.name());
+  if (volume == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("volume \"", mount.name(), "\" not found"));
+  }
+  const std::string root = VolumePath(pod, *volume);
+  std::string sub_path = mount.sub_path();
+  if (!mount.sub_path_expr().empty()) {
+    const Expanded expanded =
+        Expand(mount.sub_path_expr(), [&](std::string_view name) -> std::optional<std::string> {
+          for (const auto& [known, value] : environment) {
+            if (known == name) return value;
+          }
+          return std::nullopt;
+        });
+    if (!expanded.complete) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("missing value for ", mount.sub_path_expr()));
+    }
+    sub_path = expanded.text;
+  }
+  if (sub_path.empty()) return root;
+  const std::string target =
+      absl::StrCat(PodDirectory(pod.metadata().uid()), "/volume-subpaths/", mount.name(), "/",
+                   container.name(), "/", index);
+  absl::Status bound = StaysInside(sub_path)
+                           ? BindSubPath(root, sub_path, target)
+                           : absl::InvalidArgumentError("it has to stay inside the volume");
+  if (!bound.ok()) {
+    return Annotate(bound, absl::StrCat("failed to prepare subPath for volumeMount \"",
+                                        mount.name(), "\" of container \"", container.name(),
+                                        "\""));
+  }
+  return target;
+}
+
+absl::StatusOr<ContainerFiles> LinuxVolumeHost::PrepareContainer(
+    const v1::Pod& pod, const v1::Container& container, uint32_t restart_count,
+    const std::vector<std::string>& pod_ips, const Environment& environment) {
+  const std::string& uid = pod.metadata().uid();
+  ContainerFiles files;
+  for (int i = 0; i < container.volume_mounts_size(); ++i) {
+    MUSTER_ASSIGN_OR_RETURN(std::string path, MountPath(pod, container, i, environment));
+    files.mount_paths.push_back(std::move(path));
+  }
+  if (!container.termination_message_path().empty()) {
+    const std::string path = TerminationLogPath(uid, container.name(), restart_count);
+    MUSTER_RETURN_IF_ERROR(MakeDirectories(path.substr(0, path.rfind('/')), 0750));
+    MUSTER_RETURN_IF_ERROR(WriteInPlace(path, "", 0666));
+    if (::chmod(path.c_str(), 0666) != 0) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("setting mode of ", path));
+    }
+    files.termination_log_path = path;
+  }
+  if (!pod_ips.empty()) {
+    const std::string path = absl::StrCat(PodDirectory(uid), "/etc-hosts");
+    const std::string host_file = ReadFile(options_.host_etc_hosts).value_or("");
+    const std::string hostname =
+        pod.spec().hostname().empty() ? pod.metadata().name() : pod.spec().hostname();
+    MUSTER_RETURN_IF_ERROR(
+        WriteInPlace(path, EtcHosts(pod.spec(), hostname, pod_ips, host_file), 0644));
+    files.etc_hosts_path = path;
+  }
+  return files;
+}
+
+std::string LinuxVolumeHost::TerminationMessage(const std::string& pod_uid,
+                                                const std::string& container,
+                                                uint32_t restart_count) {
+  std::ifstream file(TerminationLogPath(pod_uid, container, restart_count), std::ios::binary);
+  if (!file) return "";
+  file.seekg(0, std::ios::end);
+  const std::streamoff size = file.tellg();
+  const std::streamoff wanted = std::min(size, kTerminationBytesMax);
+  file.seekg(size - wanted);
+  std::string text(static_cast<size_t>(wanted), '\0');
+  file.read(text.data(), wanted);
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
+}
+
+absl::Status LinuxVolumeHost::Remove(const std::string& pod_uid) {
+  // An empty or odd UID must never widen what is deleted.
+  if (pod_uid.empty() || pod_uid.find('/') != std::string::npos || pod_uid.front() == '.') {
+    return absl::InvalidArgumentError(absl::StrCat("not the UID of a pod: \"", pod_uid, "\""));
+  }
+  return RemoveTree(PodDirectory(pod_uid));
+}
+
+absl::StatusOr<std::vector<std::string>> LinuxVolumeHost::ListPods() {
+  std::vector<std::string> uids;
+  std::error_code error;
+  const std::string root = absl::StrCat(options_.root, "/pods");
+  for (std::filesystem::directory_iterator it(root, error), end; !error && it != end;
+       it.increment(error)) {
+    uids.push_back(it->path().filename().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return absl::ErrnoToStatus(error.value(), absl::StrCat("listing ", root));
+  }
+  std::sort(uids.begin(), uids.end());
+  return uids;
+}
+
+}  // namespace muster::agent
