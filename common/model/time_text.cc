@@ -46,9 +46,8 @@ absl::StatusOr<absl::Time> Parse(std::string_view text) {
   if (!LooksLikeRfc3339(text) || text.substr(17, 2) == "60" ||
       !absl::ParseTime(absl::RFC3339_full, std::string(text), &time, &error) || time < kEarliest ||
       time >= kEnd) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected a time such as \"2026-01-31T09:15:00Z\", found \"",
-                     std::string(text), "\""));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected a time such as \"2026-01-31T09:15:00Z\", found \"", std::string(text), "\""));
   }
   return time;
 }
