@@ -269,8 +269,8 @@ down() {
   local host
   need_root
   lock
-  for host in $(leftovers); do host_crash "$host"; done
-  for host in $(leftovers); do host_remove "$host"; done
+  for host in $(leftovers); do host_remove "$host" & done
+  wait
   bridge_down
   cgroup_remove_top
   if [ -e "$STATE/.muster-testbed" ]; then
