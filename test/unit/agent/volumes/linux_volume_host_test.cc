@@ -1,0 +1,248 @@
+#include "agent/volumes/linux_volume_host.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "agent/volumes/mounts.h"
+#include "common/base/text_file.h"
+#include "test/unit/agent/translate/fixtures.h"
+
+namespace muster::agent {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class LinuxVolumeHostTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string made = ::testing::TempDir() + "volumes-XXXXXX";
+    ASSERT_NE(::mkdtemp(made.data()), nullptr);
+    root_ = made;
+    std::ofstream(root_ + "/hosts") << "127.0.0.1 localhost\n";
+    host_.emplace(LinuxVolumeHost::Options{root_, root_ + "/hosts"});
+  }
+  void TearDown() override { EXPECT_TRUE(RemoveTree(root_).ok()); }
+
+  v1::Volume* AddVolume(const std::string& name) {
+    v1::Volume* volume = pod_.mutable_spec()->add_volumes();
+    volume->set_name(name);
+    return volume;
+  }
+  v1::VolumeMount* AddMount(const std::string& name) {
+    v1::VolumeMount* mount = pod_.mutable_spec()->mutable_containers(0)->add_volume_mounts();
+    mount->set_name(name);
+    mount->set_mount_path("/in/" + name);
+    return mount;
+  }
+  absl::Status Prepare() { return host_->Prepare(pod_, MakeNode(), configs_); }
+  absl::StatusOr<ContainerFiles> PrepareContainer(const Environment& environment = {}) {
+    return host_->PrepareContainer(pod_, pod_.spec().containers(0), 0, {"10.1.1.1"}, environment);
+  }
+  std::string Volume(const std::string& kind, const std::string& name) const {
+    return root_ + "/pods/0f3c-77/volumes/kubernetes.io~" + kind + "/" + name;
+  }
+
+  std::string root_;
+  v1::Pod pod_ = MakePod();
+  MapConfigSource configs_;
+  std::optional<LinuxVolumeHost> host_;
+};
+
+TEST_F(LinuxVolumeHostTest, AConfigMapIsReplacedAsAWholeAndOnlyWhenItChanged) {
+  v1::ConfigMap& object = configs_.AddConfigMap("shop", "c");
+  (*object.mutable_data())["a"] = "1";
+  (*object.mutable_data())["gone"] = "x";
+  AddVolume("v")->mutable_config_map()->set_name("c");
+  ASSERT_TRUE(Prepare().ok());
+  const std::string volume = Volume("configmap", "v");
+  EXPECT_EQ(*ReadFile(volume + "/a"), "1");
+  const fs::path first = fs::read_symlink(volume + "/..data");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(fs::read_symlink(volume + "/..data"), first);
+
+  (*object.mutable_data())["a"] = "2";
+  object.mutable_data()->erase("gone");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(*ReadFile(volume + "/a"), "2");
+  EXPECT_NE(fs::read_symlink(volume + "/..data"), first);
+  EXPECT_FALSE(fs::exists(fs::symlink_status(volume + "/gone")));
+  EXPECT_FALSE(fs::exists(volume + "/" + first.string()));
+}
+
+TEST_F(LinuxVolumeHostTest, AWriterThatWasKilledIsTidiedUpAfter) {
+  (*configs_.AddConfigMap("shop", "c").mutable_data())["a"] = "1";
+  AddVolume("v")->mutable_config_map()->set_name("c");
+  const std::string volume = Volume("configmap", "v");
+  fs::create_directories(volume + "/..v_halfmade");
+  fs::create_symlink("..v_halfmade", volume + "/..data_tmp");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(*ReadFile(volume + "/a"), "1");
+  EXPECT_FALSE(fs::exists(volume + "/..v_halfmade"));
+  EXPECT_FALSE(fs::exists(fs::symlink_status(volume + "/..data_tmp")));
+}
+
+TEST_F(LinuxVolumeHostTest, AMissingObjectNamesTheVolume) {
+  AddVolume("v")->mutable_config_map()->set_name("c");
+  EXPECT_EQ(Prepare().message(),
+            "MountVolume.SetUp failed for volume \"v\" : configmap \"c\" not found");
+}
+
+TEST_F(LinuxVolumeHostTest, AnEmptyDirKeepsItsContentAndAnyoneMayWrite) {
+  AddVolume("v")->mutable_empty_dir();
+  ASSERT_TRUE(Prepare().ok());
+  std::ofstream(Volume("empty-dir", "v") + "/kept") << "x";
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_TRUE(fs::exists(Volume("empty-dir", "v") + "/kept"));
+  struct stat info;
+  ASSERT_EQ(::stat(Volume("empty-dir", "v").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0777u);
+  ASSERT_TRUE(host_->Remove("0f3c-77").ok());
+  EXPECT_FALSE(fs::exists(root_ + "/pods/0f3c-77"));
+  EXPECT_TRUE(host_->Remove("0f3c-77").ok());
+}
+
+TEST_F(LinuxVolumeHostTest, RemoveRefusesWhatIsNoUid) {
+  for (const char* uid : {"", ".", "..", "../x", "a/b"}) {
+    EXPECT_EQ(host_->Remove(uid).code(), absl::StatusCode::kInvalidArgument) << uid;
+  }
+}
+
+TEST_F(LinuxVolumeHostTest, HostPathTypesAreCheckedAndMade) {
+  const struct {
+    const char* type;
+    const char* path;
+    const char* error;
+  } kRows[] = {
+      {"", "/none", ""},
+      {"Directory", "/none", "is not a directory"},
+      {"DirectoryOrCreate", "/made/deep", ""},
+      {"Directory", "/made/deep", ""},
+      {"File", "/made/deep", "is not a file"},
+      {"FileOrCreate", "/made/file", ""},
+      {"File", "/made/file", ""},
+      {"Socket", "/made/file", "is not a socket file"},
+      {"DirectoryOrCreate", "/made/file", "is not a directory"},
+      {"CharDevice", "/none", "is not a character device"},
+  };
+  v1::Volume* volume = AddVolume("v");
+  for (const auto& row : kRows) {
+    volume->mutable_host_path()->set_path(root_ + row.path);
+    volume->mutable_host_path()->set_type(row.type);
+    const absl::Status status = Prepare();
+    EXPECT_EQ(status.ok(), *row.error == '\0') << row.type << " " << row.path << " " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(row.error)) << row.type;
+  }
+  EXPECT_TRUE(fs::is_directory(root_ + "/made/deep"));
+  EXPECT_FALSE(fs::exists(root_ + "/none"));
+}
+
+TEST_F(LinuxVolumeHostTest, TheTerminationMessageIsTheEndOfTheFile) {
+  pod_.mutable_spec()->mutable_containers(0)->set_termination_message_path("/dev/term");
+  ASSERT_TRUE(Prepare().ok());
+  const ContainerFiles files = *PrepareContainer();
+  EXPECT_EQ(host_->TerminationMessage("0f3c-77", "main", 0), "");
+  std::ofstream(files.termination_log_path) << std::string(5000, 'a') << "the end";
+  const std::string message = host_->TerminationMessage("0f3c-77", "main", 0);
+  EXPECT_EQ(message.size(), 4096u);
+  EXPECT_TRUE(message.ends_with("the end"));
+  EXPECT_EQ(host_->TerminationMessage("0f3c-77", "main", 1), "");
+}
+
+TEST_F(LinuxVolumeHostTest, EtcHostsIsKeptInPlaceForThoseWhoHaveItMounted) {
+  ASSERT_TRUE(Prepare().ok());
+  const std::string path = PrepareContainer()->etc_hosts_path;
+  struct stat before, after;
+  ASSERT_EQ(::stat(path.c_str(), &before), 0);
+  ASSERT_TRUE(
+      host_->PrepareContainer(pod_, pod_.spec().containers(0), 1, {"10.1.1.2"}, {}).ok());
+  ASSERT_EQ(::stat(path.c_str(), &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+  EXPECT_THAT(*ReadFile(path), HasSubstr("10.1.1.2\tweb-x7k2q"));
+}
+
+class MountingVolumeHostTest : public LinuxVolumeHostTest {
+ protected:
+  void SetUp() override {
+    LinuxVolumeHostTest::SetUp();
+    if (const absl::Status status = MountTmpfs(root_ + "/probe", 0); !status.ok()) {
+      GTEST_SKIP() << "mounting needs root: " << status;
+    }
+  }
+};
+
+TEST_F(MountingVolumeHostTest, SecretsAreInMemoryAndGoWithThePod) {
+  (*configs_.AddSecret("shop", "s").mutable_data())["key"] = "value";
+  AddVolume("v")->mutable_secret()->set_secret_name("s");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(*ReadFile(Volume("secret", "v") + "/key"), "value");
+  EXPECT_FALSE(
+      MountPointsBelow(*ReadFile("/proc/self/mountinfo"), Volume("secret", "v")).empty());
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(MountPointsBelow(*ReadFile("/proc/self/mountinfo"), Volume("secret", "v")).size(), 1u);
+  ASSERT_TRUE(host_->Remove("0f3c-77").ok());
+  EXPECT_TRUE(MountPointsBelow(*ReadFile("/proc/self/mountinfo"), root_ + "/pods").empty());
+}
+
+TEST_F(MountingVolumeHostTest, ASubPathShowsOneFileAndFollowsItsReplacement) {
+  v1::ConfigMap& object = configs_.AddConfigMap("shop", "c");
+  (*object.mutable_data())["conf"] = "1";
+  AddVolume("v")->mutable_config_map()->set_name("c");
+  AddMount("v")->set_sub_path("conf");
+  ASSERT_TRUE(Prepare().ok());
+  const std::string path = PrepareContainer()->mount_paths[0];
+  EXPECT_EQ(*ReadFile(path), "1");
+  (*object.mutable_data())["conf"] = "2";
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(*ReadFile(path), "1") << "a running container keeps what it has";
+  ASSERT_EQ(PrepareContainer()->mount_paths[0], path);
+  EXPECT_EQ(*ReadFile(path), "2");
+}
+
+TEST_F(MountingVolumeHostTest, ASubPathMakesWhatIsMissingAndNeverLeavesTheVolume) {
+  AddVolume("v")->mutable_empty_dir();
+  v1::VolumeMount* mount = AddMount("v");
+  mount->set_sub_path("new/deep");
+  ASSERT_TRUE(Prepare().ok());
+  ASSERT_TRUE(PrepareContainer().ok());
+  EXPECT_TRUE(fs::is_directory(Volume("empty-dir", "v") + "/new/deep"));
+
+  fs::create_symlink("/etc", Volume("empty-dir", "v") + "/out");
+  fs::create_symlink("../../../..", Volume("empty-dir", "v") + "/up");
+  for (const char* path : {"out", "out/passwd", "up", "../x", "/etc"}) {
+    mount->set_sub_path(path);
+    EXPECT_THAT(std::string(PrepareContainer().status().message()),
+                HasSubstr("failed to prepare subPath for volumeMount \"v\" of container \"main\""))
+        << path;
+  }
+}
+
+TEST_F(MountingVolumeHostTest, ASubPathExpressionUsesTheEnvironment) {
+  AddVolume("v")->mutable_empty_dir();
+  AddMount("v")->set_sub_path_expr("logs-$(NODE)");
+  ASSERT_TRUE(Prepare().ok());
+  ASSERT_TRUE(PrepareContainer({{"NODE", "n1"}}).ok());
+  EXPECT_TRUE(fs::is_directory(Volume("empty-dir", "v") + "/logs-n1"));
+  EXPECT_FALSE(PrepareContainer().ok());
+}
+
+TEST_F(MountingVolumeHostTest, RemoveNeverDeletesThroughABoundHostPath) {
+  const std::string data = root_ + "/data";
+  fs::create_directories(data + "/sub");
+  std::ofstream(data + "/sub/precious") << "x";
+  AddVolume("v")->mutable_host_path()->set_path(data);
+  AddMount("v")->set_sub_path("sub");
+  ASSERT_TRUE(Prepare().ok());
+  ASSERT_TRUE(PrepareContainer().ok());
+  ASSERT_TRUE(host_->Remove("0f3c-77").ok());
+  EXPECT_TRUE(fs::exists(data + "/sub/precious"));
+}
+
+}  // namespace
+}  // namespace muster::agent
