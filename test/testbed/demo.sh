@@ -1,8 +1,8 @@
 #!/bin/bash
 # `./dev demo`: one DaemonSet on three real hosts, from apply to delete, told to a reader. Every
 # step checks what it shows, so the demo fails where the product does.
-set -euo pipefail
 # shellcheck disable=SC2317  # Much is called by name, from wait_until.
+set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # A testbed of its own: a cluster that is up already stays as it is.
 export MUSTER_TESTBED=${MUSTER_DEMO_TESTBED:-/var/tmp/muster-demo}

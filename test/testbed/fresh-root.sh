@@ -32,7 +32,7 @@ root=${MUSTER_FRESH_ROOT:-/var/tmp/muster-fresh-root-$suite}
 # The first address this machine takes Debian itself from.
 mirror() {
   sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\?\(http[^ ]*\) .*/\2/p' /etc/apt/sources.list \
-    /etc/apt/sources.list.d/* 2>/dev/null | tr ' ' '\n' | grep '/debian/\?$' | head -n 1
+    /etc/apt/sources.list.d/* 2>/dev/null | tr ' ' '\n' | grep '/debian/\?$' | head -n 1 || true
 }
 
 bootstrap() {
