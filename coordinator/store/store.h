@@ -38,7 +38,7 @@ struct Transaction {
 };
 
 struct Listing {
-  int64_t revision = 0;  // Of the store when the list was taken.
+  int64_t revision = 0;         // Of the store when the list was taken.
   std::vector<KeyValue> items;  // By key.
 };
 
@@ -77,7 +77,8 @@ class Store {
   // ResourceExhausted when the disk is full, Unavailable when it may be tried again.
   virtual absl::StatusOr<int64_t> Transact(const Transaction& transaction) = 0;
   // Changes with a revision > `after_revision` of keys that start with `prefix`.
-  // OutOfRange when these are compacted away.
+  // OutOfRange when these are compacted away, or when the store has not been there yet (it is not
+  // the one the caller has seen): list again.
   virtual absl::StatusOr<std::unique_ptr<Watch>> WatchFrom(const std::string& prefix,
                                                            int64_t after_revision,
                                                            OnChanges on_changes) = 0;

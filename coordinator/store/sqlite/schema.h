@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "coordinator/store/sqlite/database.h"
+
+namespace muster::coordinator {
+
+// The version that this program writes. A change of the schema raises it and brings the step from
+// the version before (docs: checklist "change a stored schema").
+inline constexpr int kSchemaVersion = 1;
+
+// Makes `database` (the file `path`) ready for use: creates the tables in an empty file, and
+// checks those of an older start.
+//
+// FailedPrecondition: written by a newer Muster, or no store of Muster at all; nothing is touched.
+// DataLoss: damaged.
+absl::Status PrepareSchema(Database& database, const std::string& path);
+
+}  // namespace muster::coordinator
