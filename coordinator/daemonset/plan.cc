@@ -1,0 +1,269 @@
+#include "coordinator/daemonset/plan.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/model/labels.h"
+#include "coordinator/daemonset/ownership.h"
+#include "coordinator/daemonset/update_budget.h"
+
+namespace muster::coordinator {
+namespace {
+
+const char* Why(RemovalReason reason) {
+  switch (reason) {
+    case RemovalReason::kNotEligible:
+      return "the node is no longer eligible";
+    case RemovalReason::kExcess:
+      return "there is more than one on the node";
+    case RemovalReason::kFailed:
+      return "it has failed";
+    case RemovalReason::kSucceeded:
+      return "it has ended";
+    case RemovalReason::kNodeGone:
+      return "its node is gone";
+    case RemovalReason::kReplaced:
+      return "its successor has taken over";
+    case RemovalReason::kOutdated:
+      return "it is of an older revision";
+  }
+  return "";
+}
+
+class Planner {
+ public:
+  explicit Planner(const PlanInput& input) : input_(input) {}
+
+  DaemonSetPlan Plan() {
+    const v1::DaemonSet& daemon_set = input_.daemon_set;
+    if (daemon_set.metadata().has_deletion_timestamp()) return std::move(plan_);
+    const v1::LabelSelector& selector = daemon_set.spec().selector();
+    if (selector.match_labels().empty() && selector.match_expressions().empty()) {
+      plan_.events.push_back(
+          {true, "SelectingAll",
+           "This daemon set is selecting all pods. A non-empty selector is required."});
+      return std::move(plan_);
+    }
+    plan_.revisions = input_.revisions;
+    if (PlanClaims()) return std::move(plan_);
+    // Until pods carry the hash that stays, every one of them would look outdated.
+    if (!plan_.revisions.relabel.empty()) {
+      plan_.more = true;
+      return std::move(plan_);
+    }
+    Manage();
+    if (plan_.create.empty() && plan_.remove.empty() && plan_.creation.ok()) Rollout();
+    plan_.status = StatusOf(daemon_set, input_.roster.tally(), plan_.revisions.collision_count);
+    plan_.wake_at = input_.roster.next_wake();
+    return std::move(plan_);
+  }
+
+ private:
+  // Who belongs to whom has to be settled before anything is decided about nodes.
+  bool PlanClaims() {
+    const auto take = [&](const std::vector<std::string>& from, std::vector<std::string>& to) {
+      to.assign(from.begin(), from.begin() + std::min(from.size(), input_.limits.claims_max));
+    };
+    take(input_.adopt, plan_.adopt);
+    take(input_.release, plan_.release);
+    plan_.more = !plan_.adopt.empty() || !plan_.release.empty();
+    return plan_.more;
+  }
+
+  void Manage() {
+    const Roster& roster = input_.roster;
+    for (const std::string_view node : roster.creating()) Create(std::string(node));
+    for (const std::string_view name : roster.removing()) {
+      const std::string node(name);
+      const NodeVerdict& verdict = *roster.Find(node);
+      for (const PodRemoval& removal : verdict.removals) Remove(node, removal);
+    }
+  }
+
+  void Rollout() {
+    if (!IsRollingUpdate(input_.daemon_set)) return;
+    const UpdateBudget budget =
+        BudgetOf(input_.daemon_set, input_.roster.tally().desired);
+    if (budget.max_surge > 0) {
+      RolloutStartingFirst(budget.max_surge);
+    } else {
+      RolloutDeletingFirst(budget.max_unavailable);
+    }
+  }
+
+  void RolloutDeletingFirst(int32_t max_unavailable) {
+    const Roster& roster = input_.roster;
+    const Roster::NodeSet& replace_now = roster.with_role(RolloutRole::kReplaceNow);
+    const auto unavailable = static_cast<int64_t>(
+        replace_now.size() + roster.with_role(RolloutRole::kUnavailable).size());
+    RemoveOld(replace_now, replace_now.size());
+    RemoveOld(roster.with_role(RolloutRole::kCandidate), max_unavailable - unavailable);
+  }
+
+  void RolloutStartingFirst(int32_t max_surge) {
+    const Roster& roster = input_.roster;
+    const auto surging =
+        static_cast<int64_t>(roster.with_role(RolloutRole::kSurging).size());
+    for (const std::string_view node : roster.with_role(RolloutRole::kStartNow)) {
+      Create(std::string(node));
+    }
+    int64_t left = max_surge - surging;
+    for (const std::string_view node : roster.with_role(RolloutRole::kStartCandidate)) {
+      if (left-- <= 0) break;
+      Create(std::string(node));
+    }
+    for (const RolloutRole role : {RolloutRole::kTakenOver, RolloutRole::kOldUnavailable}) {
+      RemoveOld(roster.with_role(role), roster.with_role(role).size());
+    }
+    // Who was promised that nothing becomes unavailable keeps the pods of nodes that fell out of
+    // the placement until others make up for them.
+    RemoveOld(roster.with_role(RolloutRole::kSunset),
+              roster.available_anywhere() - roster.tally().desired);
+  }
+
+  void RemoveOld(const Roster::NodeSet& nodes, int64_t count_max) {
+    for (const std::string_view name : nodes) {
+      if (count_max-- <= 0) return;
+      const std::string node(name);
+      Remove(node, {input_.roster.Find(node)->rollout_pod, RemovalReason::kOutdated});
+    }
+  }
+
+  void Remove(const std::string& node, const PodRemoval& removal) {
+    if (plan_.remove.size() >= input_.limits.removals_max) {
+      plan_.more = true;
+      return;
+    }
+    const std::string full_name =
+        absl::StrCat(input_.daemon_set.metadata().namespace_(), "/", removal.pod);
+    if (removal.reason == RemovalReason::kFailed) {
+      plan_.failed_on.push_back(node);
+      plan_.events.push_back({true, "FailedDaemonPod",
+                              absl::StrCat("Found failed daemon pod ", full_name, " on node ",
+                                           node, ", will try to kill it")});
+    } else if (removal.reason == RemovalReason::kSucceeded) {
+      plan_.events.push_back({false, "SucceededDaemonPod",
+                              absl::StrCat("Found succeeded daemon pod ", full_name, " on node ",
+                                           node, ", will try to delete it")});
+    }
+    plan_.events.push_back(
+        {false, "SuccessfulDelete", absl::StrCat("Deleted pod: ", removal.pod)});
+    plan_.notes.push_back(absl::StrCat("delete pod ", full_name, " on node ", node, ": ",
+                                       Why(removal.reason)));
+    plan_.remove.push_back({node, removal});
+  }
+
+  void Create(const std::string& node) {
+    if (!plan_.creation.ok()) return;
+    if (plan_.create.size() >= input_.limits.creates_max) {
+      plan_.more = true;
+      return;
+    }
+    if (absl::Status made = CreateOn(node); !made.ok()) {
+      plan_.creation = made;
+      plan_.events.push_back(
+          {true, "FailedCreate", absl::StrCat("Error creating: ", made.message())});
+    }
+  }
+
+  absl::Status CreateOn(const std::string& node) {
+    if (!pattern_) {
+      absl::StatusOr<v1::Pod> pattern = MakePodPattern(
+          input_.daemon_set, plan_.revisions.current_hash, input_.priority_classes);
+      if (!pattern.ok()) return pattern.status();
+      pattern_ = *std::move(pattern);
+    }
+    const absl::StatusOr<std::string> name = DrawPodName(
+        input_.daemon_set.metadata().name(), input_.random, [&](const std::string& candidate) {
+          return names_.contains(candidate) || input_.pod_name_taken(candidate);
+        });
+    if (!name.ok()) return name.status();
+    names_.insert(*name);
+    plan_.create.push_back(MakePod(*pattern_, *name, node));
+    plan_.events.push_back({false, "SuccessfulCreate", absl::StrCat("Created pod: ", *name)});
+    plan_.notes.push_back(absl::StrCat("create pod ", input_.daemon_set.metadata().namespace_(),
+                                       "/", *name, " for node ", node));
+    return absl::OkStatus();
+  }
+
+  const PlanInput& input_;
+  DaemonSetPlan plan_;
+  std::optional<v1::Pod> pattern_;
+  std::set<std::string> names_;
+};
+
+}  // namespace
+
+DaemonSetPlan MakePlan(const PlanInput& input) { return Planner(input).Plan(); }
+
+v1::DaemonSetStatus StatusOf(const v1::DaemonSet& daemon_set, const Tally& tally,
+                             std::optional<int32_t> collision_count) {
+  v1::DaemonSetStatus status = daemon_set.status();
+  status.set_desired_number_scheduled(tally.desired);
+  status.set_current_number_scheduled(tally.current);
+  status.set_number_misscheduled(tally.misscheduled);
+  status.set_number_ready(tally.ready);
+  status.set_updated_number_scheduled(tally.updated);
+  status.set_number_available(tally.available);
+  status.set_number_unavailable(tally.desired - tally.available);
+  status.set_observed_generation(
+      std::max(status.observed_generation(), daemon_set.metadata().generation()));
+  if (collision_count) {
+    status.set_collision_count(std::max(status.collision_count(), *collision_count));
+  }
+  return status;
+}
+
+DaemonSetPlan Reconcile(const World& world) {
+  const v1::DaemonSet& daemon_set = world.daemon_set;
+  std::vector<std::string> adopt;
+  std::vector<std::string> release;
+  std::set<std::string> names;
+  std::map<std::string, int> pods_by_hash;
+  std::map<std::string, std::vector<PodFacts>> pods_by_node;
+  for (const v1::Pod* pod : world.pods) {
+    if (pod->metadata().namespace_() != daemon_set.metadata().namespace_()) continue;
+    names.insert(pod->metadata().name());
+    const bool labels_match =
+        model::SelectorMatches(daemon_set.spec().selector(), pod->metadata().labels());
+    switch (ClaimOf(pod->metadata(), labels_match, daemon_set)) {
+      case Claim::kNone:
+        break;
+      case Claim::kAdopt:
+        adopt.push_back(pod->metadata().name());
+        break;
+      case Claim::kRelease:
+        release.push_back(pod->metadata().name());
+        break;
+      case Claim::kManaged: {
+        PodFacts facts = PodFactsOf(*pod);
+        ++pods_by_hash[facts.hash];
+        if (!facts.node.empty()) pods_by_node[facts.node].push_back(std::move(facts));
+        break;
+      }
+    }
+  }
+  std::sort(adopt.begin(), adopt.end());
+  std::sort(release.begin(), release.end());
+  const RevisionPlan revisions = PlanRevisions({daemon_set, world.revisions, pods_by_hash});
+
+  const DaemonSetRules rules(daemon_set, revisions.current_hash);
+  Roster roster;
+  std::map<std::string, const v1::Node*> nodes;
+  for (const v1::Node* node : world.nodes) nodes[node->metadata().name()] = node;
+  for (const auto& [name, pods] : pods_by_node) nodes.try_emplace(name, nullptr);
+  for (const auto& [name, node] : nodes) {
+    std::vector<const PodFacts*> pods;
+    if (const auto found = pods_by_node.find(name); found != pods_by_node.end()) {
+      for (const PodFacts& facts : found->second) pods.push_back(&facts);
+    }
+    roster.Set(name, JudgeNode(rules, node, name, pods, world.backoff, world.now));
+  }
+  return MakePlan({daemon_set, roster, revisions, adopt, release, world.priority_classes,
+                   world.random, [&](const std::string& name) { return names.contains(name); },
+                   world.limits});
+}
+
+}  // namespace muster::coordinator

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "common/base/moment.h"
+#include "coordinator/daemonset/node_verdict.h"
+#include "coordinator/daemonset/pod_factory.h"
+#include "coordinator/daemonset/revision_history.h"
+#include "coordinator/daemonset/roster.h"
+#include "muster/v1/node.pb.h"
+#include "muster/v1/pod.pb.h"
+#include "muster/v1/workload.pb.h"
+
+namespace muster::coordinator {
+
+struct PlannedRemoval {
+  std::string node;
+  PodRemoval removal;
+
+  bool operator==(const PlannedRemoval&) const = default;
+};
+
+// About the DaemonSet, from its controller.
+struct PlannedEvent {
+  bool warning = false;
+  std::string reason;
+  std::string message;
+
+  bool operator==(const PlannedEvent&) const = default;
+};
+
+// What is to be done for a DaemonSet, all of it in one transaction. Lists are in node order.
+struct DaemonSetPlan {
+  RevisionPlan revisions;
+  std::vector<std::string> adopt;    // Pods that get this owner.
+  std::vector<std::string> release;  // Pods that lose it.
+  // Whole pods but for uid and creationTimestamp, pinned to their node and not bound to it.
+  std::vector<v1::Pod> create;
+  std::vector<PlannedRemoval> remove;  // Each with the grace period of its own spec.
+  std::vector<std::string> failed_on;  // Nodes whose failure back-off has to advance.
+  std::vector<PlannedEvent> events;    // Of what has happened once the rest is done.
+  // Nothing: leave the status alone.
+  std::optional<v1::DaemonSetStatus> status;
+  std::optional<MonoTime> wake_at;
+  // There is more to do than one plan takes: plan again at once.
+  bool more = false;
+  // Why pods that are needed could not be made. They are missing in `create`.
+  absl::Status creation;
+  std::vector<std::string> notes;  // Why, a line each.
+
+  // Nothing but perhaps the status.
+  bool settled() const {
+    return revisions.settled() && adopt.empty() && release.empty() && create.empty() &&
+           remove.empty() && creation.ok() && !more;
+  }
+};
+
+struct PlanLimits {
+  size_t creates_max = 250;
+  size_t removals_max = 250;
+  size_t claims_max = 250;
+};
+
+// Everything a plan is made from, with the per-node work done before (see JudgeNode, Roster).
+struct PlanInput {
+  const v1::DaemonSet& daemon_set;
+  const Roster& roster;
+  const RevisionPlan& revisions;
+  const std::vector<std::string>& adopt;
+  const std::vector<std::string>& release;
+  const PriorityClasses& priority_classes;
+  RandomBits random;
+  std::function<bool(const std::string&)> pod_name_taken;
+  PlanLimits limits;
+};
+
+// One pass of Kubernetes' daemon set controller, as a pure function (but for the random names):
+// claims first; then pods that are missing or have to go; a rolling update only when there was
+// nothing of that; the status at last. A DaemonSet that is going away, or selects everything, gets
+// nothing of it.
+DaemonSetPlan MakePlan(const PlanInput& input);
+
+// The status for these numbers. Also raises observedGeneration.
+v1::DaemonSetStatus StatusOf(const v1::DaemonSet& daemon_set, const Tally& tally,
+                             std::optional<int32_t> collision_count);
+
+// The whole world of one DaemonSet, for those who have it at hand.
+struct World {
+  const v1::DaemonSet& daemon_set;
+  std::vector<const v1::Node*> nodes;
+  std::vector<const v1::Pod*> pods;                      // All of the namespace.
+  std::vector<const v1::ControllerRevision*> revisions;  // Likewise.
+  const FailureBackoff& backoff;
+  const PriorityClasses& priority_classes;
+  Moment now;
+  RandomBits random;
+  PlanLimits limits;
+};
+
+// The same plan from scratch. Costs the size of the world; the controllers keep a Roster instead.
+DaemonSetPlan Reconcile(const World& world);
+
+}  // namespace muster::coordinator

@@ -1,0 +1,160 @@
+#include "coordinator/daemonset/pod_factory.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/model/resources.h"
+#include "coordinator/daemonset/ownership.h"
+#include "coordinator/daemonset/pod_facts.h"
+#include "coordinator/placement/placement.h"
+
+namespace muster::coordinator {
+namespace {
+
+constexpr std::string_view kSuffixAlphabet = "bcdfghjklmnpqrstvwxz2456789";
+constexpr size_t kSuffixLength = 5;
+constexpr size_t kPodNameMax = 63;
+constexpr size_t kObjectNameMax = 253;
+constexpr int kNameDraws = 8;
+
+struct Priority {
+  std::optional<std::string> class_name;
+  int32_t value = 0;
+  std::string preemption_policy = "PreemptLowerPriority";
+};
+
+absl::StatusOr<Priority> FindPriority(const v1::PodSpec& spec, const std::string& prefix,
+                                      const PriorityClasses& classes) {
+  const std::string& wanted = spec.priority_class_name();
+  if (wanted == "system-node-critical") return Priority{wanted, 2'000'001'000};
+  if (wanted == "system-cluster-critical") return Priority{wanted, 2'000'000'000};
+  const v1::PriorityClass* chosen = nullptr;
+  if (!wanted.empty()) {
+    const auto found = classes.find(wanted);
+    if (found == classes.end()) {
+      return absl::NotFoundError(absl::StrCat("pods \"", prefix,
+                                              "\" is forbidden: no PriorityClass with name ",
+                                              wanted, " was found"));
+    }
+    chosen = &found->second;
+  } else {
+    // Of several global defaults the one with the smallest value counts.
+    for (const auto& [name, each] : classes) {
+      if (each.global_default() && (chosen == nullptr || each.value() < chosen->value())) {
+        chosen = &each;
+      }
+    }
+  }
+  if (chosen == nullptr) return Priority();
+  Priority priority{chosen->metadata().name(), chosen->value()};
+  if (chosen->has_preemption_policy()) priority.preemption_policy = chosen->preemption_policy();
+  return priority;
+}
+
+// Kubernetes' pod-level defaults, which are in no template and in no hash.
+void DefaultPod(v1::PodSpec& spec) {
+  const auto default_containers = [&](auto& containers) {
+    for (v1::Container& container : containers) {
+      if (container.has_resources()) {
+        v1::ResourceRequirements& resources = *container.mutable_resources();
+        for (const auto& [name, limit] : resources.limits()) {
+          resources.mutable_requests()->insert({name, limit});
+        }
+      }
+      if (!spec.host_network()) continue;
+      for (v1::ContainerPort& port : *container.mutable_ports()) {
+        if (port.host_port() == 0) port.set_host_port(port.container_port());
+      }
+    }
+  };
+  default_containers(*spec.mutable_containers());
+  default_containers(*spec.mutable_init_containers());
+  if (!spec.has_enable_service_links()) spec.set_enable_service_links(true);
+  if (spec.service_account_name().empty()) {
+    spec.set_service_account_name("default");
+    spec.set_service_account("default");
+  }
+}
+
+}  // namespace
+
+std::string RandomSuffix(const RandomBits& random) {
+  std::string suffix;
+  uint64_t bits = random();
+  for (size_t i = 0; i < kSuffixLength; ++i) {
+    suffix += kSuffixAlphabet[bits % kSuffixAlphabet.size()];
+    bits /= kSuffixAlphabet.size();
+  }
+  return suffix;
+}
+
+std::string PodNamePrefix(const std::string& daemon_set) {
+  return daemon_set.size() < kObjectNameMax ? daemon_set + "-" : daemon_set;
+}
+
+absl::StatusOr<std::string> DrawPodName(const std::string& daemon_set, const RandomBits& random,
+                                        const std::function<bool(const std::string&)>& taken) {
+  const std::string base = PodNamePrefix(daemon_set).substr(0, kPodNameMax - kSuffixLength);
+  for (int draw = 0; draw < kNameDraws; ++draw) {
+    std::string name = base + RandomSuffix(random);
+    if (!taken(name)) return name;
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no free name found for a pod of \"", daemon_set, "\""));
+}
+
+absl::StatusOr<v1::Pod> MakePodPattern(const v1::DaemonSet& daemon_set, std::string_view hash,
+                                       const PriorityClasses& priority_classes) {
+  const v1::PodTemplateSpec& source = daemon_set.spec().template_();
+  v1::Pod pod;
+  pod.set_api_version("v1");
+  pod.set_kind("Pod");
+  v1::ObjectMeta& meta = *pod.mutable_metadata();
+  meta.set_generate_name(PodNamePrefix(daemon_set.metadata().name()));
+  meta.set_namespace_(daemon_set.metadata().namespace_());
+  meta.set_generation(1);
+  *meta.mutable_labels() = source.metadata().labels();
+  (*meta.mutable_labels())[kRevisionHashLabel] = std::string(hash);
+  const auto& annotations = daemon_set.metadata().annotations();
+  const auto generation = annotations.find(kTemplateGenerationAnnotation);
+  if (generation != annotations.end()) {
+    (*meta.mutable_labels())[kTemplateGenerationLabel] = generation->second;
+  }
+  *meta.mutable_annotations() = source.metadata().annotations();
+  *meta.mutable_finalizers() = source.metadata().finalizers();
+  *meta.add_owner_references() = OwnerReferenceTo(daemon_set);
+
+  v1::PodSpec& spec = *pod.mutable_spec();
+  spec = source.spec();
+  *spec.mutable_tolerations() = WithDaemonTolerations(source.spec());
+  DefaultPod(spec);
+  const absl::StatusOr<Priority> priority =
+      FindPriority(source.spec(), meta.generate_name(), priority_classes);
+  if (!priority.ok()) return priority.status();
+  if (priority->class_name) spec.set_priority_class_name(*priority->class_name);
+  spec.set_priority(priority->value);
+  if (!spec.has_preemption_policy()) spec.set_preemption_policy(priority->preemption_policy);
+
+  pod.mutable_status()->set_phase("Pending");
+  pod.mutable_status()->set_qos_class(std::string(model::QosClass(spec)));
+  return pod;
+}
+
+v1::Pod MakePod(const v1::Pod& pattern, const std::string& name, const std::string& node) {
+  v1::Pod pod = pattern;
+  pod.mutable_metadata()->set_name(name);
+  v1::NodeSelector& required = *pod.mutable_spec()
+                                    ->mutable_affinity()
+                                    ->mutable_node_affinity()
+                                    ->mutable_required_during_scheduling_ignored_during_execution();
+  required.Clear();
+  v1::NodeSelectorRequirement& field = *required.add_node_selector_terms()->add_match_fields();
+  field.set_key("metadata.name");
+  field.set_operator_("In");
+  field.add_values(node);
+  return pod;
+}
+
+}  // namespace muster::coordinator

@@ -1,0 +1,72 @@
+#include "coordinator/daemonset/pod_facts.h"
+
+#include <chrono>
+
+#include "absl/time/time.h"
+#include "common/model/time_text.h"
+
+namespace muster::coordinator {
+
+WallTime ToWallTime(const v1::Time& time) {
+  return absl::ToChronoTime(model::ToAbslTime(time));
+}
+
+v1::Time FromWallTime(WallTime time) { return model::ToTime(absl::FromChrono(time)); }
+
+PodPhase PhaseOf(const v1::Pod& pod) {
+  const std::string& phase = pod.status().phase();
+  if (phase.empty() || phase == "Pending") return PodPhase::kPending;
+  if (phase == "Running") return PodPhase::kRunning;
+  if (phase == "Succeeded") return PodPhase::kSucceeded;
+  if (phase == "Failed") return PodPhase::kFailed;
+  return PodPhase::kUnknown;
+}
+
+std::string TargetNode(const v1::PodSpec& spec) {
+  if (!spec.node_name().empty()) return spec.node_name();
+  const v1::NodeSelector& required =
+      spec.affinity().node_affinity().required_during_scheduling_ignored_during_execution();
+  for (const v1::NodeSelectorTerm& term : required.node_selector_terms()) {
+    for (const v1::NodeSelectorRequirement& field : term.match_fields()) {
+      if (field.key() == "metadata.name" && field.operator_() == "In" &&
+          field.values_size() == 1) {
+        return field.values(0);
+      }
+    }
+  }
+  return "";
+}
+
+PodFacts PodFactsOf(const v1::Pod& pod) {
+  PodFacts facts;
+  facts.name = pod.metadata().name();
+  facts.node = TargetNode(pod.spec());
+  const auto hash = pod.metadata().labels().find(kRevisionHashLabel);
+  if (hash != pod.metadata().labels().end()) facts.hash = hash->second;
+  facts.created = ToWallTime(pod.metadata().creation_timestamp());
+  facts.phase = PhaseOf(pod);
+  facts.bound = !pod.spec().node_name().empty();
+  facts.terminating = pod.metadata().has_deletion_timestamp();
+  for (const v1::PodCondition& condition : pod.status().conditions()) {
+    if (condition.type() != "Ready") continue;
+    facts.ready = condition.status() == "True";
+    if (condition.has_last_transition_time()) {
+      facts.ready_changed = ToWallTime(condition.last_transition_time());
+    }
+  }
+  return facts;
+}
+
+bool KeptBefore(const PodFacts& a, const PodFacts& b) {
+  if (a.bound != b.bound) return a.bound;
+  if (a.created != b.created) return a.created < b.created;
+  return a.name < b.name;
+}
+
+bool IsAvailable(const PodFacts& pod, int32_t min_ready_seconds, WallTime now) {
+  if (!pod.ready) return false;
+  if (min_ready_seconds <= 0) return true;
+  return pod.ready_changed && *pod.ready_changed + std::chrono::seconds(min_ready_seconds) < now;
+}
+
+}  // namespace muster::coordinator

@@ -1,0 +1,123 @@
+#include "coordinator/placement/fit.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/macros.h"
+#include "common/model/quantity.h"
+
+namespace muster::coordinator {
+namespace {
+
+void AppendPorts(const v1::Container& container, std::vector<HostPort>& ports) {
+  for (const v1::ContainerPort& port : container.ports()) {
+    if (port.host_port() == 0) continue;
+    ports.push_back({port.host_port(), port.protocol().empty() ? "TCP" : port.protocol(),
+                     port.host_ip()});
+  }
+}
+
+bool IsEveryAddress(const std::string& ip) { return ip.empty() || ip == "0.0.0.0"; }
+
+bool Clash(const HostPort& a, const HostPort& b) {
+  return a.port == b.port && a.protocol == b.protocol &&
+         (a.ip == b.ip || IsEveryAddress(a.ip) || IsEveryAddress(b.ip));
+}
+
+model::Quantity AmountOf(const model::ResourceMap& resources, const std::string& name) {
+  const auto found = resources.find(name);
+  if (found == resources.end()) return {};
+  const absl::StatusOr<model::Quantity> parsed = model::Quantity::Parse(found->second.text());
+  return parsed.ok() ? *parsed : model::Quantity();
+}
+
+bool HasEnded(const v1::Pod& pod) {
+  return pod.status().phase() == "Succeeded" || pod.status().phase() == "Failed";
+}
+
+}  // namespace
+
+PodFootprint FootprintOf(const v1::PodSpec& spec) {
+  PodFootprint footprint;
+  footprint.requests = model::PodRequests(spec);
+  for (const v1::Container& container : spec.containers()) {
+    AppendPorts(container, footprint.host_ports);
+  }
+  for (const v1::Container& container : spec.init_containers()) {
+    if (model::IsSidecar(container)) AppendPorts(container, footprint.host_ports);
+  }
+  return footprint;
+}
+
+void NodeLoad::Add(const PodFootprint& footprint) {
+  ++pod_count_;
+  for (const auto& [name, amount] : footprint.requests) {
+    if (amount.sign() > 0) requests_[name] += amount;
+  }
+  host_ports_.insert(host_ports_.end(), footprint.host_ports.begin(), footprint.host_ports.end());
+}
+
+void NodeLoad::Remove(const PodFootprint& footprint) {
+  MUSTER_CHECK(pod_count_ > 0);
+  --pod_count_;
+  for (const auto& [name, amount] : footprint.requests) {
+    if (amount.sign() <= 0) continue;
+    const auto found = requests_.find(name);
+    MUSTER_CHECK(found != requests_.end());
+    found->second -= amount;
+    if (found->second.IsZero()) requests_.erase(found);
+  }
+  for (const HostPort& port : footprint.host_ports) {
+    const auto found = std::find(host_ports_.begin(), host_ports_.end(), port);
+    MUSTER_CHECK(found != host_ports_.end());
+    host_ports_.erase(found);
+  }
+}
+
+std::vector<std::string> Misfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
+                                 const NodeLoad& load) {
+  for (const HostPort& wanted : pod.host_ports) {
+    for (const HostPort& taken : load.host_ports()) {
+      if (Clash(wanted, taken)) {
+        return {"node(s) didn't have free ports for the requested pod ports"};
+      }
+    }
+  }
+  std::vector<std::string> misfits;
+  if (load.pod_count() + 1 > AmountOf(allocatable, "pods").Value()) {
+    misfits.push_back("Too many pods");
+  }
+  for (const auto& [name, wanted] : pod.requests) {
+    if (wanted.sign() <= 0) continue;
+    model::Quantity free = AmountOf(allocatable, name);
+    const auto taken = load.requests().find(name);
+    if (taken != load.requests().end()) free -= taken->second;
+    if (wanted > free) misfits.push_back(absl::StrCat("Insufficient ", name));
+  }
+  return misfits;
+}
+
+std::vector<std::string> Fit(const v1::Pod& pod, const v1::Node& node,
+                             absl::Span<const v1::Pod* const> pods_on_node) {
+  NodeLoad load;
+  for (const v1::Pod* other : pods_on_node) {
+    if (!HasEnded(*other)) load.Add(FootprintOf(other->spec()));
+  }
+  return Misfits(FootprintOf(pod.spec()), node.status().allocatable(), load);
+}
+
+std::string UnschedulableMessage(const std::vector<std::string>& misfits, int node_count) {
+  std::vector<std::string> reasons;
+  reasons.reserve(misfits.size() + 1);
+  for (const std::string& misfit : misfits) reasons.push_back(absl::StrCat("1 ", misfit));
+  if (node_count > 1) {
+    reasons.push_back(
+        absl::StrCat(node_count - 1, " node(s) didn't satisfy plugin(s) [NodeAffinity]"));
+  }
+  std::sort(reasons.begin(), reasons.end());
+  return absl::StrCat("0/", node_count, " nodes are available: ", absl::StrJoin(reasons, ", "),
+                      ".");
+}
+
+}  // namespace muster::coordinator

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/model/resources.h"
+#include "muster/v1/node.pb.h"
+#include "muster/v1/pod.pb.h"
+
+namespace muster::coordinator {
+
+// One port of the host that a pod wants for itself.
+struct HostPort {
+  int32_t port = 0;
+  std::string protocol;  // "TCP" when the manifest has none.
+  std::string ip;        // "" and "0.0.0.0" are every address of the host.
+
+  bool operator==(const HostPort&) const = default;
+};
+
+// What a pod takes from its node. Pods of one template share theirs.
+struct PodFootprint {
+  model::ResourceAmounts requests;
+  std::vector<HostPort> host_ports;
+
+  bool operator==(const PodFootprint&) const = default;
+};
+
+// Ports of regular containers and of sidecars count; a plain init container frees its ports before
+// the pod runs.
+PodFootprint FootprintOf(const v1::PodSpec& spec);
+
+// What the pods on one node take together. Only pods that are bound to it and have not ended
+// belong here; terminating ones still do. A plain value.
+class NodeLoad {
+ public:
+  void Add(const PodFootprint& footprint);
+  // Of a footprint that was added before.
+  void Remove(const PodFootprint& footprint);
+
+  int pod_count() const { return pod_count_; }
+  const model::ResourceAmounts& requests() const { return requests_; }
+  const std::vector<HostPort>& host_ports() const { return host_ports_; }
+
+ private:
+  int pod_count_ = 0;
+  model::ResourceAmounts requests_;
+  std::vector<HostPort> host_ports_;
+};
+
+// Why this pod cannot start on its node now, in the words of Kubernetes' scheduler; empty when it
+// fits. Like the scheduler it looks at ports first and speaks of the rest only when these are free.
+//
+// A resource that the node does not list has none of it; one that is not requested is not looked
+// at, however overcommitted the node is.
+std::vector<std::string> Misfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
+                                 const NodeLoad& load);
+
+// The same for a pod object among the pods that are on the node.
+std::vector<std::string> Fit(const v1::Pod& pod, const v1::Node& node,
+                             absl::Span<const v1::Pod* const> pods_on_node);
+
+// The scheduler's message about a pod that fits none of `node_count` nodes, since it belongs on
+// one only and that has `misfits`.
+std::string UnschedulableMessage(const std::vector<std::string>& misfits, int node_count);
+
+}  // namespace muster::coordinator
