@@ -47,7 +47,7 @@ bootstrap() {
   echo "deb $url $suite main" >"$root.new/etc/apt/sources.list"
   # How this machine reaches the archive (proxies, names) is not part of what is being proven.
   cp -L /etc/resolv.conf /etc/hosts "$root.new/etc/"
-  grep -lri proxy /etc/apt/apt.conf.d 2>/dev/null |
+  { grep -lri proxy /etc/apt/apt.conf.d 2>/dev/null || true; } |
     xargs -r cp -t "$root.new/etc/apt/apt.conf.d/"
   mv "$root.new" "$root"
 }
