@@ -98,7 +98,8 @@ host_exec() { # HOST COMMAND...
   pid=$(host_pid "$host") || die "$host is down (./dev cluster start $host)"
   (
     cgroup_join "$host"
-    exec nsenter -t "$pid" -m -p -u -i -n -C -- env -i PATH="$(host_path)" LANG=C.UTF-8 \
+    # -r: where this machine is itself a chroot, the host's root is not that of its namespace.
+    exec nsenter -t "$pid" -m -p -u -i -n -C -r -w -- env -i PATH="$(host_path)" LANG=C.UTF-8 \
       HOME=/root TERM="${TERM:-dumb}" ASAN_OPTIONS="${ASAN_OPTIONS:-}" "$@"
   )
 }
