@@ -17,7 +17,7 @@ namespace muster::manifest {
 struct DecodeLimits {
   size_t bytes_max = 3 << 20;     // Of one text. Kubernetes takes requests up to 3 MiB.
   size_t expanded_max = 8 << 20;  // Of one document once its aliases are written out.
-  size_t values_max = 500'000;    // Scalars, lists and mappings of one document, likewise.
+  size_t values_max = 250'000;    // Scalars, lists and mappings of one document, likewise.
   int depth_max = 100;            // Of lists and mappings inside each other.
   size_t diagnostics_max = 1000;  // Further findings are only counted.
 };

@@ -1,0 +1,28 @@
+#include "common/manifest/source_map.h"
+
+namespace muster::manifest {
+
+Position SourceMap::Find(std::string_view path) const {
+  while (true) {
+    if (auto found = positions_.find(path); found != positions_.end()) return found->second;
+    if (path.empty()) return {};
+    path = ParentPath(path);
+  }
+}
+
+std::string_view ParentPath(std::string_view path) {
+  if (path.empty()) return path;
+  if (path.back() == ']') {
+    // Keys may hold dots and slashes but no brackets.
+    const size_t open = path.rfind('[');
+    return open == std::string_view::npos ? std::string_view() : path.substr(0, open);
+  }
+  // A dot behind the last bracket; those inside a key do not count.
+  const size_t close = path.rfind(']');
+  const size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return {};
+  if (close != std::string_view::npos && dot < close) return path.substr(0, close + 1);
+  return path.substr(0, dot);
+}
+
+}  // namespace muster::manifest

@@ -1,0 +1,374 @@
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/manifest/reader.h"
+#include "common/manifest/yaml_scalar.h"
+
+namespace muster::manifest {
+namespace {
+
+// Leaves the parser; caught in this file.
+struct Refusal {
+  Position position;
+  std::string message;
+};
+
+constexpr std::string_view kYamlTags = "tag:yaml.org,2002:";
+
+// Builds values from the events of one chunk of text, which is usually one document.
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  TreeBuilder(int first_line, const DecodeLimits& limits, ReadResult& result)
+      : first_line_(first_line), limits_(limits), result_(result) {}
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    frames_.clear();
+    anchors_.clear();
+    values_ = 0;
+    bytes_ = 0;
+    root_ = Value();
+    root_.position = At(mark);
+  }
+
+  void OnDocumentEnd() override { result_.documents.push_back(std::move(root_)); }
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    OnScalar(mark, "?", anchor, "");
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) throw Refusal{At(mark), "an alias stands inside its own anchor"};
+    const Value& target = found->second;
+    Count(target, At(mark));
+    if (ExpectsKey()) {
+      if (IsContainer(target)) throw Refusal{At(mark), "a key has to be a plain text"};
+      SetKey(target.type, target.text, target.written, At(mark));
+      return;
+    }
+    Place(Value(target));
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    bool is_merge = false;
+    Value value = MakeScalar(mark, tag, text, is_merge);
+    Count(value, value.position);
+    Remember(anchor, value);
+    if (!ExpectsKey()) return Place(std::move(value));
+    if (is_merge) {
+      frames_.back().key = PendingKey{"<<", value.position, true};
+      return;
+    }
+    SetKey(value.type, value.text, value.written, value.position);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    Open(Value::Type::kList, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { Close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    Open(Value::Type::kMapping, mark, tag, anchor);
+  }
+  void OnMapEnd() override { Close(); }
+
+  Position At(const YAML::Mark& mark) const { return {first_line_ + mark.line, mark.column + 1}; }
+
+ private:
+  struct PendingKey {
+    std::string text;
+    Position position;
+    bool is_merge = false;
+  };
+  struct Frame {
+    Value value;
+    YAML::anchor_t anchor = 0;
+    std::optional<PendingKey> key;
+    std::vector<Member> merged;  // What << brings in, strongest first.
+  };
+
+  static bool IsContainer(const Value& value) {
+    return value.type == Value::Type::kList || value.type == Value::Type::kMapping;
+  }
+
+  bool ExpectsKey() const {
+    return !frames_.empty() && frames_.back().value.type == Value::Type::kMapping &&
+           !frames_.back().key.has_value();
+  }
+
+  Value MakeScalar(const YAML::Mark& mark, const std::string& tag, const std::string& text,
+                   bool& is_merge) const {
+    Value value;
+    value.position = At(mark);
+    const bool is_plain = tag == "?" || tag.empty();
+    const bool is_quoted = tag == "!";
+    if (!is_plain && !is_quoted && tag.rfind(kYamlTags, 0) != 0) {
+      throw Refusal{value.position, absl::StrCat("the tag \"", tag, "\" is not known")};
+    }
+    if (is_quoted || tag == std::string(kYamlTags) + "str") {
+      value.type = Value::Type::kString;
+      value.text = text;
+      return value;
+    }
+    PlainScalar scalar = ResolvePlainScalar(text);
+    const std::string name = is_plain ? "" : tag.substr(kYamlTags.size());
+    using Type = PlainScalar::Type;
+    const bool fits = is_plain || (name == "null" && scalar.type == Type::kNull) ||
+                      (name == "bool" && scalar.type == Type::kBool) ||
+                      (name == "int" && scalar.type == Type::kInteger) ||
+                      (name == "float" && scalar.type == Type::kInteger) ||
+                      (name == "float" && scalar.type == Type::kFloat) ||
+                      (name == "timestamp" && scalar.type == Type::kString);
+    if (!fits) {
+      throw Refusal{value.position,
+                    absl::StrCat("the tag !!", name, " does not fit \"", text, "\"")};
+    }
+    switch (scalar.type) {
+      case Type::kNull:
+        value.type = Value::Type::kNull;
+        return value;
+      case Type::kBool:
+        value.type = Value::Type::kBool;
+        break;
+      case Type::kInteger:
+        value.type = Value::Type::kInteger;
+        break;
+      case Type::kFloat:
+        value.type = Value::Type::kFloat;
+        break;
+      case Type::kMerge:
+        is_merge = true;
+        [[fallthrough]];
+      case Type::kString:
+        value.type = Value::Type::kString;
+        value.text = text;
+        return value;
+    }
+    value.text = std::move(scalar.json);
+    value.written = text;
+    return value;
+  }
+
+  // Keys are texts. As in kubectl a number or boolean becomes its JSON form, which surprises
+  // whoever wrote `on: 1`, so it is said.
+  void SetKey(Value::Type type, const std::string& text, const std::string& written,
+              Position position) {
+    if (type == Value::Type::kNull) throw Refusal{position, "a key is missing"};
+    if (type == Value::Type::kFloat && text.empty()) {
+      throw Refusal{position, absl::StrCat("the key ", written, " has to be quoted")};
+    }
+    if (type != Value::Type::kString && text != written) {
+      result_.problems.push_back(
+          {Severity::kWarning, position,
+           absl::StrCat("the key ", written, " is read as \"", text, "\"; quote it")});
+    }
+    frames_.back().key = PendingKey{text, position, false};
+  }
+
+  void Open(Value::Type type, const YAML::Mark& mark, const std::string& tag,
+            YAML::anchor_t anchor) {
+    const std::string expected =
+        absl::StrCat(std::string(kYamlTags), type == Value::Type::kList ? "seq" : "map");
+    if (tag != "?" && tag != "!" && !tag.empty() && tag != expected) {
+      throw Refusal{At(mark), absl::StrCat("the tag \"", tag, "\" is not known here")};
+    }
+    if (ExpectsKey()) throw Refusal{At(mark), "a key has to be a plain text"};
+    if (frames_.size() >= static_cast<size_t>(limits_.depth_max)) {
+      throw Refusal{At(mark), absl::StrCat("nested deeper than ", limits_.depth_max, " levels")};
+    }
+    Frame frame;
+    frame.value.type = type;
+    frame.value.position = At(mark);
+    frame.anchor = anchor;
+    Count(frame.value, frame.value.position);
+    frames_.push_back(std::move(frame));
+  }
+
+  void Close() {
+    Frame frame = std::move(frames_.back());
+    frames_.pop_back();
+    // What the mapping says itself wins over what it merges.
+    std::set<std::string> known;
+    if (!frame.merged.empty()) {
+      for (const Member& member : frame.value.members) known.insert(member.key);
+    }
+    for (Member& member : frame.merged) {
+      if (known.insert(member.key).second) frame.value.members.push_back(std::move(member));
+    }
+    Remember(frame.anchor, frame.value);
+    Place(std::move(frame.value));
+  }
+
+  void Remember(YAML::anchor_t anchor, const Value& value) {
+    if (anchor == 0) return;
+    Count(value, value.position);  // The copy takes memory too.
+    anchors_.insert_or_assign(anchor, value);
+  }
+
+  void Place(Value value) {
+    if (frames_.empty()) {
+      root_ = std::move(value);
+      return;
+    }
+    Frame& frame = frames_.back();
+    if (frame.value.type == Value::Type::kList) {
+      frame.value.items.push_back(std::move(value));
+      return;
+    }
+    PendingKey key = *std::move(frame.key);
+    frame.key.reset();
+    if (key.is_merge) return Merge(frame, std::move(value), key.position);
+    frame.value.members.push_back({std::move(key.text), key.position, std::move(value)});
+  }
+
+  static void Merge(Frame& frame, Value value, Position position) {
+    std::vector<Value> sources;
+    if (value.type == Value::Type::kList) {
+      sources = std::move(value.items);
+    } else {
+      sources.push_back(std::move(value));
+    }
+    for (Value& source : sources) {
+      if (source.type != Value::Type::kMapping) {
+        throw Refusal{position, "<< merges a mapping or a list of mappings"};
+      }
+      for (Member& member : source.members) frame.merged.push_back(std::move(member));
+    }
+  }
+
+  // Takes a value, with all that is in it, from the allowance of the document.
+  void Count(const Value& value, Position position) {
+    ++values_;
+    bytes_ += value.text.size() + value.written.size();
+    if (values_ > limits_.values_max || bytes_ > limits_.expanded_max) {
+      throw Refusal{position,
+                    absl::StrCat("the document is too large: more than ", limits_.values_max,
+                                 " values or ", limits_.expanded_max, " bytes with its aliases")};
+    }
+    for (const Value& item : value.items) Count(item, position);
+    for (const Member& member : value.members) {
+      bytes_ += member.key.size();
+      Count(member.value, position);
+    }
+  }
+
+  const int first_line_;
+  const DecodeLimits& limits_;
+  ReadResult& result_;
+  Value root_;
+  std::vector<Frame> frames_;
+  std::map<YAML::anchor_t, Value> anchors_;
+  size_t values_ = 0;
+  size_t bytes_ = 0;
+};
+
+struct Chunk {
+  std::string_view text;
+  int first_line;
+};
+
+// True for what may stand in front of a `---` that belongs to the same document.
+bool IsDirectivePart(std::string_view text) {
+  bool has_directive = false;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const size_t start = line.find_first_not_of(" \t\r");
+    if (start == std::string_view::npos || line[start] == '#') continue;
+    if (line.front() != '%') return false;
+    has_directive = true;
+  }
+  return has_directive;
+}
+
+// Cuts at the lines that begin with `---`, which cannot occur inside a document, so that a mistake
+// in one document leaves the others readable.
+std::vector<Chunk> SplitDocuments(std::string_view text) {
+  std::vector<Chunk> chunks;
+  size_t start = 0;
+  int first_line = 1;
+  int line_number = 0;
+  for (size_t at = 0; at < text.size();) {
+    ++line_number;
+    size_t end = text.find('\n', at);
+    end = end == std::string_view::npos ? text.size() : end + 1;
+    const std::string_view line = text.substr(at, end - at);
+    const bool is_marker =
+        line.substr(0, 3) == "---" &&
+        (line.size() == 3 || std::string_view(" \t\r\n").find(line[3]) != std::string_view::npos);
+    if (is_marker && at > start && !IsDirectivePart(text.substr(start, at - start))) {
+      chunks.push_back({text.substr(start, at - start), first_line});
+      start = at;
+      first_line = line_number;
+    }
+    at = end;
+  }
+  chunks.push_back({text.substr(start), first_line});
+  return chunks;
+}
+
+// The parser's own words for a tab in the indentation do not mention it.
+bool LineIsIndentedByTab(std::string_view text, int line) {
+  for (int i = 0; i < line; ++i) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return false;
+    text.remove_prefix(end + 1);
+  }
+  const size_t start = text.find_first_not_of(' ');
+  return start != std::string_view::npos && text[start] == '\t';
+}
+
+void ReadChunk(const Chunk& chunk, const DecodeLimits& limits, ReadResult& result) {
+  TreeBuilder builder(chunk.first_line, limits, result);
+  const auto refuse = [&result](Position position, std::string message) {
+    result.problems.push_back({Severity::kError, position, std::move(message)});
+  };
+  try {
+    std::istringstream stream{std::string(chunk.text)};
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const Refusal& refusal) {
+    refuse(refusal.position, refusal.message);
+  } catch (const YAML::Exception& error) {
+    const bool tab = error.mark.line >= 0 && LineIsIndentedByTab(chunk.text, error.mark.line);
+    refuse(builder.At(error.mark), tab ? "a tab cannot indent YAML, use blanks"
+                                       : absl::StrCat("this is not valid YAML: ", error.msg));
+  } catch (const std::exception& error) {
+    refuse({chunk.first_line, 1}, absl::StrCat("this cannot be read: ", error.what()));
+  }
+}
+
+}  // namespace
+
+ReadResult ReadYaml(std::string_view text, const DecodeLimits& limits) {
+  ReadResult result;
+  int line = 1;
+  int column = 0;
+  for (char c : text) {
+    ++column;
+    if (c == '\n') {
+      ++line;
+      column = 0;
+    } else if ((static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r') || c == 0x7F) {
+      result.problems.push_back(
+          {Severity::kError, {line, column}, "YAML cannot hold this control character as it is"});
+      return result;
+    }
+  }
+  for (const Chunk& chunk : SplitDocuments(text)) ReadChunk(chunk, limits, result);
+  return result;
+}
+
+}  // namespace muster::manifest
