@@ -132,7 +132,8 @@ struct SandboxStatus {
 };
 
 struct ContainerStatus {
-  std::string id, sandbox_id;
+  std::string id;
+  std::string sandbox_id;  // Only from listings: CRI's status of one container does not tell it.
   std::string name;
   uint32_t attempt = 0;
   ContainerState state = ContainerState::kUnknown;
@@ -176,7 +177,9 @@ struct ExecResult {
 //
 // Asynchronous: every call returns at once, and its callback is run exactly once, on any thread
 // (post it to the loop that owns the state). Calls are idempotent as CRI says: stopping what is
-// stopped and removing what is gone are OK. Errors keep the runtime's gRPC code and message.
+// stopped or gone and removing what is gone are OK. Errors keep the runtime's gRPC code and
+// message; a runtime that is away or still starting is Unavailable, which tells nothing about
+// what runs.
 // Deadlines: RunSandbox 240 s; StopContainer 120 s + grace; Exec 120 s + timeout; pull none;
 // everything else 120 s. Every implementation passes test/contract/runtime.
 class Runtime {

@@ -38,8 +38,8 @@ FakeRuntime::FakeRuntime(const Clock& clock) : clock_(clock), world_(clock) {
 FakeRuntime::~FakeRuntime() = default;
 
 template <typename T>
-void FakeRuntime::Queue(RuntimeCall call, std::string what,
-                        std::function<absl::StatusOr<T>()> act, Done<T> done) {
+void FakeRuntime::Queue(RuntimeCall call, std::string what, std::function<absl::StatusOr<T>()> act,
+                        Done<T> done) {
   Pending pending;
   pending.call = call;
   pending.what = std::move(what);
@@ -52,8 +52,8 @@ void FakeRuntime::Queue(RuntimeCall call, std::string what,
   pending_.push_back(std::move(pending));
 }
 
-void FakeRuntime::QueueStatus(RuntimeCall call, std::string what,
-                              std::function<absl::Status()> act, DoneStatus done) {
+void FakeRuntime::QueueStatus(RuntimeCall call, std::string what, std::function<absl::Status()> act,
+                              DoneStatus done) {
   Pending pending;
   pending.call = call;
   pending.what = std::move(what);
@@ -221,8 +221,8 @@ void FakeRuntime::RunSandbox(const SandboxConfig& config, Done<std::string> done
 
 void FakeRuntime::StopSandbox(const std::string& id, DoneStatus done) {
   QueueStatus(
-      RuntimeCall::kStopSandbox, "StopSandbox " + id,
-      [this, id] { return world_.StopSandbox(id); }, std::move(done));
+      RuntimeCall::kStopSandbox, "StopSandbox " + id, [this, id] { return world_.StopSandbox(id); },
+      std::move(done));
 }
 
 void FakeRuntime::RemoveSandbox(const std::string& id, DoneStatus done) {
@@ -302,7 +302,12 @@ void FakeRuntime::RemoveContainer(const std::string& id, DoneStatus done) {
 void FakeRuntime::ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) {
   Queue<ContainerStatus>(
       RuntimeCall::kContainerStatusOf, "ContainerStatusOf " + id,
-      [this, id] { return world_.ContainerStatusOf(id); }, std::move(done));
+      [this, id]() -> absl::StatusOr<ContainerStatus> {
+        absl::StatusOr<ContainerStatus> status = world_.ContainerStatusOf(id);
+        if (status.ok()) status->sandbox_id.clear();
+        return status;
+      },
+      std::move(done));
 }
 
 void FakeRuntime::ListContainers(Done<std::vector<ContainerStatus>> done) {

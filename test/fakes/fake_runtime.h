@@ -127,8 +127,8 @@ class FakeRuntime final : public Runtime {
   void ReopenContainerLog(const std::string& id, DoneStatus done) override;
   void ExecSync(const std::string& container_id, const std::vector<std::string>& command,
                 std::chrono::seconds timeout, Done<ExecResult> done) override;
-  void ExecUrl(const std::string& container_id, const std::vector<std::string>& command,
-               bool stdin, bool tty, Done<std::string> done) override;
+  void ExecUrl(const std::string& container_id, const std::vector<std::string>& command, bool stdin,
+               bool tty, Done<std::string> done) override;
   void ImageStatusOf(const std::string& image, Done<std::optional<ImageStatus>> done) override;
   void PullImage(const std::string& image, const std::optional<RegistryAuth>& auth,
                  const SandboxConfig* sandbox, Done<std::string> done) override;

@@ -22,17 +22,21 @@ std::string ContainerName(const ContainerConfig& config, const SandboxConfig& sa
 }
 
 absl::Status Reserved(const char* kind, const std::string& name, const std::string& holder) {
-  return absl::UnknownError(absl::StrFormat(
-      "failed to reserve %s name \"%s\": name \"%s\" is reserved for \"%s\"", kind, name, name,
-      holder));
+  return absl::UnknownError(
+      absl::StrFormat("failed to reserve %s name \"%s\": name \"%s\" is reserved for \"%s\"", kind,
+                      name, name, holder));
 }
 
 const char* StateName(ContainerState state) {
   switch (state) {
-    case ContainerState::kCreated: return "CONTAINER_CREATED";
-    case ContainerState::kRunning: return "CONTAINER_RUNNING";
-    case ContainerState::kExited: return "CONTAINER_EXITED";
-    case ContainerState::kUnknown: return "CONTAINER_UNKNOWN";
+    case ContainerState::kCreated:
+      return "CONTAINER_CREATED";
+    case ContainerState::kRunning:
+      return "CONTAINER_RUNNING";
+    case ContainerState::kExited:
+      return "CONTAINER_EXITED";
+    case ContainerState::kUnknown:
+      return "CONTAINER_UNKNOWN";
   }
   return "";
 }
@@ -69,8 +73,7 @@ std::string FakeWorld::NormalName(const std::string& image) {
 ImageStatus FakeWorld::AddImage(const std::string& name) {
   const std::string normal = NormalName(name);
   // Any stable text of the right form will do as a digest.
-  const std::string digest =
-      absl::StrFormat("sha256:%064x", std::hash<std::string>()(normal));
+  const std::string digest = absl::StrFormat("sha256:%064x", std::hash<std::string>()(normal));
   ImageStatus image;
   image.id = digest;
   image.tags = {normal};
@@ -160,7 +163,8 @@ absl::Status FakeWorld::StopSandbox(const std::string& id) {
 
 absl::Status FakeWorld::RemoveSandbox(const std::string& id) {
   KillContainersOf(id);
-  std::erase_if(containers, [&](const auto& entry) { return entry.second.status.sandbox_id == id; });
+  std::erase_if(containers,
+                [&](const auto& entry) { return entry.second.status.sandbox_id == id; });
   sandboxes.erase(id);
   return absl::OkStatus();
 }
@@ -301,8 +305,8 @@ bool FakeWorld::IsRunning(const std::string& id) const {
 absl::Status FakeWorld::CheckRunning(const std::string& id, const std::string& doing) const {
   const auto it = containers.find(id);
   if (it == containers.end()) {
-    return absl::NotFoundError(absl::StrFormat(
-        "failed to find container \"%s\" in store: not found", id));
+    return absl::NotFoundError(
+        absl::StrFormat("failed to find container \"%s\" in store: not found", id));
   }
   if (it->second.status.state == ContainerState::kRunning) return absl::OkStatus();
   return absl::UnknownError(
@@ -324,8 +328,7 @@ void FakeWorld::ExitDue() {
   for (auto& [id, container] : containers) {
     if (!container.exits_at || *container.exits_at > now) continue;
     const WallTime when =
-        WallNow(clock_) -
-        std::chrono::duration_cast<WallTime::duration>(now - *container.exits_at);
+        WallNow(clock_) - std::chrono::duration_cast<WallTime::duration>(now - *container.exits_at);
     End(id, container.exits_with, container.exits_with == 0 ? "Completed" : "Error", when);
   }
 }

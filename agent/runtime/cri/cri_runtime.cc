@@ -61,8 +61,7 @@ std::function<void(absl::Status, Response&)> GoneIsFine(Runtime::DoneStatus done
 // For calls with an answer: `take` makes the value out of the response.
 template <typename Response, typename T, typename Take>
 std::function<void(absl::Status, Response&)> Answer(Runtime::Done<T> done, Take take) {
-  return [done = std::move(done), take = std::move(take)](absl::Status status,
-                                                          Response& response) {
+  return [done = std::move(done), take = std::move(take)](absl::Status status, Response& response) {
     if (!status.ok()) {
       done(std::move(status));
     } else {
@@ -208,9 +207,10 @@ void CriRuntime::RemoveSandbox(const std::string& id, DoneStatus done) {
 void CriRuntime::SandboxStatusOf(const std::string& id, Done<SandboxStatus> done) {
   v1::PodSandboxStatusRequest request;
   request.set_pod_sandbox_id(id);
-  impl_->Call(&AsyncRuntime::PodSandboxStatus, std::move(request), kDeadline,
-              Answer<v1::PodSandboxStatusResponse, SandboxStatus>(
-                  std::move(done), [](auto& response) { return cri::FromMessage(response.status()); }));
+  impl_->Call(
+      &AsyncRuntime::PodSandboxStatus, std::move(request), kDeadline,
+      Answer<v1::PodSandboxStatusResponse, SandboxStatus>(
+          std::move(done), [](auto& response) { return cri::FromMessage(response.status()); }));
 }
 
 void CriRuntime::ListSandboxes(Done<std::vector<SandboxStatus>> done) {
@@ -260,9 +260,10 @@ void CriRuntime::RemoveContainer(const std::string& id, DoneStatus done) {
 void CriRuntime::ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) {
   v1::ContainerStatusRequest request;
   request.set_container_id(id);
-  impl_->Call(&AsyncRuntime::ContainerStatus, std::move(request), kDeadline,
-              Answer<v1::ContainerStatusResponse, ContainerStatus>(
-                  std::move(done), [](auto& response) { return cri::FromMessage(response.status()); }));
+  impl_->Call(
+      &AsyncRuntime::ContainerStatus, std::move(request), kDeadline,
+      Answer<v1::ContainerStatusResponse, ContainerStatus>(
+          std::move(done), [](auto& response) { return cri::FromMessage(response.status()); }));
 }
 
 void CriRuntime::ListContainers(Done<std::vector<ContainerStatus>> done) {
@@ -312,8 +313,8 @@ void CriRuntime::ExecUrl(const std::string& container_id, const std::vector<std:
   request.set_stderr(!tty);
   request.set_tty(tty);
   impl_->Call(&AsyncRuntime::Exec, std::move(request), kDeadline,
-              Answer<v1::ExecResponse, std::string>(
-                  std::move(done), [](auto& response) { return response.url(); }));
+              Answer<v1::ExecResponse, std::string>(std::move(done),
+                                                    [](auto& response) { return response.url(); }));
 }
 
 void CriRuntime::ImageStatusOf(const std::string& image, Done<std::optional<ImageStatus>> done) {
@@ -340,16 +341,16 @@ void CriRuntime::PullImage(const std::string& image, const std::optional<Registr
 }
 
 void CriRuntime::ListImages(Done<std::vector<ImageStatus>> done) {
-  impl_->Call(&AsyncImages::ListImages, v1::ListImagesRequest(), kDeadline,
-              Answer<v1::ListImagesResponse, std::vector<ImageStatus>>(
-                  std::move(done), [](auto& response) {
-                    std::vector<ImageStatus> all;
-                    all.reserve(response.images_size());
-                    for (const auto& image : response.images()) {
-                      all.push_back(cri::FromMessage(image));
-                    }
-                    return all;
-                  }));
+  impl_->Call(
+      &AsyncImages::ListImages, v1::ListImagesRequest(), kDeadline,
+      Answer<v1::ListImagesResponse, std::vector<ImageStatus>>(std::move(done), [](auto& response) {
+        std::vector<ImageStatus> all;
+        all.reserve(response.images_size());
+        for (const auto& image : response.images()) {
+          all.push_back(cri::FromMessage(image));
+        }
+        return all;
+      }));
 }
 
 void CriRuntime::RemoveImage(const std::string& image, DoneStatus done) {

@@ -15,18 +15,24 @@ namespace v1 = ::runtime::v1;
 
 v1::NamespaceMode ToMessage(NamespaceMode mode) {
   switch (mode) {
-    case NamespaceMode::kPod: return v1::POD;
-    case NamespaceMode::kContainer: return v1::CONTAINER;
-    case NamespaceMode::kNode: return v1::NODE;
+    case NamespaceMode::kPod:
+      return v1::POD;
+    case NamespaceMode::kContainer:
+      return v1::CONTAINER;
+    case NamespaceMode::kNode:
+      return v1::NODE;
   }
   return v1::POD;
 }
 
 v1::MountPropagation ToMessage(MountPropagation propagation) {
   switch (propagation) {
-    case MountPropagation::kPrivate: return v1::PROPAGATION_PRIVATE;
-    case MountPropagation::kHostToContainer: return v1::PROPAGATION_HOST_TO_CONTAINER;
-    case MountPropagation::kBidirectional: return v1::PROPAGATION_BIDIRECTIONAL;
+    case MountPropagation::kPrivate:
+      return v1::PROPAGATION_PRIVATE;
+    case MountPropagation::kHostToContainer:
+      return v1::PROPAGATION_HOST_TO_CONTAINER;
+    case MountPropagation::kBidirectional:
+      return v1::PROPAGATION_BIDIRECTIONAL;
   }
   return v1::PROPAGATION_PRIVATE;
 }
@@ -125,18 +131,25 @@ std::map<std::string, std::string> MapFrom(const ProtoMap& from) {
 
 ContainerState FromMessage(v1::ContainerState state) {
   switch (state) {
-    case v1::CONTAINER_CREATED: return ContainerState::kCreated;
-    case v1::CONTAINER_RUNNING: return ContainerState::kRunning;
-    case v1::CONTAINER_EXITED: return ContainerState::kExited;
-    default: return ContainerState::kUnknown;
+    case v1::CONTAINER_CREATED:
+      return ContainerState::kCreated;
+    case v1::CONTAINER_RUNNING:
+      return ContainerState::kRunning;
+    case v1::CONTAINER_EXITED:
+      return ContainerState::kExited;
+    default:
+      return ContainerState::kUnknown;
   }
 }
 
 NamespaceMode FromMessage(v1::NamespaceMode mode) {
   switch (mode) {
-    case v1::CONTAINER: return NamespaceMode::kContainer;
-    case v1::NODE: return NamespaceMode::kNode;
-    default: return NamespaceMode::kPod;
+    case v1::CONTAINER:
+      return NamespaceMode::kContainer;
+    case v1::NODE:
+      return NamespaceMode::kNode;
+    default:
+      return NamespaceMode::kPod;
   }
 }
 

@@ -44,13 +44,18 @@ class CriSubject final : public RuntimeSubject {
   }
   std::vector<std::string> CommandFor(Behaviour behaviour) override {
     switch (behaviour) {
-      case Behaviour::kRunsUntilStopped: return {"sleep", "100000"};
-      case Behaviour::kIgnoresTerm: return {"sh", "-c", "trap '' TERM; sleep 100000"};
+      case Behaviour::kRunsUntilStopped:
+        return {"sleep", "100000"};
+      case Behaviour::kIgnoresTerm:
+        return {"sh", "-c", "trap '' TERM; sleep 100000"};
       case Behaviour::kExits7OnTerm:
         return {"sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.05; done"};
-      case Behaviour::kExits0: return {"true"};
-      case Behaviour::kExits3: return {"sh", "-c", "exit 3"};
-      case Behaviour::kMissingBinary: return {"/nope"};
+      case Behaviour::kExits0:
+        return {"true"};
+      case Behaviour::kExits3:
+        return {"sh", "-c", "exit 3"};
+      case Behaviour::kMissingBinary:
+        return {"/nope"};
     }
     return {};
   }

@@ -44,12 +44,18 @@ class FakeSubject final : public RuntimeSubject {
   std::string missing_image() const override { return "localhost:5000/missing:1"; }
   std::vector<std::string> CommandFor(Behaviour behaviour) override {
     switch (behaviour) {
-      case Behaviour::kRunsUntilStopped: return {"sleep", "forever"};
-      case Behaviour::kIgnoresTerm: return {"stubborn"};
-      case Behaviour::kExits7OnTerm: return {"polite"};
-      case Behaviour::kExits0: return {"zero"};
-      case Behaviour::kExits3: return {"three"};
-      case Behaviour::kMissingBinary: return {"/nope"};
+      case Behaviour::kRunsUntilStopped:
+        return {"sleep", "forever"};
+      case Behaviour::kIgnoresTerm:
+        return {"stubborn"};
+      case Behaviour::kExits7OnTerm:
+        return {"polite"};
+      case Behaviour::kExits0:
+        return {"zero"};
+      case Behaviour::kExits3:
+        return {"three"};
+      case Behaviour::kMissingBinary:
+        return {"/nope"};
     }
     return {};
   }

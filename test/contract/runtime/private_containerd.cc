@@ -120,8 +120,10 @@ bool PrivateContainerd::has_pod_network() const {
 
 void PrivateContainerd::Launch() {
   const std::string log = directory_ + "/log";
-  // A shell as process 1 reaps what containerd and its shims leave.
-  const std::string line = absl::StrCat("exec </dev/null >", log, " 2>&1; containerd --config ",
+  // A shell as process 1 reaps what containerd and its shims leave. Shared mounts, as on a real
+  // host, so that volumes can propagate.
+  const std::string line = absl::StrCat("exec </dev/null >", log, " 2>&1; ",
+                                        "mount --make-rshared / && containerd --config ",
                                         directory_, "/config.toml & wait");
   supervisor_ = ::fork();
   MUSTER_CHECK(supervisor_ >= 0);

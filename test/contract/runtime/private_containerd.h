@@ -9,7 +9,8 @@ namespace muster::agent {
 
 // A real containerd of the test's own: private mount, network and pid namespaces, all files on a
 // tmpfs, CNI when the plug-ins are there, a busybox image made from this machine's busybox, and a
-// registry on localhost that has nothing. Everything is gone when the process ends, however it ends.
+// registry on localhost that has nothing. Everything is gone when the process ends, however it
+// ends.
 class PrivateContainerd {
  public:
   // Moves the calling process into its own namespaces, so call it before there is any thread.

@@ -40,7 +40,8 @@ class RuntimeContract : public ::testing::Test {
     sandbox_.name = "pod";
     sandbox_.namespace_ = "contract";
     sandbox_.uid = absl::StrCat("uid-", ++tests);
-    sandbox_.log_directory = absl::StrCat(subject_->log_directory(), "/contract_pod_", sandbox_.uid);
+    sandbox_.log_directory =
+        absl::StrCat(subject_->log_directory(), "/contract_pod_", sandbox_.uid);
     sandbox_.cgroup_parent = subject_->cgroup_parent();
     sandbox_.labels = {{"io.kubernetes.pod.uid", sandbox_.uid}, {"app", "contract"}};
     sandbox_.annotations = {{"muster.dev/note", "kept"}};
@@ -98,8 +99,8 @@ class RuntimeContract : public ::testing::Test {
   }
 
   absl::StatusOr<std::string> RunSandbox(const SandboxConfig& config) {
-    auto id = Answer<absl::StatusOr<std::string>>(
-        [&](auto done) { runtime().RunSandbox(config, done); });
+    auto id =
+        Answer<absl::StatusOr<std::string>>([&](auto done) { runtime().RunSandbox(config, done); });
     if (id.ok()) sandboxes_.insert(*id);
     return id;
   }
@@ -271,6 +272,7 @@ TEST_F(RuntimeContract, ContainerGoesFromCreatedToRunningToExited) {
   ContainerStatus status = StatusOf(id);
   EXPECT_EQ(status.state, ContainerState::kCreated);
   EXPECT_EQ(status.started_at, WallTime());
+  EXPECT_EQ(status.sandbox_id, "");
   EXPECT_EQ(status.name, "main");
   EXPECT_EQ(status.labels, container_.labels);
   EXPECT_EQ(status.annotations, container_.annotations);
@@ -464,17 +466,15 @@ TEST_F(RuntimeContract, ExecNeedsARunningContainer) {
   const auto result = Exec(id, subject_->TalkingExec(), seconds(5));
   EXPECT_THAT(std::string(result.status().message()),
               HasSubstr("container is in CONTAINER_EXITED state"));
-  const auto url = Answer<absl::StatusOr<std::string>>([&](auto done) {
-    runtime().ExecUrl(id, subject_->TalkingExec(), false, false, done);
-  });
+  const auto url = Answer<absl::StatusOr<std::string>>(
+      [&](auto done) { runtime().ExecUrl(id, subject_->TalkingExec(), false, false, done); });
   EXPECT_FALSE(url.ok());
 }
 
 TEST_F(RuntimeContract, ExecCanBeAttachedToAtAnAddress) {
   const std::string id = Started(Behaviour::kRunsUntilStopped);
-  const auto url = Answer<absl::StatusOr<std::string>>([&](auto done) {
-    runtime().ExecUrl(id, subject_->TalkingExec(), true, false, done);
-  });
+  const auto url = Answer<absl::StatusOr<std::string>>(
+      [&](auto done) { runtime().ExecUrl(id, subject_->TalkingExec(), true, false, done); });
   ASSERT_TRUE(url.ok()) << url.status();
   EXPECT_THAT(*url, StartsWith("http://127.0.0.1:"));
 }

@@ -1,0 +1,125 @@
+#include "agent/runtime/cri/messages.h"
+
+#include <grpcpp/support/status.h>
+
+#include "cri/api.pb.h"
+#include "gtest/gtest.h"
+
+namespace muster::agent::cri {
+namespace {
+
+namespace v1 = ::runtime::v1;
+
+TEST(CriMessages, CgroupDriverIsReadFromContainerdsConfiguration) {
+  struct Case {
+    const char* config;
+    const char* expected;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {R"({"containerd":{"defaultRuntimeName":"runc","runtimes":
+                {"runc":{"options":{"SystemdCgroup":true}}}}})",
+            "systemd"},
+           {R"({"containerd":{"defaultRuntimeName":"runc","runtimes":
+                {"runc":{"options":{"SystemdCgroup":false}}}}})",
+            "cgroupfs"},
+           // Another runtime's setting is not ours.
+           {R"({"containerd":{"defaultRuntimeName":"runc","runtimes":
+                {"crun":{"options":{"SystemdCgroup":true}},"runc":{"options":{}}}}})",
+            "cgroupfs"},
+           {R"({"containerd":{"defaultRuntimeName":"runc","runtimes":{"runc":{"options":null}}}})",
+            "cgroupfs"},
+           {R"({"containerd":{"defaultRuntimeName":"runc","runtimes":{}}})", ""},
+           {R"({"containerd":{"defaultRuntimeName":7,"runtimes":{}}})", ""},
+           {R"({"containerd":[]})", ""},
+           {R"([1,2])", ""},
+           {R"({"cut off)", ""},
+           {"", ""},
+       }) {
+    v1::StatusResponse status;
+    (*status.mutable_info())["config"] = c.config;
+    EXPECT_EQ(CgroupDriverFromStatus(status), c.expected) << c.config;
+  }
+  EXPECT_EQ(CgroupDriverFromStatus(v1::StatusResponse()), "");
+}
+
+TEST(CriMessages, ConditionsOfTheRuntimeBecomeItsReadiness) {
+  v1::VersionResponse version;
+  version.set_runtime_name("containerd");
+  version.set_runtime_version("1.6.20");
+  version.set_runtime_api_version("v1");
+  v1::StatusResponse status;
+  v1::RuntimeCondition* runtime = status.mutable_status()->add_conditions();
+  runtime->set_type("RuntimeReady");
+  runtime->set_status(true);
+  v1::RuntimeCondition* network = status.mutable_status()->add_conditions();
+  network->set_type("NetworkReady");
+  network->set_message("cni plugin not initialized");
+  const RuntimeInfo info = InfoFrom(version, status);
+  EXPECT_EQ(info.name, "containerd");
+  EXPECT_EQ(info.version, "1.6.20");
+  EXPECT_EQ(info.api_version, "v1");
+  EXPECT_TRUE(info.runtime_ready);
+  EXPECT_FALSE(info.network_ready);
+  EXPECT_EQ(info.network_message, "cni plugin not initialized");
+}
+
+TEST(CriMessages, StatusKeepsCodeAndMessage) {
+  const absl::Status status =
+      FromGrpc(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "wrong digest"));
+  EXPECT_EQ(status, absl::FailedPreconditionError("wrong digest"));
+  EXPECT_TRUE(FromGrpc(grpc::Status::OK).ok());
+}
+
+TEST(CriMessages, RuntimeThatIsStillStartingIsUnavailable) {
+  EXPECT_TRUE(absl::IsUnavailable(
+      FromGrpc(grpc::Status(grpc::StatusCode::UNKNOWN, "server is not initialized yet"))));
+  EXPECT_TRUE(absl::IsUnknown(FromGrpc(grpc::Status(grpc::StatusCode::UNKNOWN, "other"))));
+}
+
+TEST(CriMessages, AllAddressesOfASandboxAreRead) {
+  v1::PodSandboxStatus message;
+  message.mutable_network()->set_ip("10.0.0.1");
+  message.mutable_network()->add_additional_ips()->set_ip("fd00::1");
+  message.mutable_linux()->mutable_namespaces()->mutable_options()->set_network(v1::NODE);
+  const SandboxStatus status = FromMessage(message);
+  EXPECT_EQ(status.ips, (std::vector<std::string>{"10.0.0.1", "fd00::1"}));
+  EXPECT_EQ(status.network, NamespaceMode::kNode);
+  EXPECT_FALSE(FromMessage(v1::PodSandboxStatus()).network.has_value());
+}
+
+TEST(CriMessages, TimesAreNanosecondsAndZeroIsNotYet) {
+  v1::ContainerStatus message;
+  message.set_started_at(1'700'000'000'123'456'789);
+  const ContainerStatus status = FromMessage(message);
+  EXPECT_EQ(status.started_at.time_since_epoch(),
+            std::chrono::nanoseconds(1'700'000'000'123'456'789));
+  EXPECT_EQ(status.finished_at, WallTime());
+}
+
+TEST(CriMessages, ImageUserIsANumberOrAName) {
+  v1::Image image;
+  image.mutable_uid()->set_value(0);
+  EXPECT_EQ(FromMessage(image).user_id, 0);
+  image.clear_uid();
+  image.set_username("nobody");
+  EXPECT_FALSE(FromMessage(image).user_id.has_value());
+  EXPECT_EQ(FromMessage(image).user_name, "nobody");
+}
+
+TEST(CriMessages, AppArmorIsOnlyMentionedWhenAsked) {
+  const auto sent = [](const std::string& profile) {
+    ContainerConfig config;
+    config.apparmor_profile = profile;
+    v1::ContainerConfig message;
+    ToMessage(config, &message);
+    return message.linux().security_context();
+  };
+  EXPECT_FALSE(sent("").has_apparmor());
+  EXPECT_EQ(sent("runtime/default").apparmor().profile_type(), v1::SecurityProfile::RuntimeDefault);
+  EXPECT_EQ(sent("unconfined").apparmor().profile_type(), v1::SecurityProfile::Unconfined);
+  EXPECT_EQ(sent("localhost/p").apparmor().profile_type(), v1::SecurityProfile::Localhost);
+  EXPECT_EQ(sent("localhost/p").apparmor().localhost_ref(), "p");
+}
+
+}  // namespace
+}  // namespace muster::agent::cri
