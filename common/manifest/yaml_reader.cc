@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/manifest/reader.h"
+#include "common/manifest/utf8.h"
 #include "common/manifest/yaml_scalar.h"
 
 namespace muster::manifest {
@@ -20,6 +21,18 @@ struct Refusal {
   Position position;
   std::string message;
 };
+
+// yaml-cpp turns the escapes \_ and \N into single bytes of Latin-1.
+std::string WithoutLooseBytes(const std::string& text) {
+  if (FindInvalidUtf8(text) == std::string_view::npos) return text;
+  std::string fixed;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint point = ReadCodePoint(text, at);
+    AppendUtf8(point.valid ? point.value : static_cast<uint8_t>(text[at]), fixed);
+    at += point.size;
+  }
+  return fixed;
+}
 
 constexpr std::string_view kYamlTags = "tag:yaml.org,2002:";
 
@@ -60,7 +73,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     bool is_merge = false;
-    Value value = MakeScalar(mark, tag, text, is_merge);
+    Value value = MakeScalar(mark, tag, WithoutLooseBytes(text), is_merge);
     Count(value, value.position);
     Remember(anchor, value);
     if (!ExpectsKey()) return Place(std::move(value));
@@ -278,15 +291,19 @@ struct Chunk {
   int first_line;
 };
 
+bool IsDirective(std::string_view line) {
+  return line.substr(0, 6) == "%YAML " || line.substr(0, 5) == "%TAG ";
+}
+
 // True for what may stand in front of a `---` that belongs to the same document.
-bool IsDirectivePart(std::string_view text) {
+bool IsPrologue(std::string_view text) {
   bool has_directive = false;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     const size_t start = line.find_first_not_of(" \t\r");
     if (start == std::string_view::npos || line[start] == '#') continue;
-    if (line.front() != '%') return false;
+    if (!IsDirective(line)) return false;
     has_directive = true;
   }
   return has_directive;
@@ -307,7 +324,8 @@ std::vector<Chunk> SplitDocuments(std::string_view text) {
     const bool is_marker =
         line.substr(0, 3) == "---" &&
         (line.size() == 3 || std::string_view(" \t\r\n").find(line[3]) != std::string_view::npos);
-    if (is_marker && at > start && !IsDirectivePart(text.substr(start, at - start))) {
+    const bool splits = is_marker && at > start && !IsPrologue(text.substr(start, at - start));
+    if (splits) {
       chunks.push_back({text.substr(start, at - start), first_line});
       start = at;
       first_line = line_number;
@@ -354,17 +372,23 @@ void ReadChunk(const Chunk& chunk, const DecodeLimits& limits, ReadResult& resul
 
 ReadResult ReadYaml(std::string_view text, const DecodeLimits& limits) {
   ReadResult result;
+  const auto refuse = [&result](int line, int column, std::string message) {
+    result.problems.push_back({Severity::kError, {line, column}, std::move(message)});
+  };
   int line = 1;
   int column = 0;
-  for (char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     ++column;
     if (c == '\n') {
       ++line;
       column = 0;
     } else if ((static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r') || c == 0x7F) {
-      result.problems.push_back(
-          {Severity::kError, {line, column}, "YAML cannot hold this control character as it is"});
+      refuse(line, column, "YAML cannot hold this control character as it is");
       return result;
+    } else if (c == '%' && column == 1 && !IsDirective(text.substr(i, 6))) {
+      // The parser would drop the whole line without a word.
+      refuse(line, column, "a line cannot begin with %, put it in quotes");
     }
   }
   for (const Chunk& chunk : SplitDocuments(text)) ReadChunk(chunk, limits, result);

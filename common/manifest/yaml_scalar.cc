@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 
 namespace muster::manifest {
 namespace {
@@ -85,13 +86,8 @@ bool LooksLikeFloat(std::string_view text) {
 
 // Numbers as Go's JSON encoder prints them, which is what a cluster would have stored.
 std::optional<std::string> FloatToJson(std::string_view text) {
-  std::string_view digits = text;
-  if (digits.front() == '+') digits.remove_prefix(1);
   double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error == std::errc::result_out_of_range) return std::nullopt;
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  if (!std::isfinite(value)) return std::nullopt;
+  if (!absl::SimpleAtod(std::string(text), &value) || !std::isfinite(value)) return std::nullopt;
   const double magnitude = std::fabs(value);
   const bool scientific = magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21);
   std::array<char, 64> buffer;
@@ -163,7 +159,7 @@ PlainScalar ResolvePlainScalar(std::string_view text) {
 
 bool MayReadAsNonString(std::string_view text) {
   if (ResolvePlainScalar(text).type != Type::kString) return true;
-  return text == "=" || LooksLikeDate(text) || LooksSexagesimal(text);
+  return text == "=" || LooksLikeFloat(text) || LooksLikeDate(text) || LooksSexagesimal(text);
 }
 
 }  // namespace muster::manifest
