@@ -1,0 +1,167 @@
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "common/base/status.h"
+#include "common/base/text_file.h"
+#include "common/pki/grpc_credentials.h"
+#include "ctl/client/connect.h"
+#include "muster/admin/v1/admin.grpc.pb.h"
+
+namespace muster::ctl {
+namespace {
+
+constexpr char kProblemsType[] = "type.googleapis.com/muster.admin.v1.ApplyProblems";
+constexpr int kMessageBytesMax = 64 << 20;
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  admin::v1::ErrorDetails details;
+  if (!status.error_details().empty() && details.ParseFromString(status.error_details())) {
+    for (const google::protobuf::Any& detail : details.details()) {
+      result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+    }
+  }
+  return result;
+}
+
+class GrpcExecStream final : public AdminClient::ExecStream {
+ public:
+  explicit GrpcExecStream(admin::v1::Admin::Stub& stub) : stream_(stub.Exec(&context_)) {}
+  bool Write(const admin::v1::ExecInput& input) override { return stream_->Write(input); }
+  bool Read(admin::v1::ExecOutput& output) override { return stream_->Read(&output); }
+  absl::Status Finish() override { return FromGrpc(stream_->Finish()); }
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<admin::v1::ExecInput, admin::v1::ExecOutput>> stream_;
+};
+
+class GrpcAdminClient final : public AdminClient {
+ public:
+  explicit GrpcAdminClient(std::shared_ptr<grpc::Channel> channel)
+      : stub_(admin::v1::Admin::NewStub(std::move(channel))) {}
+
+  absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Apply);
+  }
+  absl::StatusOr<admin::v1::UpdateResponse> Update(
+      const admin::v1::UpdateRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Update);
+  }
+  absl::StatusOr<admin::v1::GetResponse> Get(const admin::v1::GetRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Get);
+  }
+  absl::StatusOr<admin::v1::ListResponse> List(const admin::v1::ListRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::List);
+  }
+  absl::StatusOr<admin::v1::DeleteResponse> Delete(
+      const admin::v1::DeleteRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Delete);
+  }
+  absl::StatusOr<admin::v1::DescribeResponse> Describe(
+      const admin::v1::DescribeRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Describe);
+  }
+  absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
+      const admin::v1::CreateTokenRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::CreateToken);
+  }
+  absl::StatusOr<admin::v1::GetVersionResponse> GetVersion() override {
+    return Call(admin::v1::GetVersionRequest(), &admin::v1::Admin::Stub::GetVersion);
+  }
+
+  absl::Status Watch(const admin::v1::WatchRequest& request,
+                     std::optional<std::chrono::milliseconds> timeout,
+                     const Each<admin::v1::WatchEvent>& each) override {
+    return Stream(request, timeout, &admin::v1::Admin::Stub::Watch, each);
+  }
+  absl::Status RolloutStatus(const admin::v1::RolloutStatusRequest& request,
+                             std::optional<std::chrono::milliseconds> timeout,
+                             const Each<admin::v1::RolloutStatusUpdate>& each) override {
+    return Stream(request, timeout, &admin::v1::Admin::Stub::RolloutStatus, each);
+  }
+  absl::Status Logs(const admin::v1::LogsRequest& request,
+                    const Each<admin::v1::LogsChunk>& each) override {
+    return Stream(request, std::nullopt, &admin::v1::Admin::Stub::Logs, each);
+  }
+  std::unique_ptr<ExecStream> Exec() override { return std::make_unique<GrpcExecStream>(*stub_); }
+
+ private:
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(const Request& request,
+                                grpc::Status (admin::v1::Admin::Stub::*method)(
+                                    grpc::ClientContext*, const Request&, Response*)) {
+    grpc::ClientContext context;
+    Response response;
+    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    if (!status.ok()) return FromGrpc(status);
+    return response;
+  }
+
+  template <typename Request, typename Message>
+  absl::Status Stream(const Request& request, std::optional<std::chrono::milliseconds> timeout,
+                      std::unique_ptr<grpc::ClientReader<Message>> (
+                          admin::v1::Admin::Stub::*method)(grpc::ClientContext*, const Request&),
+                      const Each<Message>& each) {
+    grpc::ClientContext context;
+    if (timeout.has_value()) context.set_deadline(std::chrono::system_clock::now() + *timeout);
+    auto reader = (stub_.get()->*method)(&context, request);
+    Message message;
+    while (reader->Read(&message)) {
+      if (each(message)) continue;
+      context.TryCancel();
+      reader->Finish();
+      return absl::OkStatus();
+    }
+    return FromGrpc(reader->Finish());
+  }
+
+  const std::unique_ptr<admin::v1::Admin::Stub> stub_;
+};
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsFor(const Endpoint& endpoint) {
+  // The socket's file mode and the peer's credentials guard it.
+  if (absl::StartsWith(endpoint.server, "unix:")) return grpc::InsecureChannelCredentials();
+  pki::ClientIdentity identity;
+  MUSTER_ASSIGN_OR_RETURN(identity.ca_pem, ReadFile(endpoint.certificate_authority));
+  MUSTER_ASSIGN_OR_RETURN(identity.certificate_pem, ReadFile(endpoint.client_certificate));
+  MUSTER_ASSIGN_OR_RETURN(identity.key_pem, ReadFile(endpoint.client_key));
+  return pki::ClientChannelCredentials(identity);
+}
+
+}  // namespace
+
+std::optional<admin::v1::ApplyProblems> ProblemsOf(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload = status.GetPayload(kProblemsType);
+  admin::v1::ApplyProblems problems;
+  if (!payload.has_value() || !problems.ParseFromString(std::string(*payload))) {
+    return std::nullopt;
+  }
+  return problems;
+}
+
+absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const Endpoint& endpoint) {
+  MUSTER_ASSIGN_OR_RETURN(auto credentials, CredentialsFor(endpoint));
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  arguments.SetMaxSendMessageSize(kMessageBytesMax);
+  // Proxies of the environment are for the web.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!absl::StartsWith(endpoint.server, "unix:")) {
+    // The fleet's own CA is pinned, so the certificate's fixed name holds at any address.
+    arguments.SetSslTargetNameOverride("muster-coordinator");
+  } else {
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  }
+  return std::make_unique<GrpcAdminClient>(
+      grpc::CreateCustomChannel(endpoint.server, credentials, arguments));
+}
+
+}  // namespace muster::ctl

@@ -1,0 +1,83 @@
+#include "ctl/commands/context.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace muster::ctl {
+namespace {
+
+absl::StatusOr<const model::KindInfo*> KindNamed(const std::string& text) {
+  if (const model::KindInfo* kind = model::FindResource(text)) return kind;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the server doesn't have a resource type \"", text, "\""));
+}
+
+}  // namespace
+
+int FailLocally(Context& context, const std::string& text, int exit_code) {
+  context.err << "error: " << text << "\n";
+  return exit_code;
+}
+
+int Fail(Context& context, const absl::Status& status) {
+  context.err << ErrorText(status, context.server) << "\n";
+  return status.code() == absl::StatusCode::kDeadlineExceeded ? kExitTimedOut : kExitError;
+}
+
+absl::StatusOr<Targets> ParseTargets(const std::vector<std::string>& arguments) {
+  Targets targets;
+  if (arguments.empty()) {
+    return absl::InvalidArgumentError(
+        "you must specify the type of resource, e.g. daemonsets, pods or nodes");
+  }
+  std::set<model::Kind> kinds;
+  const bool slashed = arguments[0].find('/') != std::string::npos;
+  if (slashed) {
+    for (const std::string& argument : arguments) {
+      const std::pair<std::string, std::string> parts = absl::StrSplit(argument,
+                                                                       absl::MaxSplits('/', 1));
+      if (parts.second.empty()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "there is no need to specify a resource type as a separate argument when passing "
+            "arguments in resource/name form (expected KIND/NAME, found \"",
+            argument, "\")"));
+      }
+      auto kind = KindNamed(parts.first);
+      if (!kind.ok()) return kind.status();
+      kinds.insert((*kind)->kind);
+      targets.list.push_back({*kind, parts.second});
+    }
+  } else {
+    for (const absl::string_view name : absl::StrSplit(arguments[0], ',')) {
+      auto kind = KindNamed(std::string(name));
+      if (!kind.ok()) return kind.status();
+      kinds.insert((*kind)->kind);
+      if (arguments.size() == 1) targets.list.push_back({*kind, ""});
+      for (size_t i = 1; i < arguments.size(); ++i) {
+        targets.list.push_back({*kind, arguments[i]});
+      }
+    }
+  }
+  targets.several_kinds = kinds.size() > 1;
+  return targets;
+}
+
+std::string NamespaceFor(const Context& context, const model::KindInfo& kind) {
+  return kind.namespaced ? context.ns : "";
+}
+
+admin::v1::ObjectRef RefOf(const Context& context, const Targets::Target& target) {
+  admin::v1::ObjectRef ref;
+  ref.set_resource(std::string(target.kind->plural));
+  ref.set_namespace_(NamespaceFor(context, *target.kind));
+  ref.set_name(target.name);
+  return ref;
+}
+
+std::string Qualified(const model::KindInfo& kind, const std::string& name) {
+  return model::QualifiedName(kind, name);
+}
+
+}  // namespace muster::ctl

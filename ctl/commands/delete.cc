@@ -1,0 +1,154 @@
+#include "ctl/commands/delete.h"
+
+#include "absl/strings/str_cat.h"
+#include "ctl/commands/files.h"
+
+namespace muster::ctl {
+namespace {
+
+struct Deletion {
+  const model::KindInfo* kind;
+  admin::v1::ObjectRef ref;
+  std::string file;  // Where it came from, if from a file.
+};
+
+absl::StatusOr<std::vector<Deletion>> FromFiles(Context& context, const DeleteOptions& options) {
+  auto read = ReadManifests(options.files, context.in, /*strict=*/false);
+  if (!read.ok()) return read.status();
+  if (manifest::HasErrors(read->diagnostics)) {
+    for (const manifest::Diagnostic& diagnostic : read->diagnostics) {
+      context.err << manifest::ToString(diagnostic) << "\n";
+    }
+    return absl::InvalidArgumentError("nothing was deleted");
+  }
+  std::vector<Deletion> deletions;
+  for (const FileObject& object : read->objects) {
+    const model::KindInfo& kind = model::InfoOf(object.document.object);
+    const v1::ObjectMeta& meta = model::MetadataOf(object.document.object);
+    Targets::Target target{&kind, meta.name()};
+    admin::v1::ObjectRef ref = RefOf(context, target);
+    if (kind.namespaced && !meta.namespace_().empty()) ref.set_namespace_(meta.namespace_());
+    deletions.push_back({&kind, ref, object.file});
+  }
+  return deletions;
+}
+
+absl::StatusOr<std::vector<Deletion>> FromArguments(Context& context, const DeleteOptions& options,
+                                                    AdminClient& client) {
+  auto targets = ParseTargets(options.arguments);
+  if (!targets.ok()) return targets.status();
+  std::vector<Deletion> deletions;
+  for (const Targets::Target& target : targets->list) {
+    if (!target.name.empty()) {
+      deletions.push_back({target.kind, RefOf(context, target), ""});
+      continue;
+    }
+    if (!options.all && options.selector.empty()) {
+      return absl::InvalidArgumentError(
+          "resource(s) were provided, but no name was specified; give names, -l SELECTOR or --all");
+    }
+    admin::v1::ListRequest request;
+    request.set_resource(std::string(target.kind->plural));
+    request.set_namespace_(NamespaceFor(context, *target.kind));
+    request.set_all_namespaces(context.all_namespaces && target.kind->namespaced);
+    request.set_label_selector(options.selector);
+    auto list = client.List(request);
+    if (!list.ok()) return list.status();
+    for (const v1::Object& object : list->objects()) {
+      const v1::ObjectMeta& meta = model::MetadataOf(object);
+      admin::v1::ObjectRef ref = RefOf(context, {target.kind, meta.name()});
+      ref.set_namespace_(meta.namespace_());
+      deletions.push_back({target.kind, ref, ""});
+    }
+  }
+  return deletions;
+}
+
+// Until the object with this UID is gone.
+absl::Status AwaitGone(AdminClient& client, const DeleteOptions& options,
+                       const admin::v1::ObjectRef& ref, const std::string& uid) {
+  admin::v1::WatchRequest request;
+  request.mutable_list()->set_resource(ref.resource());
+  request.mutable_list()->set_namespace_(ref.namespace_());
+  request.mutable_list()->set_field_selector(absl::StrCat("metadata.name=", ref.name()));
+  bool there = false;
+  return client.Watch(request, options.timeout, [&](const admin::v1::WatchEvent& event) {
+    if (event.type() == admin::v1::WatchEvent::SYNCED) return there;
+    if (model::MetadataOf(event.object()).uid() != uid) return true;
+    there = event.type() != admin::v1::WatchEvent::DELETED;
+    return there;
+  });
+}
+
+absl::Status DeleteOne(Context& context, const DeleteOptions& options, AdminClient& client,
+                       const Deletion& deletion) {
+  admin::v1::DeleteRequest request;
+  *request.mutable_ref() = deletion.ref;
+  request.set_cascade(options.cascade);
+  if (options.grace_period_seconds) request.set_grace_period_seconds(*options.grace_period_seconds);
+  request.set_dry_run(options.dry_run == DryRun::kServer);
+  std::string uid;
+  if (options.dry_run != DryRun::kClient) {
+    auto response = client.Delete(request);
+    if (!response.ok()) return response.status();
+    uid = model::MetadataOf(response->object()).uid();
+  }
+  if (options.name_only) {
+    context.out << model::QualifiedName(*deletion.kind, deletion.ref.name()) << "\n";
+  } else {
+    const std::string group(deletion.kind->group());
+    const char* suffix = options.dry_run == DryRun::kClient   ? " (dry run)"
+                         : options.dry_run == DryRun::kServer ? " (server dry run)"
+                                                              : "";
+    context.out << deletion.kind->singular << (group.empty() ? "" : ".") << group << " \""
+                << deletion.ref.name() << "\" deleted" << suffix << "\n";
+  }
+  context.out.flush();
+  if (!options.wait || options.dry_run != DryRun::kNone) return absl::OkStatus();
+  return AwaitGone(client, options, deletion.ref, uid);
+}
+
+}  // namespace
+
+int RunDelete(Context& context, const DeleteOptions& options) {
+  if (options.files.empty() == options.arguments.empty()) {
+    return FailLocally(context, "say what to delete: either -f FILE, or KIND NAME", kExitUsage);
+  }
+  const auto client = context.client();
+  if (!client.ok()) return Fail(context, client.status());
+  const auto deletions = options.files.empty() ? FromArguments(context, options, **client)
+                                               : FromFiles(context, options);
+  if (!deletions.ok()) {
+    const bool local = deletions.status().code() == absl::StatusCode::kInvalidArgument ||
+                       !options.files.empty();
+    return local ? FailLocally(context, std::string(deletions.status().message()))
+                 : Fail(context, deletions.status());
+  }
+  if (deletions->empty()) {
+    context.err << "No resources found\n";
+    return kExitDone;
+  }
+  int exit_code = kExitDone;
+  for (const Deletion& deletion : *deletions) {
+    absl::Status status = DeleteOne(context, options, **client, deletion);
+    if (status.ok()) continue;
+    if (status.code() == absl::StatusCode::kNotFound && options.ignore_not_found) continue;
+    if (status.code() == absl::StatusCode::kNotFound && !deletion.file.empty()) {
+      status = absl::NotFoundError(
+          absl::StrCat("error when deleting \"", deletion.file, "\": ", status.message()));
+    }
+    if (status.code() == absl::StatusCode::kDeadlineExceeded) {
+      exit_code = FailLocally(
+          context,
+          absl::StrCat("timed out waiting for the condition on ", deletion.ref.resource(), "/",
+                       deletion.ref.name()),
+          kExitTimedOut);
+      continue;
+    }
+    exit_code = Fail(context, status);
+    if (status.code() == absl::StatusCode::kUnavailable) return exit_code;
+  }
+  return exit_code;
+}
+
+}  // namespace muster::ctl
