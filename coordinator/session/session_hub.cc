@@ -1,0 +1,406 @@
+#include "coordinator/session/session_hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "common/base/status.h"
+#include "coordinator/session/references.h"
+#include "coordinator/store/object_store.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+using session::v1::FromAgent;
+using session::v1::ToAgent;
+
+constexpr char kPodsPrefix[] = "/pods/";
+constexpr char kNodesPrefix[] = "/nodes/";
+constexpr char kConfigMapsPrefix[] = "/configmaps/";
+constexpr char kSecretsPrefix[] = "/secrets/";
+constexpr auto kRetryAfter = 1s;
+
+std::string NodeKey(const std::string& node) { return absl::StrCat(kNodesPrefix, node); }
+
+void Earlier(std::optional<MonoTime>& wake, std::optional<MonoTime> other) {
+  if (other && (!wake || *other < *wake)) wake = other;
+}
+
+// The nodes controller found the node silent.
+bool IsMarkedUnknown(const v1::Node& node) {
+  for (const v1::NodeCondition& condition : node.status().conditions()) {
+    if (condition.type() == "Ready") return condition.status() == "Unknown";
+  }
+  return false;
+}
+
+}  // namespace
+
+struct SessionHub::Session {
+  enum class State {
+    kSilent,  // No hello yet.
+    kActive,
+    kLeaving,  // Ends when the control messages are written.
+  };
+
+  SessionId id = 0;
+  std::string node;
+  std::shared_ptr<SessionPeer> peer;
+  State state = State::kSilent;
+  MonoTime opened_at{};
+  bool writing = false;
+  std::deque<ToAgent> control;  // Before any assignment.
+  AssignmentFeed feed;
+  absl::Status leaving_because;
+  // The last one reported. Written again when the node was taken for silent and is not.
+  std::optional<v1::NodeStatus> node_status;
+  bool marked_unknown = false;
+};
+
+SessionHub::SessionHub(Store& store, const Clock& clock, AgentEventSink& events, Options options,
+                       std::function<void()> wake)
+    : store_(store),
+      clock_(clock),
+      events_(events),
+      options_(std::move(options)),
+      inbox_(std::move(wake)),
+      writer_(store, clock, StatusWriter::Options{}),
+      loader_(store) {}
+
+SessionHub::~SessionHub() = default;
+
+absl::Status SessionHub::Start() { return Resync(); }
+
+std::optional<MonoTime> SessionHub::Step() {
+  for (Input& input : inbox_.TakeAll()) {
+    std::visit([this](auto& message) { Handle(std::move(message)); }, input);
+  }
+  const MonoTime now = clock_.Mono();
+  if (resync_at_ && *resync_at_ <= now) {
+    if (absl::Status status = Resync(); !status.ok()) {
+      spdlog::error("sessions: cannot read the store, trying again: {}", status.ToString());
+      resync_at_ = now + kRetryAfter;
+    }
+  }
+  std::optional<MonoTime> wake = resync_at_;
+  Earlier(wake, EndSilentSessions(now));
+  Earlier(wake, writer_.Flush());
+  Earlier(wake, PumpReady(now));
+  return wake;
+}
+
+void SessionHub::CloseAll(absl::Status why) {
+  closing_ = why;
+  while (!sessions_.empty()) End(*sessions_.begin()->second, why);
+}
+
+std::optional<SessionHub::NodeContact> SessionHub::Contact(const std::string& node) const {
+  auto it = contacts_.find(node);
+  if (it == contacts_.end()) return std::nullopt;
+  return it->second;
+}
+
+// Inputs.
+
+void SessionHub::Handle(SessionOpened input) {
+  if (closing_) return input.peer->Finish(*closing_);
+  auto session = std::make_unique<Session>();
+  session->id = input.id;
+  session->node = std::move(input.node);
+  session->peer = std::move(input.peer);
+  session->opened_at = clock_.Mono();
+  silent_.push_back(session->id);
+  session->peer->ReadNext();
+  sessions_.emplace(session->id, std::move(session));
+}
+
+void SessionHub::Handle(SessionReceived input) {
+  Session* session = Find(input.id);
+  if (session == nullptr || session->state == Session::State::kLeaving) return;
+  const bool is_hello = input.message.message_case() == FromAgent::kHello;
+  if (is_hello != (session->state == Session::State::kSilent)) {
+    return End(*session, absl::FailedPreconditionError(
+                             "a session begins with one hello, and has no second one"));
+  }
+  if (is_hello) {
+    ReceiveHello(*session, *input.message.mutable_hello());
+  } else {
+    Receive(*session, input.message);
+  }
+  // Receiving may have ended it.
+  session = Find(input.id);
+  if (session != nullptr && session->state == Session::State::kActive) session->peer->ReadNext();
+}
+
+void SessionHub::Handle(SessionWritten input) {
+  Session* session = Find(input.id);
+  if (session == nullptr) return;
+  session->writing = false;
+  ready_.insert(session->id);
+}
+
+void SessionHub::Handle(SessionBroken input) {
+  if (Session* session = Find(input.id); session != nullptr) {
+    End(*session, absl::CancelledError("the stream broke"));
+  }
+}
+
+void SessionHub::Handle(StoreChanged input) {
+  if (input.watch != watch_number_) return;
+  if (!input.changes.ok()) {
+    spdlog::warn("sessions: the watch of the store ended, reading all again: {}",
+                 input.changes.status().ToString());
+    watch_.reset();
+    resync_at_ = clock_.Mono();
+    return;
+  }
+  for (const Change& change : *input.changes) Absorb(change);
+}
+
+void SessionHub::Handle(TunnelWanted input) {
+  auto it = by_node_.find(input.node);
+  if (it == by_node_.end()) {
+    return input.refused(
+        absl::UnavailableError(absl::StrCat("node \"", input.node, "\" is not connected")));
+  }
+  Session& session = *it->second;
+  if (session.control.size() >= options_.waiting_tunnels_max) {
+    return input.refused(absl::ResourceExhaustedError(
+        absl::StrCat("node \"", input.node, "\" does not take any more requests")));
+  }
+  *session.control.emplace_back().mutable_open_tunnel() = std::move(input.request);
+  ready_.insert(session.id);
+}
+
+// What agents say.
+
+void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
+  absl::StatusOr<std::optional<v1::Node>> node = ReadNode(session.node);
+  if (!node.ok()) {
+    return End(session, absl::UnavailableError(Annotate(node.status(), "node").message()));
+  }
+  if (!node->has_value()) return RemoveNode(session);
+  if (auto old = by_node_.find(session.node); old != by_node_.end()) {
+    End(*old->second, absl::AbortedError("another session of this node took over"));
+  }
+  session.state = Session::State::kActive;
+  by_node_[session.node] = &session;
+  contacts_[session.node] = {.connected = true, .last_seen = clock_.Mono()};
+  spdlog::info("node {}: session of agent {} begins, it holds {} objects", session.node,
+               hello.agent_version(), hello.known_size());
+
+  session::v1::Welcome& welcome = *session.control.emplace_back().mutable_welcome();
+  welcome.set_heartbeat_interval_ms(options_.heartbeat_interval.count());
+  welcome.set_coordinator_version(options_.coordinator_version);
+  *welcome.mutable_node() = **node;
+  session.feed.Begin({hello.known().begin(), hello.known().end()}, session.node, index_);
+  ready_.insert(session.id);
+  if (hello.has_node_status()) {
+    session.node_status = std::move(*hello.mutable_node_status());
+    writer_.ReportNode(session.node, *session.node_status);
+  }
+}
+
+void SessionHub::Receive(Session& session, FromAgent& message) {
+  contacts_[session.node].last_seen = clock_.Mono();
+  switch (message.message_case()) {
+    case FromAgent::kNodeStatus:
+      session.node_status = std::move(*message.mutable_node_status());
+      session.marked_unknown = false;
+      writer_.ReportNode(session.node, *session.node_status);
+      break;
+    case FromAgent::kPodReports:
+      for (session::v1::PodReport& report : *message.mutable_pod_reports()->mutable_reports()) {
+        ReceivePodReport(session, report);
+      }
+      break;
+    case FromAgent::kEvent:
+      events_.Record(session.node, std::move(*message.mutable_event()));
+      break;
+    case FromAgent::kHeartbeat:
+    case FromAgent::kHello:
+    case FromAgent::MESSAGE_NOT_SET:
+      break;
+  }
+  // It was silent long enough to be given up, and is here all the same.
+  if (session.marked_unknown && session.node_status) {
+    session.marked_unknown = false;
+    writer_.ReportNode(session.node, *session.node_status);
+  }
+}
+
+void SessionHub::ReceivePodReport(Session& session, session::v1::PodReport& report) {
+  const std::string key = SessionKey("pods", report.namespace_(), report.name());
+  const AssignmentIndex::PodFacts* facts = index_.FindPod(key);
+  if (facts != nullptr && facts->node == session.node && facts->uid == report.uid()) {
+    return writer_.ReportPod(session.node, std::move(report));
+  }
+  // Somebody else's pod, one that is no more, or an older one of the name. Unless the agent is
+  // done with it, it has to hear what is true.
+  if (!report.gone()) {
+    session.feed.Distrust(key);
+    ready_.insert(session.id);
+  }
+}
+
+void SessionHub::RemoveNode(Session& session) {
+  spdlog::info("node {}: is no longer known, its agent is told so", session.node);
+  if (auto it = by_node_.find(session.node); it != by_node_.end() && it->second == &session) {
+    by_node_.erase(it);
+    contacts_.erase(session.node);
+  }
+  writer_.ForgetNode(session.node);
+  session.state = Session::State::kLeaving;
+  session.leaving_because =
+      absl::NotFoundError(absl::StrCat("nodes \"", session.node, "\" not found"));
+  session.control.clear();
+  session.control.emplace_back().mutable_node_removed();
+  ready_.insert(session.id);
+}
+
+void SessionHub::End(Session& session, absl::Status why) {
+  if (auto it = by_node_.find(session.node); it != by_node_.end() && it->second == &session) {
+    by_node_.erase(it);
+    contacts_[session.node] = {.connected = false, .last_seen = clock_.Mono()};
+    spdlog::info("node {}: session ends: {}", session.node, why.ToString());
+  }
+  session.peer->Finish(std::move(why));
+  ready_.erase(session.id);
+  sessions_.erase(session.id);
+}
+
+std::optional<MonoTime> SessionHub::EndSilentSessions(MonoTime now) {
+  while (!silent_.empty()) {
+    Session* session = Find(silent_.front());
+    if (session != nullptr && session->state == Session::State::kSilent) {
+      const MonoTime until = session->opened_at + options_.hello_wait_max;
+      if (until > now) return until;
+      End(*session, absl::DeadlineExceededError("no hello came"));
+    }
+    silent_.pop_front();
+  }
+  return std::nullopt;
+}
+
+// What the store says.
+
+absl::StatusOr<std::optional<v1::Node>> SessionHub::ReadNode(const std::string& node) {
+  MUSTER_ASSIGN_OR_RETURN(std::optional<KeyValue> stored, store_.Get(NodeKey(node)));
+  if (!stored) return std::nullopt;
+  MUSTER_ASSIGN_OR_RETURN(v1::Object object, DecodeObject(*stored));
+  return std::move(*object.mutable_node());
+}
+
+absl::Status SessionHub::Resync() {
+  MUSTER_ASSIGN_OR_RETURN(Listing pods, store_.List(kPodsPrefix));
+  AssignmentIndex index;
+  std::vector<AssignmentIndex::Touched> untold;
+  for (const KeyValue& item : pods.items) {
+    MUSTER_ASSIGN_OR_RETURN(const v1::Object object, DecodeObject(item));
+    index.SetPod(item.key.substr(1), object.pod(), untold);
+  }
+  const uint64_t number = watch_number_ + 1;
+  MUSTER_ASSIGN_OR_RETURN(
+      std::unique_ptr<Watch> watch,
+      store_.WatchFrom("/", pods.revision, [this, number](absl::StatusOr<std::vector<Change>> c) {
+        Post(StoreChanged{number, std::move(c)});
+      }));
+  watch_number_ = number;
+  watch_ = std::move(watch);
+  resync_at_.reset();
+  index_ = std::move(index);
+  revision_ = pods.revision;
+  // What happened to nodes, ConfigMaps and Secrets meanwhile was not seen, so all are looked at.
+  std::vector<Session*> active;
+  for (const auto& [node, session] : by_node_) active.push_back(session);
+  for (Session* session : active) {
+    session->feed.MarkAll(session->node, index_);
+    ready_.insert(session->id);
+    MUSTER_ASSIGN_OR_RETURN(const std::optional<v1::Node> node, ReadNode(session->node));
+    if (!node) RemoveNode(*session);
+  }
+  return absl::OkStatus();
+}
+
+void SessionHub::Absorb(const Change& change) {
+  const std::string& key = change.kv.key;
+  revision_ = std::max(revision_, change.kv.mod_revision);
+  const bool is_put = change.kind == Change::Kind::kPut;
+  std::vector<AssignmentIndex::Touched> touched;
+  if (absl::StartsWith(key, kConfigMapsPrefix) || absl::StartsWith(key, kSecretsPrefix)) {
+    index_.ReferenceChanged(key.substr(1), touched);
+  } else if (absl::StartsWith(key, kPodsPrefix) && !is_put) {
+    index_.RemovePod(key.substr(1), touched);
+  } else if (absl::StartsWith(key, kPodsPrefix)) {
+    absl::StatusOr<v1::Object> object = DecodeObject(change.kv);
+    if (!object.ok()) {
+      spdlog::error("sessions: {}, ignoring it", object.status().ToString());
+      return;
+    }
+    index_.SetPod(key.substr(1), object->pod(), touched);
+  } else if (absl::StartsWith(key, kNodesPrefix)) {
+    auto it = by_node_.find(key.substr(sizeof(kNodesPrefix) - 1));
+    if (it == by_node_.end()) return;
+    if (!is_put) return RemoveNode(*it->second);
+    absl::StatusOr<v1::Object> object = DecodeObject(change.kv);
+    it->second->marked_unknown = object.ok() && IsMarkedUnknown(object->node());
+  }
+  for (const AssignmentIndex::Touched& touch : touched) {
+    auto it = by_node_.find(touch.node);
+    if (it == by_node_.end()) continue;
+    it->second->feed.Mark(touch.key);
+    ready_.insert(it->second->id);
+  }
+}
+
+// What goes down.
+
+std::optional<MonoTime> SessionHub::PumpReady(MonoTime now) {
+  std::set<SessionId> again;
+  for (SessionId id : std::exchange(ready_, {})) {
+    Session* session = Find(id);
+    if (session == nullptr || session->writing) continue;
+    if (absl::Status status = Pump(*session); !status.ok()) {
+      spdlog::error("node {}: cannot read its objects, trying again: {}", session->node,
+                    status.ToString());
+      again.insert(id);
+    }
+  }
+  loader_.Forget();
+  ready_.merge(again);
+  if (ready_.empty()) return std::nullopt;
+  return now + kRetryAfter;
+}
+
+absl::Status SessionHub::Pump(Session& session) {
+  ToAgent message;
+  if (!session.control.empty()) {
+    message = std::move(session.control.front());
+    session.control.pop_front();
+  } else if (session.state == Session::State::kLeaving) {
+    End(session, session.leaving_because);
+    return absl::OkStatus();
+  } else if (session.state == Session::State::kActive && session.feed.due()) {
+    MUSTER_ASSIGN_OR_RETURN(std::optional<session::v1::Assignment> assignment,
+                            session.feed.Next(session.node, index_, loader_, revision_,
+                                              options_.assignment_bytes_max));
+    if (!assignment) return absl::OkStatus();
+    *message.mutable_assignment() = std::move(*assignment);
+  } else {
+    return absl::OkStatus();
+  }
+  session.writing = true;
+  session.peer->Write(std::move(message));
+  return absl::OkStatus();
+}
+
+SessionHub::Session* SessionHub::Find(SessionId id) {
+  auto it = sessions_.find(id);
+  return it == sessions_.end() ? nullptr : it->second.get();
+}
+
+}  // namespace muster::coordinator

@@ -1,0 +1,173 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/base/clock.h"
+#include "common/base/inbox.h"
+#include "coordinator/session/assignment_feed.h"
+#include "coordinator/session/assignment_index.h"
+#include "coordinator/session/object_loader.h"
+#include "coordinator/session/status_writer.h"
+#include "coordinator/store/store.h"
+#include "muster/session/v1/session.pb.h"
+
+namespace muster::coordinator {
+
+using SessionId = uint64_t;
+
+// The agent's end of one session, as the hub uses it. Called on the loop thread; returns at once.
+class SessionPeer {
+ public:
+  virtual ~SessionPeer() = default;
+  // Hands over one message. The next one only after SessionWritten has come for it.
+  virtual void Write(session::v1::ToAgent message) = 0;
+  // Asks for one more SessionReceived.
+  virtual void ReadNext() = 0;
+  // The last call. What was handed over before may still be written.
+  virtual void Finish(absl::Status why) = 0;
+};
+
+// Where events go that agents report about their pods. Called on the loop thread.
+class AgentEventSink {
+ public:
+  virtual ~AgentEventSink() = default;
+  // `event` is as the agent sent it: without a name, and not yet checked in any way.
+  virtual void Record(const std::string& node, v1::Event event) = 0;
+};
+
+// What the hub is told, by any thread.
+struct SessionOpened {
+  SessionId id = 0;
+  std::string node;  // As the client certificate names it.
+  std::shared_ptr<SessionPeer> peer;
+};
+struct SessionReceived {
+  SessionId id = 0;
+  session::v1::FromAgent message;
+};
+struct SessionWritten {
+  SessionId id = 0;
+};
+// The stream broke or the agent ended it. Finish is still owed.
+struct SessionBroken {
+  SessionId id = 0;
+};
+struct StoreChanged {
+  uint64_t watch = 0;  // Which of the hub's watches, since an old one may still deliver.
+  absl::StatusOr<std::vector<Change>> changes;
+};
+// Send this request to the node's agent; `refused` is called on the loop thread when there is no
+// way to (Unavailable: not connected).
+struct TunnelWanted {
+  std::string node;
+  session::v1::OpenTunnel request;
+  std::function<void(absl::Status)> refused;
+};
+
+// Everything the coordinator knows of its agents' sessions, and the one that talks to them.
+//
+// Downwards: the first assignment completes what the agent says it holds, later ones are deltas
+// driven by a watch of the store. At most one message is under way to each agent; what changes
+// meanwhile is remembered by name only and read when its turn comes, so a slow reader costs
+// names, and always gets the newest. Upwards: statuses are merged into the store in batches.
+//
+// All methods but Post belong to the loop thread. Nothing here waits for the network.
+class SessionHub final {
+ public:
+  struct Options {
+    std::chrono::milliseconds heartbeat_interval{10'000};
+    std::chrono::seconds hello_wait_max{10};
+    std::string coordinator_version;
+    // An assignment beyond this is sent in parts. A message may be larger by one object.
+    size_t assignment_bytes_max = 1 << 20;
+    size_t waiting_tunnels_max = 64;  // For each session.
+  };
+  using Input = std::variant<SessionOpened, SessionReceived, SessionWritten, SessionBroken,
+                             StoreChanged, TunnelWanted>;
+
+  // `wake` is called on any thread when Step should be called soon.
+  SessionHub(Store& store, const Clock& clock, AgentEventSink& events, Options options,
+             std::function<void()> wake);
+  ~SessionHub();
+  SessionHub(const SessionHub&) = delete;
+  SessionHub& operator=(const SessionHub&) = delete;
+
+  // Thread-safe.
+  void Post(Input input) { inbox_.Post(std::move(input)); }
+
+  // Reads which node holds what, and begins to watch. Call once, before the first Step.
+  absl::Status Start();
+  // Takes what was posted, writes what was reported, sends what is due. Returns when to call it
+  // again at the latest, even if nothing is posted.
+  std::optional<MonoTime> Step();
+  // Ends every session with `why`; sessions opened later are ended at once.
+  void CloseAll(absl::Status why);
+
+  struct NodeContact {
+    bool connected = false;
+    MonoTime last_seen{};  // Of any message, or of the end of the session.
+  };
+  // Nothing for nodes that have not been in contact since the start of this process.
+  std::optional<NodeContact> Contact(const std::string& node) const;
+  size_t session_count() const { return by_node_.size(); }
+
+ private:
+  struct Session;
+
+  void Handle(SessionOpened input);
+  void Handle(SessionReceived input);
+  void Handle(SessionWritten input);
+  void Handle(SessionBroken input);
+  void Handle(StoreChanged input);
+  void Handle(TunnelWanted input);
+
+  void Receive(Session& session, session::v1::FromAgent& message);
+  void ReceiveHello(Session& session, session::v1::Hello& hello);
+  void ReceivePodReport(Session& session, session::v1::PodReport& report);
+  void RemoveNode(Session& session);
+  void End(Session& session, absl::Status why);
+  std::optional<MonoTime> EndSilentSessions(MonoTime now);
+
+  absl::StatusOr<std::optional<v1::Node>> ReadNode(const std::string& node);
+  absl::Status Resync();
+  void Absorb(const Change& change);
+
+  std::optional<MonoTime> PumpReady(MonoTime now);
+  absl::Status Pump(Session& session);
+  Session* Find(SessionId id);
+
+  Store& store_;
+  const Clock& clock_;
+  AgentEventSink& events_;
+  const Options options_;
+  Inbox<Input> inbox_;
+  StatusWriter writer_;
+  ObjectLoader loader_;
+
+  AssignmentIndex index_;
+  int64_t revision_ = 0;  // That the index shows.
+  uint64_t watch_number_ = 0;
+  std::unique_ptr<Watch> watch_;
+  std::optional<MonoTime> resync_at_;  // Set while there is no watch.
+
+  std::map<SessionId, std::unique_ptr<Session>> sessions_;
+  std::deque<SessionId> silent_;             // In the order of opening; may have said hello since.
+  std::map<std::string, Session*> by_node_;  // Those that said hello.
+  std::set<SessionId> ready_;                // May have something to send.
+  std::map<std::string, NodeContact> contacts_;
+  std::optional<absl::Status> closing_;
+};
+
+}  // namespace muster::coordinator

@@ -1,0 +1,635 @@
+#include "coordinator/session/session_hub.h"
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "coordinator/session/object_loader.h"
+#include "coordinator/store/memory/memory_store.h"
+#include "coordinator/store/object_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace muster::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+using session::v1::FromAgent;
+using session::v1::ToAgent;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+// Keeps what it is given; writes are done when the test says so.
+class FakePeer final : public SessionPeer {
+ public:
+  void Write(ToAgent message) override { written.push_back(std::move(message)); }
+  void ReadNext() override { ++reads; }
+  void Finish(absl::Status why) override { finished = std::move(why); }
+
+  std::vector<ToAgent> written;
+  int reads = 0;
+  std::optional<absl::Status> finished;
+};
+
+class FakeEvents final : public AgentEventSink {
+ public:
+  void Record(const std::string& node, v1::Event event) override {
+    recorded.emplace_back(node, event.reason());
+  }
+  std::vector<std::pair<std::string, std::string>> recorded;
+};
+
+// The names of what an assignment brings and takes.
+std::vector<std::string> Upserted(const session::v1::Assignment& assignment) {
+  std::vector<std::string> names;
+  for (const v1::Object& object : assignment.upserted()) names.push_back(KeyOf(object).substr(1));
+  return names;
+}
+std::vector<std::string> Removed(const session::v1::Assignment& assignment) {
+  return {assignment.removed().begin(), assignment.removed().end()};
+}
+
+class SessionHubTest : public ::testing::Test {
+ protected:
+  struct Agent {
+    SessionId id = 0;
+    std::shared_ptr<FakePeer> peer = std::make_shared<FakePeer>();
+    size_t seen = 0;
+  };
+
+  void SetUp() override {
+    PutNode("n1");
+    ASSERT_TRUE(hub_.Start().ok());
+  }
+
+  // Objects straight into the store.
+  v1::Object Put(v1::Object object) {
+    ObjectTransaction transaction;
+    absl::StatusOr<v1::Object> old =
+        objects_.Get(object.object_case(), model::MetadataOf(object).namespace_(),
+                     model::MetadataOf(object).name());
+    if (old.ok()) {
+      model::MutableMetadataOf(object).set_resource_version(
+          model::MetadataOf(*old).resource_version());
+      transaction.Update(std::move(object));
+    } else {
+      transaction.Create(std::move(object));
+    }
+    absl::StatusOr<CommittedObjects> done = objects_.Commit(std::move(transaction));
+    EXPECT_TRUE(done.ok()) << done.status();
+    return done.ok() ? done->objects.front() : v1::Object();
+  }
+  void PutNode(const std::string& name) {
+    v1::Object object;
+    object.mutable_node()->mutable_metadata()->set_name(name);
+    Put(object);
+  }
+  static v1::Object PodOn(const std::string& node, const std::string& name,
+                          const std::vector<std::string>& config_maps = {}) {
+    v1::Object object;
+    v1::Pod& pod = *object.mutable_pod();
+    pod.mutable_metadata()->set_namespace_("ns");
+    pod.mutable_metadata()->set_name(name);
+    pod.mutable_metadata()->set_uid("uid-" + name);
+    pod.mutable_spec()->set_node_name(node);
+    for (const std::string& map : config_maps) {
+      pod.mutable_spec()->add_volumes()->mutable_config_map()->set_name(map);
+    }
+    return object;
+  }
+  static v1::Object ConfigMap(const std::string& name, const std::string& value) {
+    v1::Object object;
+    object.mutable_config_map()->mutable_metadata()->set_namespace_("ns");
+    object.mutable_config_map()->mutable_metadata()->set_name(name);
+    (*object.mutable_config_map()->mutable_data())["key"] = value;
+    return object;
+  }
+  void Remove(model::Kind kind, const std::string& ns, const std::string& name) {
+    ObjectTransaction transaction;
+    transaction.DeleteAny(kind, ns, name);
+    ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
+  }
+  v1::Pod Pod(const std::string& name) {
+    absl::StatusOr<v1::Object> object = objects_.Get(v1::Object::kPod, "ns", name);
+    EXPECT_TRUE(object.ok()) << object.status();
+    return object.ok() ? object->pod() : v1::Pod();
+  }
+  bool HasPod(const std::string& name) {
+    return objects_.Get(v1::Object::kPod, "ns", name).ok();
+  }
+  v1::Node Node(const std::string& name) {
+    return objects_.Get(v1::Object::kNode, "", name)->node();
+  }
+
+  // Until nothing moves: store changes reach the hub, which may write again.
+  void Settle() {
+    for (int i = 0; i < 10; ++i) {
+      store_.Deliver();
+      wake_ = hub_.Step();
+    }
+  }
+  Agent Open(const std::string& node = "n1") {
+    Agent agent;
+    agent.id = ++last_id_;
+    hub_.Post(SessionOpened{agent.id, node, agent.peer});
+    Settle();
+    return agent;
+  }
+  void Say(const Agent& agent, FromAgent message) {
+    hub_.Post(SessionReceived{agent.id, std::move(message)});
+    Settle();
+  }
+  Agent Hello(const std::string& node = "n1", const std::map<std::string, int64_t>& known = {}) {
+    Agent agent = Open(node);
+    FromAgent message;
+    message.mutable_hello()->mutable_known()->insert(known.begin(), known.end());
+    Say(agent, std::move(message));
+    return agent;
+  }
+  // The next message the agent gets, or nothing; taking it frees the way for another.
+  std::optional<ToAgent> Next(Agent& agent) {
+    if (agent.seen == agent.peer->written.size()) return std::nullopt;
+    ToAgent message = agent.peer->written[agent.seen++];
+    hub_.Post(SessionWritten{agent.id});
+    Settle();
+    return message;
+  }
+  session::v1::Assignment NextAssignment(Agent& agent) {
+    std::optional<ToAgent> message = Next(agent);
+    EXPECT_TRUE(message && message->has_assignment());
+    return message ? message->assignment() : session::v1::Assignment();
+  }
+  // Hello, Welcome and the first assignment are over.
+  Agent Connected(const std::string& node = "n1") {
+    Agent agent = Hello(node);
+    EXPECT_TRUE(Next(agent)->has_welcome());
+    EXPECT_TRUE(NextAssignment(agent).complete());
+    return agent;
+  }
+  static FromAgent Report(const std::string& name, const std::string& phase, bool gone = false,
+                          const std::string& uid = "") {
+    FromAgent message;
+    session::v1::PodReport& report = *message.mutable_pod_reports()->add_reports();
+    report.set_namespace_("ns");
+    report.set_name(name);
+    report.set_uid(uid.empty() ? "uid-" + name : uid);
+    if (!phase.empty()) report.mutable_status()->set_phase(phase);
+    report.set_gone(gone);
+    return message;
+  }
+
+  ManualClock clock_;
+  MemoryStore store_{{.delivery = WatchHub::Delivery::kOnDemand}};
+  ObjectStore objects_{store_, clock_};
+  FakeEvents events_;
+  SessionHub hub_{store_, clock_, events_, SessionHub::Options{.coordinator_version = "1.2"}, {}};
+  std::optional<MonoTime> wake_;
+  SessionId last_id_ = 0;
+};
+
+TEST_F(SessionHubTest, WelcomesAnAgentAndThenSendsItsWholeAssignment) {
+  Put(PodOn("n1", "a", {"conf"}));
+  Put(PodOn("n2", "b"));
+  Put(ConfigMap("conf", "1"));
+  Put(ConfigMap("other", "1"));
+  Settle();
+  Agent agent = Hello();
+  std::optional<ToAgent> welcome = Next(agent);
+  ASSERT_TRUE(welcome && welcome->has_welcome());
+  EXPECT_EQ(welcome->welcome().coordinator_version(), "1.2");
+  EXPECT_EQ(welcome->welcome().node().metadata().name(), "n1");
+  EXPECT_EQ(welcome->welcome().heartbeat_interval_ms(), 10'000);
+  const session::v1::Assignment assignment = NextAssignment(agent);
+  EXPECT_THAT(Upserted(assignment), ElementsAre("configmaps/ns/conf", "pods/ns/a"));
+  EXPECT_THAT(Removed(assignment), IsEmpty());
+  EXPECT_TRUE(assignment.complete());
+  EXPECT_FALSE(Next(agent));
+}
+
+TEST_F(SessionHubTest, AnEmptyAssignmentIsSentToo) {
+  Agent agent = Hello();
+  Next(agent);
+  EXPECT_TRUE(NextAssignment(agent).complete());
+}
+
+TEST_F(SessionHubTest, WhatTheAgentHoldsUnchangedIsNotSentAgain) {
+  Put(PodOn("n1", "a", {"conf"}));
+  Put(ConfigMap("conf", "1"));
+  Settle();
+  Agent first = Hello();
+  Next(first);
+  std::map<std::string, int64_t> known;
+  const session::v1::Assignment initial = NextAssignment(first);
+  for (const v1::Object& object : initial.upserted()) {
+    known[KeyOf(object).substr(1)] = *RevisionOf(object);
+  }
+  // Its own status reports are no news to it, whatever they do to the stored revision.
+  Say(first, Report("a", "Running"));
+  ASSERT_EQ(Pod("a").status().phase(), "Running");
+  EXPECT_FALSE(Next(first));
+
+  known["pods/ns/old"] = 7;
+  Agent second = Hello("n1", known);
+  Next(second);
+  const session::v1::Assignment resumed = NextAssignment(second);
+  EXPECT_THAT(Upserted(resumed), IsEmpty());
+  EXPECT_THAT(Removed(resumed), ElementsAre("pods/ns/old"));
+  EXPECT_TRUE(resumed.complete());
+}
+
+TEST_F(SessionHubTest, ChangesAfterwardsComeAsDeltas) {
+  Agent agent = Connected();
+  Put(PodOn("n1", "a", {"conf"}));
+  Settle();
+  EXPECT_THAT(Upserted(NextAssignment(agent)), ElementsAre("pods/ns/a"));
+  // A ConfigMap that the pod waits for appears.
+  Put(ConfigMap("conf", "1"));
+  Settle();
+  EXPECT_THAT(Upserted(NextAssignment(agent)), ElementsAre("configmaps/ns/conf"));
+  Put(ConfigMap("conf", "2"));
+  Put(ConfigMap("unrelated", "2"));
+  Settle();
+  const session::v1::Assignment changed = NextAssignment(agent);
+  ASSERT_EQ(changed.upserted_size(), 1);
+  EXPECT_EQ(changed.upserted(0).config_map().data().at("key"), "2");
+  Remove(v1::Object::kPod, "ns", "a");
+  Settle();
+  EXPECT_THAT(Removed(NextAssignment(agent)),
+              UnorderedElementsAre("pods/ns/a", "configmaps/ns/conf"));
+  EXPECT_FALSE(Next(agent));
+}
+
+TEST_F(SessionHubTest, ADeletionTimestampReachesTheAgent) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  v1::Object pod = PodOn("n1", "a");
+  pod.mutable_pod()->mutable_metadata()->mutable_deletion_timestamp()->set_seconds(5);
+  Put(pod);
+  Settle();
+  const session::v1::Assignment assignment = NextAssignment(agent);
+  ASSERT_EQ(assignment.upserted_size(), 1);
+  EXPECT_TRUE(assignment.upserted(0).pod().metadata().has_deletion_timestamp());
+}
+
+TEST_F(SessionHubTest, WhileAMessageIsUnderWayOnlyTheNewestStateWaits) {
+  Put(PodOn("n1", "a", {"conf"}));
+  Settle();
+  Agent agent = Hello();
+  // The welcome is not taken: nothing else may be handed over.
+  for (int i = 0; i < 50; ++i) {
+    Put(ConfigMap("conf", std::to_string(i)));
+    Settle();
+  }
+  EXPECT_EQ(agent.peer->written.size(), 1u);
+  Next(agent);
+  const session::v1::Assignment assignment = NextAssignment(agent);
+  ASSERT_THAT(Upserted(assignment), ElementsAre("configmaps/ns/conf", "pods/ns/a"));
+  EXPECT_EQ(assignment.upserted(0).config_map().data().at("key"), "49");
+  EXPECT_FALSE(Next(agent));
+}
+
+TEST_F(SessionHubTest, ANodeThatIsNotKnownIsToldSoAndTheSessionEnds) {
+  Agent agent = Hello("stranger");
+  std::optional<ToAgent> message = Next(agent);
+  ASSERT_TRUE(message && message->has_node_removed());
+  ASSERT_TRUE(agent.peer->finished);
+  EXPECT_EQ(agent.peer->finished->code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(hub_.Contact("stranger"));
+}
+
+TEST_F(SessionHubTest, DeletingTheNodeTellsItsAgentAndEndsTheSession) {
+  Agent agent = Connected();
+  Remove(v1::Object::kNode, "", "n1");
+  Settle();
+  EXPECT_FALSE(agent.peer->finished);
+  std::optional<ToAgent> message = Next(agent);
+  ASSERT_TRUE(message && message->has_node_removed());
+  EXPECT_TRUE(agent.peer->finished);
+  EXPECT_EQ(hub_.session_count(), 0u);
+}
+
+TEST_F(SessionHubTest, ASecondSessionOfANodeReplacesTheFirst) {
+  Agent first = Connected();
+  Agent second = Connected();
+  ASSERT_TRUE(first.peer->finished);
+  EXPECT_EQ(first.peer->finished->code(), absl::StatusCode::kAborted);
+  EXPECT_FALSE(second.peer->finished);
+  // The late news of the first one's end does not harm the second.
+  hub_.Post(SessionBroken{first.id});
+  Settle();
+  EXPECT_TRUE(hub_.Contact("n1")->connected);
+  Put(PodOn("n1", "a"));
+  Settle();
+  EXPECT_THAT(Upserted(NextAssignment(second)), ElementsAre("pods/ns/a"));
+}
+
+TEST_F(SessionHubTest, ASessionHasToBeginWithHelloAndHasOne) {
+  Agent mute = Open();
+  Say(mute, Report("a", "Running"));
+  EXPECT_EQ(mute.peer->finished->code(), absl::StatusCode::kFailedPrecondition);
+  Agent agent = Connected();
+  FromAgent again;
+  again.mutable_hello();
+  Say(agent, again);
+  EXPECT_EQ(agent.peer->finished->code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(SessionHubTest, ASilentSessionIsEndedAfterTheHelloWait) {
+  Agent agent = Open();
+  ASSERT_EQ(wake_, clock_.Mono() + 10s);
+  clock_.Advance(10s - 1ns);
+  Settle();
+  EXPECT_FALSE(agent.peer->finished);
+  clock_.Advance(1ns);
+  Settle();
+  ASSERT_TRUE(agent.peer->finished);
+  EXPECT_EQ(agent.peer->finished->code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(SessionHubTest, ReadsOneMessageAfterTheOther) {
+  Agent agent = Open();
+  EXPECT_EQ(agent.peer->reads, 1);
+  FromAgent hello;
+  hello.mutable_hello();
+  Say(agent, hello);
+  EXPECT_EQ(agent.peer->reads, 2);
+}
+
+TEST_F(SessionHubTest, AReportedStatusIsStoredOnlyWhenItChanged) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  Say(agent, Report("a", "Running"));
+  EXPECT_EQ(Pod("a").status().phase(), "Running");
+  const int64_t revision = *store_.CurrentRevision();
+  Say(agent, Report("a", "Running"));
+  FromAgent heartbeat;
+  heartbeat.mutable_heartbeat();
+  Say(agent, heartbeat);
+  EXPECT_EQ(*store_.CurrentRevision(), revision);
+}
+
+TEST_F(SessionHubTest, ReportsOfOneStepAreOneTransaction) {
+  for (const char* name : {"a", "b", "c"}) Put(PodOn("n1", name));
+  Settle();
+  Agent agent = Connected();
+  const int64_t revision = *store_.CurrentRevision();
+  FromAgent all = Report("a", "Running");
+  all.MergeFrom(Report("b", "Running"));
+  all.MergeFrom(Report("c", "Running"));
+  ASSERT_EQ(all.pod_reports().reports_size(), 3);
+  Say(agent, all);
+  EXPECT_EQ(Pod("c").status().phase(), "Running");
+  EXPECT_EQ(*store_.CurrentRevision(), revision + 1);
+}
+
+TEST_F(SessionHubTest, ANodeSpeaksForItsOwnPodsOnly) {
+  PutNode("n2");
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent stranger = Connected("n2");
+  Say(stranger, Report("a", "Failed"));
+  EXPECT_EQ(Pod("a").status().phase(), "");
+  Say(stranger, Report("a", "", /*gone=*/true));
+  EXPECT_TRUE(HasPod("a"));
+}
+
+TEST_F(SessionHubTest, AReportAboutAnOlderPodOfTheNameIsNotStoredAndAnsweredWithTheTruth) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  Say(agent, Report("a", "Failed", false, "uid-older"));
+  EXPECT_EQ(Pod("a").status().phase(), "");
+  EXPECT_THAT(Upserted(NextAssignment(agent)), ElementsAre("pods/ns/a"));
+}
+
+TEST_F(SessionHubTest, APodThatNobodyKnowsIsTakenFromTheAgent) {
+  Agent agent = Connected();
+  Say(agent, Report("ghost", "Running"));
+  EXPECT_THAT(Removed(NextAssignment(agent)), ElementsAre("pods/ns/ghost"));
+  // When it says that the pod is gone there is nothing left to say.
+  Say(agent, Report("ghost", "", /*gone=*/true));
+  EXPECT_FALSE(Next(agent));
+}
+
+TEST_F(SessionHubTest, ATerminatingPodThatIsGoneIsRemoved) {
+  v1::Object pod = PodOn("n1", "a");
+  pod.mutable_pod()->mutable_metadata()->mutable_deletion_timestamp()->set_seconds(5);
+  Put(pod);
+  Settle();
+  Agent agent = Connected();
+  Say(agent, Report("a", "Succeeded"));
+  ASSERT_TRUE(HasPod("a"));
+  Say(agent, Report("a", "Succeeded", /*gone=*/true));
+  EXPECT_FALSE(HasPod("a"));
+}
+
+TEST_F(SessionHubTest, APodThatIsGoneButWantedStays) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  Say(agent, Report("a", "Failed", /*gone=*/true));
+  ASSERT_TRUE(HasPod("a"));
+  EXPECT_EQ(Pod("a").status().phase(), "Failed");
+}
+
+TEST_F(SessionHubTest, AFullDiskLosesNoReport) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  store_.FailNextTransact(absl::ResourceExhaustedError("disk full"));
+  hub_.Post(SessionReceived{agent.id, Report("a", "Running")});
+  EXPECT_EQ(hub_.Step(), clock_.Mono() + 1s);
+  EXPECT_EQ(Pod("a").status().phase(), "");
+  clock_.Advance(1s);
+  Settle();
+  EXPECT_EQ(Pod("a").status().phase(), "Running");
+}
+
+TEST_F(SessionHubTest, SomebodyElsesWriteInBetweenIsNotUndone) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  store_.FailNextTransact(absl::AbortedError("changed"));
+  Say(agent, Report("a", "Running"));
+  EXPECT_EQ(Pod("a").status().phase(), "Running");
+}
+
+TEST_F(SessionHubTest, NodeStatusIsStoredWithLabelsAndNotForHeartbeats) {
+  Agent agent = Connected();
+  FromAgent message;
+  v1::NodeStatus& status = *message.mutable_node_status();
+  status.mutable_node_info()->set_operating_system("linux");
+  status.mutable_node_info()->set_architecture("amd64");
+  v1::NodeCondition& ready = *status.add_conditions();
+  ready.set_type("Ready");
+  ready.set_status("True");
+  Say(agent, message);
+  EXPECT_EQ(Node("n1").status().conditions(0).status(), "True");
+  EXPECT_EQ(Node("n1").metadata().labels().at("kubernetes.io/hostname"), "n1");
+  const int64_t revision = *store_.CurrentRevision();
+  clock_.Advance(10s);
+  Say(agent, message);
+  EXPECT_EQ(*store_.CurrentRevision(), revision);
+}
+
+TEST_F(SessionHubTest, ANodeThatWasGivenUpAndSpeaksAgainGetsItsStatusBack) {
+  Agent agent = Connected();
+  FromAgent message;
+  v1::NodeCondition& ready = *message.mutable_node_status()->add_conditions();
+  ready.set_type("Ready");
+  ready.set_status("True");
+  Say(agent, message);
+  v1::Object node;
+  *node.mutable_node() = Node("n1");
+  node.mutable_node()->mutable_status()->mutable_conditions(0)->set_status("Unknown");
+  Put(node);
+  Settle();
+  EXPECT_EQ(Node("n1").status().conditions(0).status(), "Unknown");
+  FromAgent heartbeat;
+  heartbeat.mutable_heartbeat();
+  Say(agent, heartbeat);
+  EXPECT_EQ(Node("n1").status().conditions(0).status(), "True");
+}
+
+TEST_F(SessionHubTest, ContactRemembersTheLastWordOfEachNode) {
+  EXPECT_FALSE(hub_.Contact("n1"));
+  Agent agent = Connected();
+  const MonoTime start = clock_.Mono();
+  clock_.Advance(3s);
+  FromAgent heartbeat;
+  heartbeat.mutable_heartbeat();
+  Say(agent, heartbeat);
+  EXPECT_TRUE(hub_.Contact("n1")->connected);
+  EXPECT_EQ(hub_.Contact("n1")->last_seen, start + 3s);
+  clock_.Advance(2s);
+  hub_.Post(SessionBroken{agent.id});
+  Settle();
+  ASSERT_TRUE(agent.peer->finished);
+  EXPECT_FALSE(hub_.Contact("n1")->connected);
+  EXPECT_EQ(hub_.Contact("n1")->last_seen, start + 5s);
+}
+
+TEST_F(SessionHubTest, EventsGoToTheSinkWithTheirNode) {
+  Agent agent = Connected();
+  FromAgent message;
+  message.mutable_event()->set_reason("Pulled");
+  Say(agent, message);
+  EXPECT_THAT(events_.recorded, ElementsAre(std::pair("n1", "Pulled")));
+}
+
+TEST_F(SessionHubTest, ATunnelIsAskedForByTheNodesSession) {
+  session::v1::OpenTunnel request;
+  request.set_tunnel_id("t1");
+  std::vector<absl::Status> refusals;
+  auto refused = [&](absl::Status why) { refusals.push_back(std::move(why)); };
+  hub_.Post(TunnelWanted{"n1", request, refused});
+  Settle();
+  EXPECT_THAT(refusals, ElementsAre(absl::UnavailableError("node \"n1\" is not connected")));
+  Agent agent = Connected();
+  hub_.Post(TunnelWanted{"n1", request, refused});
+  Settle();
+  EXPECT_EQ(refusals.size(), 1u);
+  std::optional<ToAgent> message = Next(agent);
+  ASSERT_TRUE(message && message->has_open_tunnel());
+  EXPECT_EQ(message->open_tunnel().tunnel_id(), "t1");
+}
+
+TEST_F(SessionHubTest, AnAgentThatTakesNothingGetsNoMoreTunnels) {
+  Agent agent = Connected();
+  int refusals = 0;
+  for (int i = 0; i < 100; ++i) {
+    hub_.Post(TunnelWanted{"n1", {}, [&](absl::Status why) {
+                             EXPECT_EQ(why.code(), absl::StatusCode::kResourceExhausted);
+                             ++refusals;
+                           }});
+  }
+  Settle();
+  // One is under way, 64 wait... before the first is handed over, only 64 fit.
+  EXPECT_EQ(refusals, 36);
+}
+
+TEST_F(SessionHubTest, ALostWatchIsMadeGoodByReadingAllAgain) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  store_.BreakWatches(absl::DataLossError("gone"));
+  Put(PodOn("n1", "b"));
+  Remove(v1::Object::kPod, "ns", "a");
+  Settle();
+  const session::v1::Assignment assignment = NextAssignment(agent);
+  EXPECT_THAT(Upserted(assignment), ElementsAre("pods/ns/b"));
+  EXPECT_THAT(Removed(assignment), ElementsAre("pods/ns/a"));
+  // And it watches again.
+  Put(PodOn("n1", "c"));
+  Settle();
+  EXPECT_THAT(Upserted(NextAssignment(agent)), ElementsAre("pods/ns/c"));
+}
+
+TEST_F(SessionHubTest, AnUnreadableStoreDelaysAssignmentsOnly) {
+  Agent agent = Connected();
+  Put(PodOn("n1", "a"));
+  store_.Deliver();
+  store_.FailReads(absl::UnavailableError("busy"));
+  EXPECT_EQ(hub_.Step(), clock_.Mono() + 1s);
+  EXPECT_EQ(agent.seen, agent.peer->written.size());
+  store_.FailReads(absl::OkStatus());
+  clock_.Advance(1s);
+  Settle();
+  EXPECT_THAT(Upserted(NextAssignment(agent)), ElementsAre("pods/ns/a"));
+}
+
+TEST_F(SessionHubTest, ALargeAssignmentComesInPartsAndOnlyTheLastIsComplete) {
+  const std::string large(700'000, 'x');
+  std::vector<std::string> names = {"c1", "c2", "c3"};
+  for (const std::string& name : names) Put(ConfigMap(name, large));
+  Put(PodOn("n1", "a", names));
+  Settle();
+  Agent agent = Hello();
+  Next(agent);
+  for (const char* name : {"configmaps/ns/c1", "configmaps/ns/c2"}) {
+    const session::v1::Assignment part = NextAssignment(agent);
+    EXPECT_THAT(Upserted(part), ElementsAre(name));
+    EXPECT_FALSE(part.complete());
+  }
+  const session::v1::Assignment last = NextAssignment(agent);
+  EXPECT_THAT(Upserted(last), ElementsAre("configmaps/ns/c3", "pods/ns/a"));
+  EXPECT_TRUE(last.complete());
+  EXPECT_FALSE(Next(agent));
+}
+
+TEST_F(SessionHubTest, ClosingEndsAllSessionsAndThoseThatComeLater) {
+  Agent agent = Connected();
+  hub_.CloseAll(absl::UnavailableError("stopping"));
+  EXPECT_EQ(agent.peer->finished, absl::UnavailableError("stopping"));
+  Agent late = Open();
+  EXPECT_EQ(late.peer->finished, absl::UnavailableError("stopping"));
+}
+
+TEST(SpecVersion, IgnoresStatusAndRevisionAndSeesEverythingElse) {
+  v1::Pod pod;
+  pod.mutable_metadata()->set_name("a");
+  (*pod.mutable_metadata()->mutable_labels())["x"] = "1";
+  (*pod.mutable_metadata()->mutable_labels())["y"] = "2";
+  const int64_t version = SpecVersion(pod);
+  EXPECT_GT(version, 0);
+  v1::Pod same = pod;
+  same.mutable_status()->set_phase("Running");
+  same.mutable_metadata()->set_resource_version("9");
+  EXPECT_EQ(SpecVersion(same), version);
+  same.mutable_metadata()->mutable_deletion_timestamp()->set_seconds(1);
+  EXPECT_NE(SpecVersion(same), version);
+  same = pod;
+  (*same.mutable_metadata()->mutable_labels())["x"] = "3";
+  EXPECT_NE(SpecVersion(same), version);
+}
+
+}  // namespace
+}  // namespace muster::coordinator
