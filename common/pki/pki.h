@@ -1,0 +1,99 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+
+namespace muster::pki {
+
+// Keys, certificates and secrets of a fleet, on OpenSSL. Texts are PEM unless a name says
+// otherwise. Functions are pure but for the random ones; everything is thread-safe. What comes from
+// outside is parsed with bounds and checked; InvalidArgument says what is wrong with it.
+
+// Names that certificates of this fleet carry.
+inline constexpr char kCoordinatorDnsName[] = "muster-coordinator";
+inline constexpr char kNodeOrganization[] = "system:nodes";
+inline constexpr char kAdminOrganization[] = "muster:admins";
+std::string NodeCommonName(std::string_view node_name);  // "system:node:NAME"
+// The NAME of "system:node:NAME"; empty when it is no node's.
+std::string NodeNameOf(std::string_view common_name, std::string_view organization);
+
+// A private key. A value that shares its key; copying is cheap.
+class PrivateKey {
+ public:
+  static absl::StatusOr<PrivateKey> Generate();  // ECDSA P-256
+  static absl::StatusOr<PrivateKey> FromPem(std::string_view pem);
+  // Keep it in files of mode 0600 and nowhere else.
+  absl::StatusOr<std::string> ToPem() const;
+  // sha256:HEX of its public half (SubjectPublicKeyInfo in DER).
+  absl::StatusOr<std::string> PublicKeyHash() const;
+
+  struct Impl;
+  explicit PrivateKey(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+struct CertificateInfo {
+  std::string common_name, organization;
+  std::vector<std::string> dns_names, ip_addresses;
+  WallTime not_before, not_after;
+  bool is_ca = false;
+  std::string public_key_hash;  // sha256:HEX
+};
+absl::StatusOr<CertificateInfo> ParseCertificate(std::string_view pem);
+
+struct KeyAndCertificate {
+  std::string key_pem, certificate_pem;
+};
+
+// A self-signed CA that may only sign end certificates.
+absl::StatusOr<KeyAndCertificate> MakeCa(std::string_view common_name, WallTime now,
+                                         std::chrono::hours lifetime);
+
+// A server certificate for `names` (DNS names and addresses), always for kCoordinatorDnsName too.
+absl::StatusOr<KeyAndCertificate> MakeServerCertificate(const KeyAndCertificate& ca,
+                                                        const std::vector<std::string>& names,
+                                                        WallTime now, std::chrono::hours lifetime);
+
+// A client certificate for this identity and the public key of the request; nothing else in the
+// request is taken over. The request's signature has to prove that its sender has the key.
+absl::StatusOr<std::string> SignClientRequest(const KeyAndCertificate& ca,
+                                              std::string_view request_pem,
+                                              std::string_view common_name,
+                                              std::string_view organization, WallTime now,
+                                              std::chrono::hours lifetime);
+
+absl::StatusOr<std::string> MakeRequest(const PrivateKey& key, std::string_view common_name);
+// sha256:HEX of the public key of a request whose signature holds.
+absl::StatusOr<std::string> RequestPublicKeyHash(std::string_view request_pem);
+
+// "sha256:HEX" of the certificate's public key (SubjectPublicKeyInfo in DER, as kubeadm pins CAs).
+absl::StatusOr<std::string> PublicKeyHash(std::string_view certificate_pem);
+
+// Is `certificate` signed by `ca`, and valid at `now`?
+absl::Status VerifyIssuedBy(std::string_view certificate_pem, std::string_view ca_pem,
+                            WallTime now);
+
+// Connects with TLS, trusting nobody yet, reads the chain that is presented and returns the CA in
+// it whose public key has `ca_hash`. Unavailable when it cannot connect within `timeout`,
+// PermissionDenied when no certificate of the chain has the hash. Blocks.
+absl::StatusOr<std::string> FetchCa(const std::string& address, const std::string& ca_hash,
+                                    std::chrono::milliseconds timeout);
+
+// `length` characters of [a-z0-9], each equally likely.
+absl::StatusOr<std::string> RandomText(size_t length);
+std::string Sha256Hex(std::string_view data);
+// Takes as long whatever the texts have in common.
+bool EqualInConstantTime(std::string_view a, std::string_view b);
+
+}  // namespace muster::pki
