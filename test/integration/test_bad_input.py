@@ -1,4 +1,4 @@
-"""Whatever is wrong ends in one message that says what, where and what to do, and changes nothing."""
+"""What is wrong ends in one message that says what, where and what to do; nothing is changed."""
 
 import json
 import re

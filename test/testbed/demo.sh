@@ -89,10 +89,12 @@ coordinator. They joined with a one-time token, and every connection is mutual T
   tell "Its pods: one per node."
   await_running 3 60
   run get daemonsets $daemonset -o wide
-  expect "3 3 3 3 3" "^$daemonset +3 +3 +3 +3 +3 +<none> +[0-9]+s +prometheus +prom/node-exporter +name=prometheus-exporter,tier=monitoring$"
+  line='prometheus +prom/node-exporter +name=prometheus-exporter,tier=monitoring'
+  expect "3 3 3 3 3" "^$daemonset +3 +3 +3 +3 +3 +<none> +[0-9]+s +$line$"
   run get pods -o wide
   for node in node-1 node-2 node-3; do
-    expect "a running pod on $node" "^$daemonset-[a-z0-9]{5} +1/1 +Running +0 +[0-9]+s +10\.[0-9.]+ +$node "
+    line="$daemonset-[a-z0-9]{5} +1/1 +Running +0 +[0-9]+s +10\.[0-9.]+"
+    expect "a running pod on $node" "^$line +$node "
   done
 
   tell "What the coordinator knows of it."
@@ -140,7 +142,8 @@ there is collected once it is clear that it does not come back."
   wait_until 60 running 0 || fail "pods are left after 60 s"
   run get pods
   wait_until 30 nothing_left || fail "containers are left: $(containers_left | paste -sd' ')"
-  tell "No pod is left in the coordinator, and no container in any runtime. ($((SECONDS - started)) s)"
+  tell "No pod is left in the coordinator, and no container in any runtime."
+  say "(the demo took $((SECONDS - started)) s)"
 }
 
 main "$@"
