@@ -1,0 +1,242 @@
+#include "agent/checkpoint/file_checkpoint.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "agent/checkpoint/record.pb.h"
+#include "common/base/macros.h"
+#include "common/base/status.h"
+#include "common/base/text_file.h"
+
+namespace muster::agent {
+namespace {
+
+constexpr std::string_view kMagic = "MUSTERA1";
+constexpr size_t kFrameHeaderBytes = 8;  // Length and checksum, little endian.
+constexpr size_t kFileBytesMax = size_t{1} << 30;
+constexpr uint64_t kCompactSlackBytes = 256 * 1024;
+
+std::array<uint32_t, 256> MakeCrcTable() {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320u : 0u);
+    table[i] = crc;
+  }
+  return table;
+}
+
+uint32_t Crc32(std::string_view data) {
+  static const std::array<uint32_t, 256> kTable = MakeCrcTable();
+  uint32_t crc = ~0u;
+  for (const char c : data) crc = (crc >> 8) ^ kTable[(crc ^ static_cast<uint8_t>(c)) & 0xff];
+  return ~crc;
+}
+
+void PutU32(uint32_t value, std::string& out) {
+  for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(value >> shift));
+}
+
+uint32_t GetU32(std::string_view data) {
+  uint32_t value = 0;
+  for (int i = 3; i >= 0; --i) value = (value << 8) | static_cast<uint8_t>(data[i]);
+  return value;
+}
+
+std::string Frame(const v1::CheckpointRecord& record) {
+  const std::string payload = record.SerializeAsString();
+  std::string frame;
+  PutU32(static_cast<uint32_t>(payload.size()), frame);
+  PutU32(Crc32(payload), frame);
+  frame += payload;
+  return frame;
+}
+
+v1::CheckpointRecord ToRecord(const CheckpointChange& change) {
+  v1::CheckpointRecord record;
+  for (const auto& [key, object] : change.upserted) {
+    v1::CheckpointEntry& entry = *record.add_upserted();
+    entry.set_key(key);
+    *entry.mutable_object() = object;
+  }
+  for (const std::string& key : change.removed) record.add_removed(key);
+  record.set_forget_objects(change.forget_objects);
+  if (change.node_uid) record.set_node_uid(*change.node_uid);
+  for (const std::string& uid : change.former_node_uids) record.add_former_node_uids(uid);
+  if (change.boot_id) record.set_boot_id(*change.boot_id);
+  if (change.complete) record.set_complete(*change.complete);
+  return record;
+}
+
+CheckpointChange FromRecord(const v1::CheckpointRecord& record) {
+  CheckpointChange change;
+  for (const v1::CheckpointEntry& entry : record.upserted()) {
+    change.upserted.emplace_back(entry.key(), entry.object());
+  }
+  change.removed.assign(record.removed().begin(), record.removed().end());
+  change.forget_objects = record.forget_objects();
+  if (record.has_node_uid()) change.node_uid = record.node_uid();
+  change.former_node_uids.assign(record.former_node_uids().begin(),
+                                 record.former_node_uids().end());
+  if (record.has_boot_id()) change.boot_id = record.boot_id();
+  if (record.has_complete()) change.complete = record.complete();
+  return change;
+}
+
+// The whole state as one change.
+CheckpointChange Snapshot(const CheckpointState& state) {
+  CheckpointChange change;
+  change.forget_objects = true;
+  for (const auto& [key, object] : state.objects) change.upserted.emplace_back(key, object);
+  change.node_uid = state.node_uid;
+  change.former_node_uids.assign(state.former_node_uids.begin(), state.former_node_uids.end());
+  change.boot_id = state.boot_id;
+  change.complete = state.complete;
+  return change;
+}
+
+struct Replayed {
+  CheckpointState state;
+  size_t whole_bytes = 0;  // Up to here everything was good.
+  bool damaged = false;    // Something behind that is not just a write cut short.
+};
+
+Replayed Replay(std::string_view content) {
+  Replayed result;
+  if (content.size() < kMagic.size()) {
+    result.damaged = kMagic.substr(0, content.size()) != content;
+    return result;
+  }
+  if (content.substr(0, kMagic.size()) != kMagic) {
+    result.damaged = true;
+    return result;
+  }
+  size_t at = kMagic.size();
+  result.whole_bytes = at;
+  while (content.size() - at >= kFrameHeaderBytes) {
+    const size_t length = GetU32(content.substr(at));
+    const uint32_t crc = GetU32(content.substr(at + 4));
+    const size_t left = content.size() - at - kFrameHeaderBytes;
+    if (length > left) break;
+    const std::string_view payload = content.substr(at + kFrameHeaderBytes, length);
+    v1::CheckpointRecord record;
+    if (Crc32(payload) != crc ||
+        !record.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+      // The last write of a machine that died may have its length but not its content.
+      result.damaged = left > length;
+      return result;
+    }
+    ApplyChange(FromRecord(record), result.state);
+    at += kFrameHeaderBytes + length;
+    result.whole_bytes = at;
+  }
+  return result;
+}
+
+}  // namespace
+
+FileCheckpoint::FileCheckpoint(std::string directory)
+    : directory_(std::move(directory)), path_(directory_ + "/assignment.log") {}
+
+FileCheckpoint::~FileCheckpoint() { Close(); }
+
+void FileCheckpoint::Close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+absl::StatusOr<CheckpointState> FileCheckpoint::Load(std::string* problem) {
+  problem->clear();
+  Close();
+  MUSTER_RETURN_IF_ERROR(MakeDirectories(directory_, 0700));
+  absl::StatusOr<std::string> content = ReadFile(path_, kFileBytesMax);
+  if (absl::IsNotFound(content.status())) {
+    state_ = {};
+    MUSTER_RETURN_IF_ERROR(Compact());
+    return state_;
+  }
+  if (!content.ok()) return content.status();
+
+  Replayed replayed = Replay(*content);
+  state_ = std::move(replayed.state);
+  const size_t rest = content->size() - replayed.whole_bytes;
+  if (rest == 0) {
+    MUSTER_RETURN_IF_ERROR(OpenForAppend(replayed.whole_bytes));
+    return state_;
+  }
+  // Something is missing. What there is may be started, but nothing may be missed for it.
+  state_.complete = false;
+  if (replayed.damaged) {
+    const std::string aside = path_ + ".damaged";
+    if (::rename(path_.c_str(), aside.c_str()) != 0) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("cannot rename ", path_, " to ", aside));
+    }
+    *problem = absl::StrCat(path_, " is damaged at byte ", replayed.whole_bytes, "; kept as ",
+                            aside, ". Nothing is stopped until the coordinator answers.");
+    state_.objects.clear();
+  } else {
+    *problem = absl::StrCat("the last write to ", path_, " was cut short; its ", rest,
+                            " bytes are dropped. Nothing is stopped until the coordinator "
+                            "answers.");
+  }
+  MUSTER_RETURN_IF_ERROR(Compact());
+  return state_;
+}
+
+absl::Status FileCheckpoint::OpenForAppend(uint64_t keep_bytes) {
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd_ < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path_));
+  size_bytes_ = keep_bytes;
+  compact_at_bytes_ = std::max(compact_at_bytes_, keep_bytes + kCompactSlackBytes);
+  return absl::OkStatus();
+}
+
+absl::Status FileCheckpoint::Append(const std::string& frame) {
+  size_t written = 0;
+  while (written < frame.size()) {
+    const ssize_t n = ::write(fd_, frame.data() + written, frame.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path_));
+    written += static_cast<size_t>(n);
+  }
+  if (::fdatasync(fd_) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot sync ", path_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FileCheckpoint::Save(const CheckpointChange& change) {
+  // A failed write left a torn end which could not be cut off: start over from a whole file.
+  if (fd_ < 0) MUSTER_RETURN_IF_ERROR(Compact());
+  const std::string frame = Frame(ToRecord(change));
+  if (absl::Status appended = Append(frame); !appended.ok()) {
+    if (::ftruncate(fd_, static_cast<off_t>(size_bytes_)) != 0 || ::fdatasync(fd_) != 0) Close();
+    return appended;
+  }
+  size_bytes_ += frame.size();
+  ApplyChange(change, state_);
+  if (size_bytes_ > compact_at_bytes_) {
+    // What was asked for is on disk already; a full disk must not make it look as if not.
+    if (!Compact().ok()) compact_at_bytes_ = size_bytes_ + kCompactSlackBytes;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FileCheckpoint::Compact() {
+  const std::string content = absl::StrCat(std::string(kMagic), Frame(ToRecord(Snapshot(state_))));
+  MUSTER_RETURN_IF_ERROR(WriteFileAtomically(path_, content, 0600));
+  Close();
+  compact_at_bytes_ = 2 * content.size() + kCompactSlackBytes;
+  return OpenForAppend(content.size());
+}
+
+}  // namespace muster::agent

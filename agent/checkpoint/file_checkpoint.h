@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/checkpoint/checkpoint.h"
+
+namespace muster::agent {
+
+// The checkpoint as an append-only log in one file, mode 0600 (it holds Secrets).
+//
+// A change is one record with its length and checksum, written at once and synced before Save
+// returns, so that taking a new assignment costs one sync. A record that is not whole was never
+// acknowledged and ends the log; the rest of the file is cut off, and the set counts as not
+// complete. A damaged record with others behind it means a damaged file: it is renamed to
+// assignment.log.damaged. The log is rewritten (beside it, then renamed) when it has grown to twice
+// what it says. Nothing is written when nothing changes.
+class FileCheckpoint final : public Checkpoint {
+ public:
+  // `directory` is made, 0700, when it is missing.
+  explicit FileCheckpoint(std::string directory);
+  ~FileCheckpoint() override;
+
+  FileCheckpoint(const FileCheckpoint&) = delete;
+  FileCheckpoint& operator=(const FileCheckpoint&) = delete;
+
+  absl::StatusOr<CheckpointState> Load(std::string* problem) override;
+  absl::Status Save(const CheckpointChange& change) override;
+
+ private:
+  absl::Status OpenForAppend(uint64_t keep_bytes);
+  absl::Status Append(const std::string& frame);
+  absl::Status Compact();
+  void Close();
+
+  const std::string directory_;
+  const std::string path_;
+  int fd_ = -1;
+  uint64_t size_bytes_ = 0;       // Of what is whole in the file.
+  uint64_t compact_at_bytes_ = 0;
+  CheckpointState state_;  // As on disk.
+};
+
+}  // namespace muster::agent

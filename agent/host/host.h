@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/runtime/runtime.h"
+
+namespace muster::agent {
+
+// What a node is. Plain value.
+struct HostFacts {
+  std::string hostname;  // Lower case.
+  std::string boot_id, machine_id, system_uuid;
+  std::string kernel_version;  // "6.1.0-18-amd64"
+  std::string os_image;        // "Debian GNU/Linux 12 (bookworm)"
+  std::string architecture;    // As Kubernetes names it: "amd64", "arm64".
+  std::vector<std::string> addresses;  // Of the interface with the default route, the first first.
+  int64_t cpus = 0;
+  int64_t memory_bytes = 0;
+  int64_t ephemeral_storage_bytes = 0;
+  std::vector<std::string> hugepage_sizes;  // "2Mi"
+  DnsConfig dns;                            // The host's resolv.conf.
+  bool may_lower_oom_score = false;         // CAP_SYS_RESOURCE.
+  bool systemd = false;                     // systemd is the service manager here.
+  bool operator==(const HostFacts&) const = default;
+};
+
+// The machine. Quick local reads; called on the loop thread.
+class Host {
+ public:
+  virtual ~Host() = default;
+  // Fails only when something without which no pod can run cannot be read.
+  virtual absl::StatusOr<HostFacts> Facts() = 0;
+};
+
+}  // namespace muster::agent

@@ -1,0 +1,208 @@
+#include "agent/host/linux_host.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "common/base/text_file.h"
+
+namespace muster::agent {
+namespace {
+
+constexpr int kCapSysResource = 24;
+
+absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+// Global addresses of `interface`, or of every one that is up when it is empty; IPv4 first.
+std::vector<std::string> AddressesOf(const std::string& interface) {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
+  std::vector<std::string> v4, v6;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0 ||
+        (entry->ifa_flags & IFF_LOOPBACK) != 0 ||
+        (!interface.empty() && interface != entry->ifa_name)) {
+      continue;
+    }
+    char text[INET6_ADDRSTRLEN];
+    if (entry->ifa_addr->sa_family == AF_INET) {
+      const auto* address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
+      if (::inet_ntop(AF_INET, &address->sin_addr, text, sizeof text) != nullptr) {
+        v4.emplace_back(text);
+      }
+    } else if (entry->ifa_addr->sa_family == AF_INET6) {
+      const auto* address = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr);
+      if (IN6_IS_ADDR_LINKLOCAL(&address->sin6_addr)) continue;
+      if (::inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof text) != nullptr) {
+        v6.emplace_back(text);
+      }
+    }
+  }
+  // One of each family, as a node has in Kubernetes.
+  std::vector<std::string> result;
+  if (!v4.empty()) result.push_back(v4.front());
+  if (!v6.empty()) result.push_back(v6.front());
+  return result;
+}
+
+}  // namespace
+
+std::string PrettyName(std::string_view os_release) {
+  for (const absl::string_view line : absl::StrSplit(View(os_release), '\n')) {
+    absl::string_view rest = line;
+    if (!absl::ConsumePrefix(&rest, "PRETTY_NAME=")) continue;
+    if (rest.size() >= 2 && (rest.front() == '"' || rest.front() == '\'')) {
+      rest = rest.substr(1, rest.size() - 2);
+    }
+    return std::string(rest);
+  }
+  return "Linux";
+}
+
+int64_t MemTotalBytes(std::string_view meminfo) {
+  for (const absl::string_view line : absl::StrSplit(View(meminfo), '\n')) {
+    absl::string_view rest = line;
+    if (!absl::ConsumePrefix(&rest, "MemTotal:")) continue;
+    absl::ConsumeSuffix(&rest, "kB");
+    int64_t kib = 0;
+    if (absl::SimpleAtoi(absl::StripAsciiWhitespace(rest), &kib)) return kib * 1024;
+  }
+  return 0;
+}
+
+std::string DefaultInterface(std::string_view route_table) {
+  std::string best;
+  std::optional<int64_t> best_metric;
+  for (const absl::string_view line : absl::StrSplit(View(route_table), '\n')) {
+    // Iface Destination Gateway Flags RefCnt Use Metric Mask ...
+    const std::vector<absl::string_view> fields =
+        absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    if (fields.size() < 8 || fields[1] != "00000000" || fields[7] != "00000000") continue;
+    int64_t metric = 0;
+    if (!absl::SimpleAtoi(fields[6], &metric)) continue;
+    if (!best_metric || metric < *best_metric) {
+      best = std::string(fields[0]);
+      best_metric = metric;
+    }
+  }
+  return best;
+}
+
+DnsConfig ParseResolvConf(std::string_view text) {
+  DnsConfig dns;
+  for (const absl::string_view line : absl::StrSplit(View(text), '\n')) {
+    const std::vector<std::string> words =
+        absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
+    if (words.size() < 2) continue;
+    if (words[0] == "nameserver") {
+      dns.servers.push_back(words[1]);
+    } else if (words[0] == "search" || words[0] == "domain") {
+      dns.searches.assign(words.begin() + 1, words.end());  // The last line counts.
+    } else if (words[0] == "options") {
+      dns.options.insert(dns.options.end(), words.begin() + 1, words.end());
+    }
+  }
+  return dns;
+}
+
+bool HasCapability(std::string_view proc_status, int bit) {
+  for (const absl::string_view line : absl::StrSplit(View(proc_status), '\n')) {
+    absl::string_view rest = line;
+    if (!absl::ConsumePrefix(&rest, "CapEff:")) continue;
+    uint64_t set = 0;
+    if (!absl::SimpleHexAtoi(absl::StripAsciiWhitespace(rest), &set)) return false;
+    return (set >> bit & 1) != 0;
+  }
+  return false;
+}
+
+std::string ArchitectureName(std::string_view machine) {
+  if (machine == "x86_64") return "amd64";
+  if (machine == "aarch64") return "arm64";
+  if (absl::StartsWith(View(machine), "armv")) return "arm";
+  return std::string(machine);
+}
+
+std::string LinuxHost::ReadLine(const std::string& path) const {
+  const absl::StatusOr<std::string> text = ReadFile(options_.root + path, 1 << 20);
+  if (!text.ok()) return "";
+  return std::string(absl::StripAsciiWhitespace(*text));
+}
+
+absl::StatusOr<HostFacts> LinuxHost::Facts() {
+  HostFacts facts;
+  facts.boot_id = ReadLine("/proc/sys/kernel/random/boot_id");
+  if (facts.boot_id.empty()) {
+    return absl::FailedPreconditionError(
+        "cannot read /proc/sys/kernel/random/boot_id; is /proc mounted?");
+  }
+  facts.hostname = absl::AsciiStrToLower(ReadLine("/proc/sys/kernel/hostname"));
+  facts.machine_id = ReadLine("/etc/machine-id");
+  facts.system_uuid = absl::AsciiStrToLower(ReadLine("/sys/class/dmi/id/product_uuid"));
+  if (facts.system_uuid.empty()) facts.system_uuid = facts.machine_id;
+  facts.kernel_version = ReadLine("/proc/sys/kernel/osrelease");
+  std::string os_release = ReadLine("/etc/os-release");
+  if (os_release.empty()) os_release = ReadLine("/usr/lib/os-release");
+  facts.os_image = PrettyName(os_release);
+  utsname names{};
+  if (::uname(&names) == 0) facts.architecture = ArchitectureName(names.machine);
+
+  facts.memory_bytes = MemTotalBytes(ReadLine("/proc/meminfo"));
+  if (facts.memory_bytes == 0) return absl::FailedPreconditionError("cannot read /proc/meminfo");
+  facts.cpus = std::max<long>(1, ::sysconf(_SC_NPROCESSORS_ONLN));
+  struct statvfs disk {};
+  // Before the first start the directory may be missing; its parent is on the same disk.
+  std::filesystem::path path = options_.storage_path;
+  while (::statvfs(path.c_str(), &disk) != 0) {
+    if (errno != ENOENT || !path.has_relative_path()) break;
+    path = path.parent_path();
+  }
+  facts.ephemeral_storage_bytes =
+      static_cast<int64_t>(disk.f_blocks) * static_cast<int64_t>(disk.f_frsize);
+
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           options_.root + "/sys/kernel/mm/hugepages", ignored)) {
+    const std::string name = entry.path().filename().string();  // hugepages-2048kB
+    absl::string_view size = name;
+    int64_t kib = 0;
+    if (absl::ConsumePrefix(&size, "hugepages-") && absl::ConsumeSuffix(&size, "kB") &&
+        absl::SimpleAtoi(size, &kib)) {
+      facts.hugepage_sizes.push_back(kib % (1024 * 1024) == 0
+                                         ? absl::StrCat(kib / (1024 * 1024), "Gi")
+                                         : absl::StrCat(kib / 1024, "Mi"));
+    }
+  }
+  std::sort(facts.hugepage_sizes.begin(), facts.hugepage_sizes.end());
+
+  facts.addresses = AddressesOf(DefaultInterface(ReadLine("/proc/net/route")));
+  for (const std::string& candidate : options_.resolv_conf) {
+    const std::string text = ReadLine(candidate);
+    if (text.empty()) continue;
+    facts.dns = ParseResolvConf(text);
+    break;
+  }
+  facts.may_lower_oom_score = HasCapability(ReadLine("/proc/self/status"), kCapSysResource);
+  facts.systemd = std::filesystem::is_directory(options_.root + "/run/systemd/system", ignored);
+  return facts;
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/host/host.h"
+
+namespace muster::agent {
+
+// Facts from /proc, /sys and /etc below `root` (for tests; "" in a program) and from system calls.
+class LinuxHost final : public Host {
+ public:
+  struct Options {
+    std::string root;
+    // Where pods' disk space comes from.
+    std::string storage_path = "/var/lib/muster/agent";
+    // Tried in this order; systemd-resolved's stub address in the second is of no use to pods.
+    std::vector<std::string> resolv_conf = {"/run/systemd/resolve/resolv.conf",
+                                            "/etc/resolv.conf"};
+  };
+  explicit LinuxHost(Options options) : options_(std::move(options)) {}
+
+  absl::StatusOr<HostFacts> Facts() override;
+
+ private:
+  std::string ReadLine(const std::string& path) const;
+
+  const Options options_;
+};
+
+// The parsers, on the text of the files.
+
+// PRETTY_NAME of os-release without its quotes.
+std::string PrettyName(std::string_view os_release);
+// MemTotal of /proc/meminfo in bytes; 0 when it is not there.
+int64_t MemTotalBytes(std::string_view meminfo);
+// The interface of the IPv4 route to everywhere with the lowest metric; "" when there is none.
+std::string DefaultInterface(std::string_view route_table);
+DnsConfig ParseResolvConf(std::string_view text);
+// A bit of CapEff of /proc/self/status.
+bool HasCapability(std::string_view proc_status, int bit);
+// uname's machine as Kubernetes names architectures.
+std::string ArchitectureName(std::string_view machine);
+
+}  // namespace muster::agent

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <random>
+
+#include "agent/link/link.h"
+#include "common/base/clock.h"
+
+namespace muster::agent {
+
+// Keeps the session open: connects, heartbeats, and after a break waits a random part of an
+// exponentially growing time (full jitter), so that a coordinator that returns is not stormed.
+// Loop thread only. What the stream carries is not its business.
+class LinkKeeper {
+ public:
+  struct Options {
+    std::chrono::milliseconds backoff_first{500};
+    std::chrono::milliseconds backoff_ceiling{30'000};
+    // A stream that is open but stays silent is given up.
+    std::chrono::milliseconds welcome_within{20'000};
+    uint64_t seed = 0;
+  };
+
+  LinkKeeper(Link& link, const Options& options) : link_(link), options_(options), dice_(options.seed) {}
+
+  // Connects or heartbeats when it is time; returns when it has to be called again.
+  std::optional<MonoTime> Step(MonoTime now, const std::function<LinkHello()>& make_hello);
+
+  void OnWelcome(const LinkWelcome& welcome, MonoTime now);
+  void OnDown(MonoTime now);
+
+  // The coordinator answered our hello.
+  bool up() const { return state_ == State::kUp; }
+
+ private:
+  enum class State { kDown, kConnecting, kUp };
+
+  Link& link_;
+  const Options options_;
+  std::mt19937_64 dice_;
+  State state_ = State::kDown;
+  int failures_ = 0;
+  MonoTime next_{};  // The next try, the end of patience, or the next heartbeat.
+  std::chrono::milliseconds heartbeat_{10'000};
+};
+
+}  // namespace muster::agent

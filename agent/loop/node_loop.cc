@@ -1,0 +1,322 @@
+#include "agent/loop/node_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/loop/node_status.h"
+#include "common/base/macros.h"
+#include "common/base/status.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kSaveRetry{5};
+constexpr seconds kInfoPeriod{10};
+constexpr seconds kInfoRetry{1};  // While something is wrong with it.
+constexpr size_t kEventsKeptMax = 100;
+
+void Earlier(std::optional<MonoTime> at, std::optional<MonoTime>& wake) {
+  if (at && (!wake || *at < *wake)) wake = at;
+}
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+}  // namespace
+
+NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
+    : seams_(seams),
+      options_(std::move(options)),
+      on_tunnel_(std::move(on_tunnel)),
+      runner_(seams_.runtime, seams_.volumes, seams_.logs, seams_.worker, seams_.inbox),
+      view_(seams_.runtime, seams_.clock, seams_.inbox,
+            [this](const std::string& uid, const ContainerStatus& status, uint32_t restart_count,
+                   std::function<void(std::string)> done) {
+              runner_.ReadExitMessage(uid, status, restart_count, std::move(done));
+            }),
+      pods_(seams_.clock, view_, runner_, seams_.logs,
+            [this](const v1::Event& event) { EmitEvent(event); }),
+      keeper_(seams_.link, options_.link) {}
+
+NodeLoop::~NodeLoop() { *alive_ = false; }
+
+absl::Status NodeLoop::Start() {
+  const absl::StatusOr<HostFacts> facts = seams_.host.Facts();
+  if (!facts.ok()) return Annotate(facts.status(), "looking at this host");
+  facts_ = *facts;
+  facts_due_ = seams_.clock.Mono() + options_.facts_period;
+
+  std::string problem;
+  absl::StatusOr<CheckpointState> saved = seams_.checkpoint.Load(&problem);
+  if (!saved.ok()) return Annotate(saved.status(), "reading the checkpoint");
+  if (!problem.empty()) spdlog::error("{}", problem);
+  assignment_ = Assignment(*saved);
+  saved->objects.clear();
+  identity_ = *std::move(saved);
+  if (identity_.boot_id != facts_.boot_id) {
+    if (!identity_.boot_id.empty()) spdlog::info("the host was rebooted since the last start");
+    CheckpointChange change;
+    change.boot_id = facts_.boot_id;
+    // Only explains things; the next change tries again.
+    if (absl::Status status = seams_.checkpoint.Save(change); !status.ok()) {
+      spdlog::warn("cannot save the boot id: {}", Text(status));
+    }
+    identity_.boot_id = facts_.boot_id;
+  }
+  pods_.SetAssignment(assignment_);
+  SetOwners();
+  return absl::OkStatus();
+}
+
+void NodeLoop::SetOwners() {
+  std::set<std::string> owners = identity_.former_node_uids;
+  if (!identity_.node_uid.empty()) owners.insert(identity_.node_uid);
+  view_.SetOwners(std::move(owners));
+}
+
+std::optional<MonoTime> NodeLoop::Step() {
+  for (NodeMessage& message : seams_.inbox->TakeAll()) {
+    if (auto* task = std::get_if<std::function<void()>>(&message)) {
+      (*task)();
+    } else {
+      std::visit([this](const auto& event) { OnEvent(event); }, std::get<LinkEvent>(message));
+    }
+  }
+  const MonoTime now = seams_.clock.Mono();
+  TakeAssignments(now);
+  RefreshFacts(now);
+  AskRuntimeInfo(now);
+
+  std::optional<MonoTime> wake;
+  const bool idle = pods_.empty() && view_.pods().empty();
+  const NodeSituation situation = MakeSituation();
+  Earlier(pods_.Step(now, situation), wake);
+  // After the pods, who may have asked for a list.
+  Earlier(view_.Step(now, idle ? options_.idle_relist_period : options_.relist_period), wake);
+  SweepFiles();
+  UpdateNodeStatus();
+  Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
+  SendReports(now);
+
+  Earlier(save_again_at_, wake);
+  Earlier(facts_due_, wake);
+  if (!info_asked_) Earlier(info_due_, wake);
+  if (keeper_.up()) Earlier(status_due_, wake);
+  if (view_.failing_since()) {
+    const MonoTime unhealthy = *view_.failing_since() + options_.runtime_unhealthy_after;
+    if (unhealthy > now) Earlier(unhealthy, wake);
+  }
+  return wake;
+}
+
+LinkHello NodeLoop::MakeHello() const {
+  return {options_.agent_version, facts_.boot_id, assignment_.Known(), node_status_};
+}
+
+void NodeLoop::OnEvent(const LinkWelcome& welcome) {
+  const MonoTime now = seams_.clock.Mono();
+  keeper_.OnWelcome(welcome, now);
+  session_is_new_ = true;
+  sent_status_ = node_status_;  // It was in the hello.
+  status_due_ = now + options_.status_period;
+  spdlog::info("connected to coordinator {}", welcome.coordinator_version);
+  const std::string& uid = welcome.node.metadata().uid();
+  if (uid.empty() || uid == identity_.node_uid) return;
+  CheckpointChange change;
+  change.node_uid = uid;
+  if (!identity_.node_uid.empty()) change.former_node_uids.push_back(identity_.node_uid);
+  if (absl::Status saved = seams_.checkpoint.Save(change); !saved.ok()) {
+    // Without it a restarted agent would not know its own pods, so nothing is begun.
+    save_problem_ = absl::StrCat("cannot save the assignment: ", saved.message());
+    spdlog::error("{}", save_problem_);
+    seams_.link.Disconnect();
+    return;
+  }
+  ApplyChange(change, identity_);
+  SetOwners();
+}
+
+void NodeLoop::OnEvent(const LinkAssignment& assignment) { unsaved_.push_back(assignment); }
+
+void NodeLoop::TakeAssignments(MonoTime now) {
+  if (unsaved_.empty() || (save_again_at_ && now < *save_again_at_)) return;
+  save_again_at_.reset();
+  while (!unsaved_.empty()) {
+    const LinkAssignment& update = unsaved_.front();
+    if (const std::optional<CheckpointChange> change = assignment_.ChangeFor(update)) {
+      if (absl::Status saved = seams_.checkpoint.Save(*change); !saved.ok()) {
+        const std::string problem = absl::StrCat("cannot save the assignment: ", saved.message());
+        if (problem != save_problem_) spdlog::error("{}", problem);
+        save_problem_ = problem;
+        save_again_at_ = now + kSaveRetry;
+        break;
+      }
+      save_problem_.clear();
+    }
+    assignment_.Apply(update);
+    unsaved_.pop_front();
+  }
+  identity_.complete = assignment_.complete();
+  pods_.SetAssignment(assignment_);
+}
+
+void NodeLoop::OnEvent(const LinkNodeRemoved&) {
+  spdlog::warn("this node was removed from the cluster; its pods are stopped");
+  unsaved_.clear();
+  CheckpointChange change;
+  change.forget_objects = true;
+  change.complete = true;
+  change.node_uid = "";
+  if (!identity_.node_uid.empty()) change.former_node_uids.push_back(identity_.node_uid);
+  if (absl::Status saved = seams_.checkpoint.Save(change); !saved.ok()) {
+    // The coordinator says it again in the next session.
+    spdlog::error("cannot save that this node was removed: {}", Text(saved));
+    seams_.link.Disconnect();
+    return;
+  }
+  ApplyChange(change, identity_);
+  assignment_.Clear();
+  pods_.SetAssignment(assignment_);
+  SetOwners();
+}
+
+void NodeLoop::OnEvent(const TunnelRequest& request) {
+  on_tunnel_(request, pods_.Find(request.pod_uid, request.container, request.previous));
+}
+
+void NodeLoop::OnEvent(const LinkDown& down) {
+  const bool was_up = keeper_.up();
+  keeper_.OnDown(seams_.clock.Mono());
+  session_is_new_ = false;
+  // What is not saved will be sent again, since the next hello does not know it.
+  unsaved_.clear();
+  save_again_at_.reset();
+  const std::string why = Text(down.why);
+  if (was_up) {
+    spdlog::warn("lost the coordinator: {}; pods keep running", why);
+  } else if (why != last_down_) {
+    spdlog::warn("cannot reach the coordinator: {}", why);
+  }
+  last_down_ = why;
+}
+
+void NodeLoop::RefreshFacts(MonoTime now) {
+  if (now < facts_due_) return;
+  facts_due_ = now + options_.facts_period;
+  absl::StatusOr<HostFacts> facts = seams_.host.Facts();
+  if (facts.ok()) facts_ = *std::move(facts);
+}
+
+void NodeLoop::AskRuntimeInfo(MonoTime now) {
+  if (info_asked_ || now < info_due_) return;
+  info_asked_ = true;
+  seams_.runtime.Info([this, inbox = seams_.inbox, alive = alive_](absl::StatusOr<RuntimeInfo> info) {
+    inbox->Post(std::function<void()>([this, alive, info = std::move(info)] {
+      if (!*alive) return;
+      info_asked_ = false;
+      info_status_ = info.status();
+      if (info.ok()) runtime_info_ = *info;
+      const bool fine = info.ok() && info->runtime_ready && info->network_ready;
+      info_due_ = seams_.clock.Mono() + (fine ? kInfoPeriod : kInfoRetry);
+    }));
+  });
+}
+
+NodeSituation NodeLoop::MakeSituation() const {
+  NodeSituation situation;
+  NodeContext& context = situation.context;
+  context.node_name = options_.node_name;
+  context.node_uid = identity_.node_uid;
+  context.host_ips = options_.node_ip.empty() ? facts_.addresses
+                                              : std::vector<std::string>{options_.node_ip};
+  context.log_root = options_.log_root;
+  context.seccomp_root = options_.seccomp_root;
+  context.cgroup_root = options_.cgroup_root;
+  context.systemd_cgroups = runtime_info_ && runtime_info_->cgroup_driver == "systemd";
+  context.allocatable = {node_status_.allocatable().begin(), node_status_.allocatable().end()};
+  context.memory_capacity_bytes = facts_.memory_bytes;
+  context.cluster_dns = options_.cluster_dns;
+  context.cluster_domain = options_.cluster_domain;
+  context.host_dns = facts_.dns;
+  context.may_lower_oom_score = facts_.may_lower_oom_score;
+  if (runtime_info_) {
+    situation.runtime_name = runtime_info_->name;
+    situation.network_ready = runtime_info_->network_ready;
+    situation.network_message = NetworkProblem(*runtime_info_);
+  }
+  return situation;
+}
+
+void NodeLoop::UpdateNodeStatus() {
+  std::string runtime_problem;
+  const MonoTime now = seams_.clock.Mono();
+  if (!view_.listed_once()) {
+    runtime_problem =
+        absl::StrCat("container runtime is not connected: ", view_.status().message());
+  } else if (view_.failing_since() &&
+             now - *view_.failing_since() >= options_.runtime_unhealthy_after) {
+    runtime_problem = absl::StrCat("container runtime is down: ", view_.status().message());
+  }
+  NodeStatusInput input{.facts = facts_,
+                        .runtime = runtime_info_,
+                        .node_ip = options_.node_ip,
+                        .agent_version = options_.agent_version,
+                        .pods_max = options_.pods_max};
+  input.problems = {runtime_problem, save_problem_};
+  if (runtime_info_) {
+    input.problems.push_back(RuntimeProblem(*runtime_info_));
+    input.problems.push_back(NetworkProblem(*runtime_info_));
+  }
+  node_status_ = MakeNodeStatus(input, node_status_, seams_.clock.Wall());
+}
+
+void NodeLoop::SendReports(MonoTime now) {
+  if (!keeper_.up()) return;
+  if (now >= status_due_ || !SameNodeStatus(node_status_, sent_status_)) {
+    seams_.link.SendNodeStatus(node_status_);
+    sent_status_ = node_status_;
+    status_due_ = now + options_.status_period;
+  }
+  const std::vector<PodReport> reports = pods_.TakeReports(std::exchange(session_is_new_, false));
+  if (!reports.empty()) seams_.link.SendPodReports(reports);
+  while (!events_.empty()) {
+    seams_.link.SendEvent(events_.front());
+    events_.pop_front();
+  }
+}
+
+void NodeLoop::EmitEvent(const v1::Event& event) {
+  events_.push_back(event);
+  if (events_.size() > kEventsKeptMax) events_.pop_front();
+}
+
+// Files of pods that went while no agent was there to clean up.
+void NodeLoop::SweepFiles() {
+  if (swept_ || !assignment_.complete() || !view_.listed_once()) return;
+  swept_ = true;
+  auto found = std::make_shared<absl::StatusOr<std::vector<std::string>>>();
+  runner_.Offload([&volumes = seams_.volumes, found] { *found = volumes.ListPods(); },
+                  [this, found] {
+                    if (!found->ok()) {
+                      spdlog::warn("cannot list the files of pods: {}", Text(found->status()));
+                      return;
+                    }
+                    for (const std::string& uid : **found) pods_.NoticeFiles(uid);
+                  });
+}
+
+std::string NodeLoop::StatusLine() const {
+  const PodSet::Counts counts = pods_.Count();
+  std::string line = absl::StrCat(counts.pods, counts.pods == 1 ? " pod, " : " pods, ",
+                                  counts.ready, " ready");
+  absl::StrAppend(&line, keeper_.up() ? "; coordinator connected" : "; no coordinator");
+  if (!view_.status().ok()) absl::StrAppend(&line, "; runtime: ", view_.status().message());
+  if (!save_problem_.empty()) absl::StrAppend(&line, "; ", save_problem_);
+  return line;
+}
+
+}  // namespace muster::agent

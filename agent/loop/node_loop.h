@@ -1,0 +1,136 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/checkpoint/checkpoint.h"
+#include "agent/host/host.h"
+#include "agent/link/link.h"
+#include "agent/loop/action_runner.h"
+#include "agent/loop/assignment.h"
+#include "agent/loop/link_keeper.h"
+#include "agent/loop/mailbox.h"
+#include "agent/loop/pod_logs.h"
+#include "agent/loop/pod_set.h"
+#include "agent/loop/runtime_view.h"
+#include "agent/loop/worker.h"
+#include "agent/runtime/runtime.h"
+#include "agent/volumes/volumes.h"
+#include "common/base/clock.h"
+
+namespace muster::agent {
+
+struct NodeOptions {
+  std::string node_name;
+  std::string agent_version;
+  std::string node_ip;  // Empty: of the interface with the default route.
+  std::string log_root = "/var/log/pods";
+  std::string seccomp_root = "/var/lib/muster/agent/seccomp";
+  std::string cgroup_root = "/kubepods";
+  std::vector<std::string> cluster_dns;
+  std::string cluster_domain = "cluster.local";
+  int pods_max = 110;
+  std::chrono::milliseconds relist_period{1'000};
+  std::chrono::milliseconds idle_relist_period{10'000};  // While there is no pod.
+  std::chrono::milliseconds runtime_unhealthy_after{30'000};
+  std::chrono::milliseconds facts_period{60'000};
+  std::chrono::milliseconds status_period{300'000};  // At most this long without a node status.
+  LinkKeeper::Options link;
+};
+
+// The node: owns its whole state, and puts together what it is told, what it sees and what it does.
+//
+// One thread calls Start once and then Step whenever the inbox woke it or the returned time has
+// come; every Step takes what is in the inbox, and nothing in it blocks but the checkpoint's write.
+// All I/O is behind the seams given at construction, so that a test can drive it by hand.
+//
+// Losing the coordinator, or the runtime, stops nothing: the last assignment is kept running from
+// disk for ever, and while the runtime cannot be seen nothing is decided.
+class NodeLoop {
+ public:
+  struct Seams {
+    const Clock& clock;
+    Runtime& runtime;
+    Link& link;
+    Checkpoint& checkpoint;
+    Host& host;
+    VolumeHost& volumes;
+    PodLogs& logs;
+    Worker& worker;
+    std::shared_ptr<NodeInbox> inbox;  // Also where the link's events go.
+  };
+  // Logs and exec; the target is an error when there is no such container.
+  using OnTunnel =
+      std::function<void(const TunnelRequest&, const absl::StatusOr<ContainerTarget>&)>;
+
+  NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel);
+  ~NodeLoop();
+  NodeLoop(const NodeLoop&) = delete;
+  NodeLoop& operator=(const NodeLoop&) = delete;
+
+  // Reads checkpoint and host. An error is fatal and says what to do.
+  absl::Status Start();
+
+  // nullopt: only a message can make it necessary again.
+  std::optional<MonoTime> Step();
+
+  // The checkpoint was read and the runtime listed once: from now on pods are looked after.
+  bool ready() const { return view_.listed_once(); }
+  // One line for people, e.g. "3 pods, 3 ready; coordinator connected".
+  std::string StatusLine() const;
+
+ private:
+  void OnEvent(const LinkWelcome& welcome);
+  void OnEvent(const LinkAssignment& assignment);
+  void OnEvent(const LinkNodeRemoved&);
+  void OnEvent(const TunnelRequest& request);
+  void OnEvent(const LinkDown& down);
+
+  LinkHello MakeHello() const;
+  void TakeAssignments(MonoTime now);
+  void SetOwners();
+  void RefreshFacts(MonoTime now);
+  void AskRuntimeInfo(MonoTime now);
+  NodeSituation MakeSituation() const;
+  void UpdateNodeStatus();
+  void SendReports(MonoTime now);
+  void SweepFiles();
+  void EmitEvent(const v1::Event& event);
+
+  const Seams seams_;
+  const NodeOptions options_;
+  const OnTunnel on_tunnel_;
+  ActionRunner runner_;
+  RuntimeView view_;
+  PodSet pods_;
+  LinkKeeper keeper_;
+
+  CheckpointState identity_;  // Without the objects, which are in assignment_.
+  Assignment assignment_;
+  // Told but not on disk yet, in order: a write failed.
+  std::deque<LinkAssignment> unsaved_;
+  std::optional<MonoTime> save_again_at_;
+  std::string save_problem_;
+
+  HostFacts facts_;
+  MonoTime facts_due_{};
+  std::optional<RuntimeInfo> runtime_info_;
+  absl::Status info_status_;
+  bool info_asked_ = false;
+  MonoTime info_due_{};
+  v1::NodeStatus node_status_;  // As it is now.
+  v1::NodeStatus sent_status_;
+  MonoTime status_due_{};
+  bool session_is_new_ = false;  // Everything is to be told again.
+  bool swept_ = false;
+  std::deque<v1::Event> events_;  // Kept while there is no session.
+  std::string last_down_;         // Said once, not at every try.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace muster::agent

@@ -1,0 +1,116 @@
+#include "agent/loop/node_status.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/workload/pod_status.h"
+#include "common/model/canonical_text.h"
+
+namespace muster::agent {
+namespace {
+
+void AddCondition(const std::string& type, bool holds, const std::string& reason,
+                  const std::string& message, const v1::NodeStatus& previous, WallTime now,
+                  v1::NodeStatus& status) {
+  v1::NodeCondition& condition = *status.add_conditions();
+  condition.set_type(type);
+  condition.set_status(holds ? "True" : "False");
+  condition.set_reason(reason);
+  condition.set_message(message);
+  *condition.mutable_last_heartbeat_time() = ToApiTime(now);
+  *condition.mutable_last_transition_time() = ToApiTime(now);
+  for (const v1::NodeCondition& old : previous.conditions()) {
+    if (old.type() == type && old.status() == condition.status()) {
+      *condition.mutable_last_transition_time() = old.last_transition_time();
+    }
+  }
+}
+
+std::string NotReadyText(const std::string& what, const std::string& message) {
+  return absl::StrCat("container runtime ", what, "=false message:", message);
+}
+
+}  // namespace
+
+std::string RuntimeProblem(const RuntimeInfo& info) {
+  return info.runtime_ready ? "" : NotReadyText("not ready: RuntimeReady", info.runtime_message);
+}
+
+std::string NetworkProblem(const RuntimeInfo& info) {
+  return info.network_ready
+             ? ""
+             : NotReadyText("network not ready: NetworkReady", info.network_message);
+}
+
+v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus& previous,
+                              WallTime now) {
+  const HostFacts& facts = input.facts;
+  v1::NodeStatus status;
+  const auto set = [&status](const std::string& resource, const std::string& amount) {
+    (*status.mutable_capacity())[resource].set_text(amount);
+    (*status.mutable_allocatable())[resource].set_text(amount);
+  };
+  set("cpu", absl::StrCat(facts.cpus));
+  set("memory", absl::StrCat(facts.memory_bytes / 1024, "Ki"));
+  set("ephemeral-storage", absl::StrCat(facts.ephemeral_storage_bytes / 1024, "Ki"));
+  set("pods", absl::StrCat(input.pods_max));
+
+  const auto address = [&status](const std::string& type, const std::string& text) {
+    v1::NodeAddress& entry = *status.add_addresses();
+    entry.set_type(type);
+    entry.set_address(text);
+  };
+  if (!input.node_ip.empty()) {
+    address("InternalIP", input.node_ip);
+  } else {
+    for (const std::string& ip : facts.addresses) address("InternalIP", ip);
+  }
+  address("Hostname", facts.hostname);
+
+  v1::NodeSystemInfo& info = *status.mutable_node_info();
+  info.set_machine_id(facts.machine_id);
+  info.set_system_uuid(facts.system_uuid);
+  info.set_boot_id(facts.boot_id);
+  info.set_kernel_version(facts.kernel_version);
+  info.set_os_image(facts.os_image);
+  if (input.runtime) {
+    info.set_container_runtime_version(
+        absl::StrCat(input.runtime->name, "://", input.runtime->version));
+  } else {
+    info.set_container_runtime_version(previous.node_info().container_runtime_version());
+  }
+  info.set_kubelet_version(input.agent_version);
+  info.set_operating_system("linux");
+  info.set_architecture(facts.architecture);
+
+  AddCondition("MemoryPressure", false, "KubeletHasSufficientMemory",
+               "there is sufficient memory available", previous, now, status);
+  AddCondition("DiskPressure", false, "KubeletHasNoDiskPressure",
+               "there is sufficient disk space available", previous, now, status);
+  AddCondition("PIDPressure", false, "KubeletHasSufficientPID",
+               "there are sufficient PIDs available", previous, now, status);
+  std::vector<std::string> problems;
+  for (const std::string& problem : input.problems) {
+    if (!problem.empty()) problems.push_back(problem);
+  }
+  if (problems.empty()) {
+    AddCondition("Ready", true, "KubeletReady", "muster-agent is posting ready status", previous, now,
+                 status);
+  } else {
+    const std::string all = absl::StrJoin(problems, ", ");
+    AddCondition("Ready", false, "KubeletNotReady",
+                 problems.size() == 1 ? all : absl::StrCat("[", all, "]"), previous, now, status);
+  }
+  return status;
+}
+
+bool SameNodeStatus(const v1::NodeStatus& a, const v1::NodeStatus& b) {
+  const auto bare = [](v1::NodeStatus status) {
+    for (v1::NodeCondition& condition : *status.mutable_conditions()) {
+      condition.clear_last_heartbeat_time();
+    }
+    return model::CanonicalText(status);
+  };
+  return bare(a) == bare(b);
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/host/host.h"
+#include "agent/runtime/runtime.h"
+#include "common/base/clock.h"
+#include "muster/v1/node.pb.h"
+
+namespace muster::agent {
+
+struct NodeStatusInput {
+  const HostFacts& facts;
+  const std::optional<RuntimeInfo>& runtime;
+  std::string node_ip;  // From the configuration; empty: the address of the default route.
+  std::string agent_version;
+  int pods_max = 110;
+  // Each makes the node not ready, in this order. Empty ones do not.
+  std::vector<std::string> problems;
+};
+
+// The status of the node as kubelet reports it: capacity, addresses, system facts, and the
+// conditions Ready, MemoryPressure, DiskPressure and PIDPressure. Pure. Conditions that did not
+// change keep their transition times; lastHeartbeatTime is `now` in all.
+v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus& previous,
+                              WallTime now);
+
+// Equal but for lastHeartbeatTime, so not worth a message.
+bool SameNodeStatus(const v1::NodeStatus& a, const v1::NodeStatus& b);
+
+// What the runtime's own view of itself means for the node; empty when it is ready.
+std::string RuntimeProblem(const RuntimeInfo& info);
+std::string NetworkProblem(const RuntimeInfo& info);
+
+}  // namespace muster::agent

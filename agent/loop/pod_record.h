@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/loop/pod_set.h"
+#include "agent/workload/plan.h"
+
+namespace muster::agent {
+
+// One pod and all that is remembered about it.
+struct PodSet::Record {
+  std::string uid, name, namespace_;
+  std::shared_ptr<const v1::Pod> pod;  // As last told; null when only the runtime knows it.
+  bool desired = false;                // In the assignment.
+  std::shared_ptr<const ConfigSnapshot> configs;
+  std::string inputs;
+
+  ObservedPod observed;
+  std::map<std::string, std::string> exit_messages;  // By container id.
+  uint64_t after_list = 0;  // Not planned before this list was taken in.
+  bool dirty = true;
+  bool logs_read = false;
+  std::optional<MonoTime> wake_at;
+  std::optional<WallTime> start_time;
+
+  std::optional<v1::PodStatus> status;
+  bool status_final = false;  // Everything stopped, or refused: it does not change any more.
+  std::string reported;       // What was sent last, in bytes.
+  std::map<std::string, WaitingReason> told_waiting;
+  std::string told_blocked;
+  bool refused = false;  // Its status says why; it is never run.
+  bool gone = false;     // Nothing of it is left on this node.
+
+  bool IsTerminating() const {
+    return !desired || refused || pod == nullptr || pod->metadata().has_deletion_timestamp();
+  }
+};
+
+}  // namespace muster::agent

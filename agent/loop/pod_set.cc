@@ -1,0 +1,435 @@
+#include "agent/loop/pod_set.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "agent/loop/pod_record.h"
+#include "agent/translate/translate.h"
+#include "agent/workload/host_ports.h"
+#include "agent/workload/pod_status.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::agent {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kDefaultGrace{30};
+
+bool IsFinal(const std::string& phase) { return phase == "Failed" || phase == "Succeeded"; }
+
+// The pod's own period, for when its specification is lost.
+seconds GraceFromAnnotations(const ObservedPod& observed) {
+  const auto read = [](const std::map<std::string, std::string>& annotations) -> int64_t {
+    const auto found = annotations.find(kAnnotationGrace);
+    int64_t value = -1;
+    if (found == annotations.end() || !absl::SimpleAtoi(found->second, &value)) return -1;
+    return value;
+  };
+  for (const auto& [name, container] : observed.containers) {
+    for (const ContainerInstance& instance : container.instances) {
+      if (const int64_t grace = read(instance.status.annotations); grace >= 0) {
+        return seconds(grace);
+      }
+    }
+  }
+  return kDefaultGrace;
+}
+
+seconds GraceOf(const v1::Pod& pod) {
+  const v1::ObjectMeta& meta = pod.metadata();
+  if (meta.has_deletion_timestamp() && meta.has_deletion_grace_period_seconds()) {
+    return seconds(meta.deletion_grace_period_seconds());
+  }
+  return pod.spec().has_termination_grace_period_seconds()
+             ? seconds(pod.spec().termination_grace_period_seconds())
+             : kDefaultGrace;
+}
+
+bool HasInstances(const ObservedPod& observed) {
+  if (!observed.sandboxes.empty()) return true;
+  return std::ranges::any_of(observed.containers,
+                             [](const auto& entry) { return !entry.second.instances.empty(); });
+}
+
+}  // namespace
+
+PodSet::PodSet(const Clock& clock, RuntimeView& view, ActionRunner& runner, PodLogs& logs,
+               EmitEvent emit_event)
+    : clock_(clock),
+      view_(view),
+      runner_(runner),
+      logs_(logs),
+      emit_event_(std::move(emit_event)) {}
+
+PodSet::~PodSet() = default;
+
+void PodSet::SetAssignment(const Assignment& assignment) {
+  assignment_ = &assignment;
+  std::map<std::string, std::shared_ptr<const v1::Pod>> pods = assignment.Pods();
+  for (auto& [uid, record] : records_) {
+    if (!pods.contains(uid) && std::exchange(record->desired, false)) record->dirty = true;
+    // An orphan that had to wait for the set to be complete.
+    if (!record->desired) record->dirty = true;
+  }
+  for (auto& [uid, pod] : pods) {
+    std::unique_ptr<Record>& record = records_[uid];
+    if (record == nullptr) {
+      record = std::make_unique<Record>();
+      record->uid = uid;
+      record->name = pod->metadata().name();
+      record->namespace_ = pod->metadata().namespace_();
+      // It failed on this node before, and what has failed is not tried again.
+      if (IsFinal(pod->status().phase())) {
+        record->refused = true;
+        record->status = pod->status();
+        record->status_final = true;
+      }
+    }
+    std::string inputs = assignment.InputsOf(*pod);
+    if (record->pod != pod || !record->desired || record->inputs != inputs) record->dirty = true;
+    record->desired = true;
+    record->pod = std::move(pod);
+    record->inputs = std::move(inputs);
+    record->configs = assignment.ConfigsOf(record->namespace_);
+  }
+}
+
+void PodSet::NoticeFiles(const std::string& pod_uid) {
+  std::unique_ptr<Record>& record = records_[pod_uid];
+  if (record != nullptr) return;
+  record = std::make_unique<Record>();
+  record->uid = pod_uid;
+}
+
+std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
+  const bool runtime_ok = view_.status().ok();
+  const bool changed = runtime_ok != runtime_ok_ || node.network_ready != node_.network_ready ||
+                       node.context.node_uid != node_.context.node_uid ||
+                       node.context.host_ips != node_.context.host_ips;
+  runtime_ok_ = runtime_ok;
+  node_ = node;
+  if (changed) {
+    for (auto& [uid, record] : records_) record->dirty = true;
+  }
+  for (const std::string& uid : view_.TakeChanged()) {
+    std::unique_ptr<Record>& record = records_[uid];
+    if (record == nullptr) {
+      const auto view = view_.pods().find(uid);
+      if (view == view_.pods().end()) {
+        records_.erase(uid);
+        continue;
+      }
+      record = std::make_unique<Record>();
+      record->uid = uid;
+      record->name = view->second.name;
+      record->namespace_ = view->second.namespace_;
+    }
+    record->dirty = true;
+  }
+  if (!runtime_ok_ || assignment_ == nullptr) return std::nullopt;
+
+  std::optional<MonoTime> wake;
+  for (auto at = records_.begin(); at != records_.end();) {
+    Record& record = *at->second;
+    if (record.wake_at && now >= *record.wake_at) record.dirty = true;
+    if (record.dirty && view_.AbsorbedBy(record.uid) >= std::max<uint64_t>(1, record.after_list)) {
+      PlanOne(record, now);
+    }
+    if (record.wake_at && (!wake || *record.wake_at < *wake)) wake = record.wake_at;
+    if (record.gone && !record.desired) {
+      spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
+      if (!record.name.empty()) {
+        farewells_.push_back({record.namespace_, record.name, record.uid,
+                              record.status.value_or(v1::PodStatus()), true});
+      }
+      MarkNeighbours(record);
+      at = records_.erase(at);
+      wake = now;  // Somebody may have waited for it.
+    } else {
+      ++at;
+    }
+  }
+  return wake;
+}
+
+// Those that may wait for this one's name or ports.
+void PodSet::MarkNeighbours(const Record& record) {
+  for (auto& [uid, other] : records_) {
+    if (other.get() != &record && other->observed.sandboxes.empty()) other->dirty = true;
+  }
+}
+
+void PodSet::SyncObserved(Record& record) {
+  static const PodView kNothing;
+  const auto found = view_.pods().find(record.uid);
+  const PodView& view = found == view_.pods().end() ? kNothing : found->second;
+  ObservedPod& observed = record.observed;
+  observed.known = true;
+  observed.network_ready = node_.network_ready;
+  observed.network_message = node_.network_message;
+
+  std::vector<SandboxInstance> before = std::exchange(observed.sandboxes, view.sandboxes);
+  for (SandboxInstance& sandbox : observed.sandboxes) {
+    for (const SandboxInstance& old : before) {
+      if (old.status.id == sandbox.status.id) sandbox.stopped = old.stopped;
+    }
+  }
+  for (auto& [name, container] : observed.containers) {
+    // What we knew of it counts on, should the runtime have lost it.
+    if (!container.instances.empty()) {
+      container.restarts_from_logs = std::max(container.restarts_from_logs,
+                                              container.instances.front().restart_count + 1);
+    }
+    container.instances.clear();
+  }
+  for (const auto& [name, instances] : view.containers) {
+    observed.containers[name].instances = instances;
+  }
+  record.exit_messages = view.exit_messages;
+
+  if (record.pod != nullptr && !std::exchange(record.logs_read, true)) {
+    const std::string directory = PodLogDirectory(*record.pod, node_.context);
+    for (const v1::Container& c : record.pod->spec().init_containers()) {
+      observed.containers[c.name()].restarts_from_logs = logs_.RestartsFromLogs(directory, c.name());
+    }
+    for (const v1::Container& c : record.pod->spec().containers()) {
+      observed.containers[c.name()].restarts_from_logs = logs_.RestartsFromLogs(directory, c.name());
+    }
+  }
+  if (!record.start_time) {
+    WallTime start = clock_.Wall();
+    for (const SandboxInstance& sandbox : observed.sandboxes) {
+      start = std::min(start, sandbox.status.created_at);
+      const auto kept = sandbox.status.annotations.find(kAnnotationStartTime);
+      int64_t millis = 0;
+      if (kept != sandbox.status.annotations.end() && absl::SimpleAtoi(kept->second, &millis)) {
+        start = WallTime(std::chrono::milliseconds(millis));
+        break;
+      }
+    }
+    record.start_time = start;
+  }
+}
+
+PodIntent PodSet::MakeIntent(const Record& record) const {
+  PodIntent intent;
+  intent.pod = record.pod.get();
+  intent.terminate = record.IsTerminating();
+  intent.grace = record.pod == nullptr ? GraceFromAnnotations(record.observed)
+                                       : GraceOf(*record.pod);
+  intent.inputs = record.inputs;
+  if (record.pod != nullptr) {
+    for (const v1::Container& c : record.pod->spec().init_containers()) {
+      intent.hashes[c.name()] = DefinitionHash(c);
+    }
+    for (const v1::Container& c : record.pod->spec().containers()) {
+      intent.hashes[c.name()] = DefinitionHash(c);
+    }
+  }
+  return intent;
+}
+
+// Why a pod that has nothing yet must wait; refuses it when it can never have what it asks for.
+std::string PodSet::HoldOf(const Record& record) {
+  if (node_.context.node_uid.empty()) return "the coordinator has not named this node yet";
+  for (const auto& [uid, other] : records_) {
+    if (other.get() == &record || other->gone) continue;
+    if (other->name == record.name && other->namespace_ == record.namespace_) {
+      return absl::StrCat("the pod of the same name (", uid, ") is not gone yet");
+    }
+    if (other->pod == nullptr || other->refused ||
+        !HostPortsClash(record.pod->spec(), other->pod->spec())) {
+      continue;
+    }
+    if (other->IsTerminating()) {
+      return absl::StrCat("pod ", other->name, " still has its host ports");
+    }
+    if (HasInstances(other->observed) || other->uid < record.uid) return kNodePortsReason;
+  }
+  return "";
+}
+
+void PodSet::PlanOne(Record& record, MonoTime now) {
+  record.dirty = false;
+  record.wake_at.reset();
+  SyncObserved(record);
+  if (!record.desired && !assignment_->complete()) return;  // It may only be missing.
+  if (record.gone) return;
+
+  PodIntent intent = MakeIntent(record);
+  if (!intent.terminate && record.observed.sandboxes.empty()) {
+    intent.hold = HoldOf(record);
+    if (intent.hold == kNodePortsReason && !HasInstances(record.observed)) {
+      record.refused = true;
+      record.status =
+          MakeRejectedStatus(*record.pod, kNodePortsReason, kNodePortsMessage, clock_.Wall());
+      record.status_final = true;
+      Tell(record, {kNodePortsReason, kNodePortsMessage, true, ""});
+      intent = MakeIntent(record);
+    }
+  }
+  if (intent.terminate && !record.observed.terminating_since) {
+    record.observed.terminating_since = now;
+    spdlog::info("pod {}/{} ({}): terminating within {} s", record.namespace_, record.name,
+                 record.uid, intent.grace.count());
+  }
+  const Plan plan = PlanPod(intent, record.observed, now);
+  for (const std::string& note : plan.notes) {
+    spdlog::debug("pod {}/{}: {}", record.namespace_, record.name, note);
+  }
+  UpdateStatus(record, intent, plan);
+  TellWaiting(record, plan);
+  record.wake_at = plan.wake_at;
+  if (plan.gone) {
+    record.gone = true;
+    MarkNeighbours(record);
+    return;
+  }
+  for (const Action& action : plan.actions) Execute(record, intent, action, now);
+}
+
+void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan) {
+  if (record.pod == nullptr || record.status_final) return;
+  const StatusInput input{.pod = *record.pod,
+                          .observed = record.observed,
+                          .plan = plan,
+                          .terminating = intent.terminate,
+                          .host_ips = node_.context.host_ips,
+                          .start_time = *record.start_time,
+                          .runtime_name = node_.runtime_name,
+                          .termination_messages = record.exit_messages};
+  record.status =
+      MakePodStatus(input, record.status.value_or(record.pod->status()), clock_.Wall());
+  // What is removed from now on must not look as if it were lost.
+  record.status_final = plan.stopped;
+}
+
+void PodSet::TellWaiting(Record& record, const Plan& plan) {
+  if (record.pod == nullptr) return;
+  for (const auto& [container, waiting] : plan.waiting) {
+    const auto told = record.told_waiting.find(container);
+    if (told != record.told_waiting.end() && told->second == waiting) continue;
+    if (const auto event =
+            EventOfWaiting(*record.pod, container, waiting.reason, waiting.message)) {
+      Tell(record, *event);
+    }
+  }
+  record.told_waiting = plan.waiting;
+  const std::string blocked = plan.blocked ? plan.blocked->reason : "";
+  if (blocked == "NetworkNotReady" && blocked != record.told_blocked) {
+    Tell(record, {"NetworkNotReady",
+                  absl::StrCat("network is not ready: ", plan.blocked->message), true, ""});
+  }
+  record.told_blocked = blocked;
+}
+
+void PodSet::Execute(Record& record, const PodIntent& intent, const Action& action,
+                     MonoTime now) {
+  auto context = std::make_shared<ActionContext>();
+  context->pod_uid = record.uid;
+  context->pod = record.pod;
+  context->configs = record.configs != nullptr
+                         ? record.configs
+                         : std::make_shared<const ConfigSnapshot>(ConfigSnapshot::Objects());
+  context->node = node_.context;
+  context->start_time = *record.start_time;
+  if (!record.name.empty()) {
+    context->log_directory = absl::StrCat(node_.context.log_root, "/", record.namespace_, "_",
+                                          record.name, "_", record.uid);
+  }
+  if (const SandboxInstance* sandbox = CurrentSandbox(record.observed)) {
+    const bool host_network = record.pod != nullptr && record.pod->spec().host_network();
+    context->pod_ips = host_network ? node_.context.host_ips : sandbox->status.ips;
+  }
+  if (const auto* launch = std::get_if<LaunchContainer>(&action)) {
+    const ImageStatus& image = record.observed.containers[launch->container].resolved_image;
+    context->image = {image.id, image.user_id, image.user_name};
+  }
+  spdlog::debug("pod {}/{}: {}", record.namespace_, record.name, Describe(action));
+  Begin(action, intent, now, record.observed);
+  if (const auto event = EventOfBegin(action)) Tell(record, *event);
+
+  ActionRunner::Step step;
+  if (const auto* launch = std::get_if<LaunchContainer>(&action)) {
+    step = [this, uid = record.uid, container = launch->container](LaunchStep reached) {
+      const auto found = records_.find(uid);
+      if (found != records_.end()) Tell(*found->second, EventOfStep(container, reached));
+    };
+  }
+  runner_.Run(action, std::move(context), std::move(step),
+              [this, uid = record.uid, action, begun = now](const Outcome& outcome) {
+                OnDone(uid, action, outcome, begun);
+              });
+}
+
+void PodSet::OnDone(const std::string& uid, const Action& action, const Outcome& outcome,
+                    MonoTime begun) {
+  const auto found = records_.find(uid);
+  if (found == records_.end()) return;  // A pull that nobody waited for.
+  Record& record = *found->second;
+  const MonoTime now = clock_.Mono();
+  if (!outcome.status.ok() && !absl::IsNotFound(outcome.status)) {
+    spdlog::warn("pod {}/{}: cannot {}: {}", record.namespace_, record.name, Describe(action),
+                 std::string(outcome.status.message()));
+  }
+  const PodIntent intent = MakeIntent(record);
+  if (Finish(action, outcome, intent, now, record.observed)) {
+    record.after_list = view_.RequestList();
+  }
+  if (const auto event = EventOfEnd(action, outcome, now - begun)) Tell(record, *event);
+  record.dirty = true;
+}
+
+void PodSet::Tell(const Record& record, const PodEvent& event) {
+  if (record.pod == nullptr) return;
+  emit_event_(MakeEvent(event, *record.pod, node_.context.node_name, clock_.Wall()));
+}
+
+std::vector<PodReport> PodSet::TakeReports(bool all) {
+  std::vector<PodReport> reports = std::exchange(farewells_, {});
+  for (auto& [uid, record] : records_) {
+    if (!record->desired || !record->status) continue;
+    PodReport report{record->namespace_, record->name, uid, *record->status, false};
+    report.gone = record->gone && record->pod->metadata().has_deletion_timestamp();
+    std::string bytes = report.status.SerializeAsString() + (report.gone ? "g" : "");
+    if (!all && bytes == record->reported) continue;
+    record->reported = std::move(bytes);
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+PodSet::Counts PodSet::Count() const {
+  Counts counts;
+  for (const auto& [uid, record] : records_) {
+    if (!record->desired) continue;
+    ++counts.pods;
+    if (!record->status) continue;
+    for (const v1::PodCondition& condition : record->status->conditions()) {
+      if (condition.type() == "Ready" && condition.status() == "True") ++counts.ready;
+    }
+  }
+  return counts;
+}
+
+absl::StatusOr<ContainerTarget> PodSet::Find(const std::string& pod_uid,
+                                             const std::string& container, bool previous) const {
+  const auto record = records_.find(pod_uid);
+  if (record == records_.end()) return absl::NotFoundError("the pod is not on this node");
+  const auto found = record->second->observed.containers.find(container);
+  const size_t index = previous ? 1 : 0;
+  if (found == record->second->observed.containers.end() ||
+      found->second.instances.size() <= index) {
+    return absl::NotFoundError(
+        previous ? absl::StrCat("previous terminated container \"", container, "\" not found")
+                 : absl::StrCat("container \"", container, "\" has not been started yet"));
+  }
+  const ContainerStatus& status = found->second.instances[index].status;
+  return ContainerTarget{status.id, status.log_path, status.state == ContainerState::kRunning};
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/link/link.h"
+#include "agent/loop/action_runner.h"
+#include "agent/loop/assignment.h"
+#include "agent/loop/pod_events.h"
+#include "agent/loop/pod_logs.h"
+#include "agent/loop/runtime_view.h"
+#include "agent/workload/observed.h"
+#include "agent/workload/plan.h"
+#include "common/base/clock.h"
+
+namespace muster::agent {
+
+// What planning a pod needs to know about the node. Plain value.
+struct NodeSituation {
+  NodeContext context;
+  std::string runtime_name = "containerd";
+  bool network_ready = true;
+  std::string network_message;
+};
+
+// Where a container's log or a process in it is found.
+struct ContainerTarget {
+  std::string container_id;
+  std::string log_path;
+  bool running = false;
+};
+
+// The pods of this node: those it should hold, and those of ours that the runtime still has.
+//
+// Each pod is one serial worker: it is planned when something about it changed and the runtime was
+// seen since its last own step; what it plans is begun, and what comes of that makes it be planned
+// again. Pods are independent of each other, except that one waits for another of the same name,
+// and for host ports, to be free. Loop thread only.
+class PodSet {
+ public:
+  using EmitEvent = std::function<void(const v1::Event&)>;
+
+  PodSet(const Clock& clock, RuntimeView& view, ActionRunner& runner, PodLogs& logs,
+         EmitEvent emit_event);
+  ~PodSet();
+  PodSet(const PodSet&) = delete;
+  PodSet& operator=(const PodSet&) = delete;
+
+  // What the node should hold. Pods of ours that are not in it are taken down, but only when it is
+  // complete: otherwise they may be missing from it.
+  void SetAssignment(const Assignment& assignment);
+  // Files of a pod of a former life, to be removed unless the pod is known.
+  void NoticeFiles(const std::string& pod_uid);
+
+  // Plans what has to be planned; returns when it has to be called again.
+  std::optional<MonoTime> Step(MonoTime now, const NodeSituation& node);
+
+  // What changed since the last call; everything with `all`, for a session that just began.
+  std::vector<PodReport> TakeReports(bool all);
+
+  bool empty() const { return records_.empty(); }
+  // Pods, and those of them with every container running; for people.
+  struct Counts {
+    int pods = 0, ready = 0;
+  };
+  Counts Count() const;
+
+  absl::StatusOr<ContainerTarget> Find(const std::string& pod_uid, const std::string& container,
+                                       bool previous) const;
+
+ private:
+  struct Record;
+
+  void SyncObserved(Record& record);
+  PodIntent MakeIntent(const Record& record) const;
+  std::string HoldOf(const Record& record);
+  void PlanOne(Record& record, MonoTime now);
+  void UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan);
+  void TellWaiting(Record& record, const Plan& plan);
+  void Execute(Record& record, const PodIntent& intent, const Action& action, MonoTime now);
+  void OnDone(const std::string& uid, const Action& action, const Outcome& outcome,
+              MonoTime begun);
+  void Tell(const Record& record, const PodEvent& event);
+  void MarkNeighbours(const Record& record);
+
+  const Clock& clock_;
+  RuntimeView& view_;
+  ActionRunner& runner_;
+  PodLogs& logs_;
+  const EmitEvent emit_event_;
+
+  const Assignment* assignment_ = nullptr;
+  NodeSituation node_;
+  bool runtime_ok_ = false;
+  std::map<std::string, std::unique_ptr<Record>> records_;  // By uid.
+  std::vector<PodReport> farewells_;  // Of pods that are forgotten.
+};
+
+}  // namespace muster::agent

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace muster::agent {
+
+// The steps a pod is made of. A closed set, so that std::visit finds forgotten cases. Each is
+// idempotent: stopping what is stopped and removing what is gone succeed.
+
+// Files and mounts on the host, or bringing them up to date with `inputs` (see PodIntent).
+struct PrepareVolumes {
+  std::string inputs;
+  bool operator==(const PrepareVolumes&) const = default;
+};
+struct RunSandbox {
+  uint32_t attempt = 0;
+  bool operator==(const RunSandbox&) const = default;
+};
+struct InspectImage {
+  std::string container;
+  std::string image;  // As sent to the runtime, with a tag.
+  bool may_pull = true;
+  bool operator==(const InspectImage&) const = default;
+};
+struct PullImage {
+  std::string container;
+  std::string image;
+  bool operator==(const PullImage&) const = default;
+};
+// Create and start; a created instance that was not started is never started later.
+struct LaunchContainer {
+  std::string container;
+  bool is_init = false;
+  std::string sandbox_id;
+  uint32_t sandbox_attempt = 0;
+  uint32_t restart_count = 0;
+  std::string inputs;
+  bool operator==(const LaunchContainer&) const = default;
+};
+struct StopContainer {
+  std::string container;
+  std::string id;
+  std::chrono::seconds grace{0};
+  std::string why;  // What the Killing event says.
+  bool operator==(const StopContainer&) const = default;
+};
+struct RemoveContainer {
+  std::string container;
+  std::string id;
+  uint32_t restart_count = 0;
+  bool operator==(const RemoveContainer&) const = default;
+};
+struct StopSandbox {
+  std::string id;
+  bool operator==(const StopSandbox&) const = default;
+};
+struct RemoveSandbox {
+  std::string id;
+  bool operator==(const RemoveSandbox&) const = default;
+};
+// The pod's files, volumes and logs, once the runtime holds nothing of it.
+struct CleanUp {
+  bool operator==(const CleanUp&) const = default;
+};
+
+using Action = std::variant<PrepareVolumes, RunSandbox, InspectImage, PullImage, LaunchContainer,
+                            StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, CleanUp>;
+
+// "launch container web (restart 3)", for logs and notes.
+std::string Describe(const Action& action);
+
+}  // namespace muster::agent

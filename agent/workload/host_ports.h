@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "muster/v1/pod.pb.h"
+
+namespace muster::agent {
+
+// The words of Kubernetes for a pod whose host ports are taken.
+inline constexpr char kNodePortsReason[] = "NodePorts";
+inline constexpr char kNodePortsMessage[] =
+    "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+
+// True when both want the same protocol and port of the host, on the same address or one of them on
+// all. Neither runtime nor network plug-in notices, so this is the only check there is.
+bool HostPortsClash(const v1::PodSpec& a, const v1::PodSpec& b);
+
+}  // namespace muster::agent

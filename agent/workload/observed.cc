@@ -1,0 +1,22 @@
+#include "agent/workload/observed.h"
+
+namespace muster::agent {
+
+const SandboxInstance* CurrentSandbox(const ObservedPod& observed) {
+  if (observed.sandboxes.empty()) return nullptr;
+  const SandboxInstance& newest = observed.sandboxes.front();
+  return newest.status.state == SandboxState::kReady ? &newest : nullptr;
+}
+
+const ContainerInstance* NewestInstance(const ObservedPod& observed,
+                                        const std::string& container) {
+  const auto found = observed.containers.find(container);
+  if (found == observed.containers.end() || found->second.instances.empty()) return nullptr;
+  return &found->second.instances.front();
+}
+
+bool IsAlive(const ContainerStatus& status) {
+  return status.state == ContainerState::kRunning || status.state == ContainerState::kUnknown;
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,178 @@
+#include "agent/workload/pod_status.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/workload/container_statuses.h"
+#include "common/model/resources.h"
+
+namespace muster::agent {
+namespace {
+
+const v1::ContainerStatus* FindByName(
+    const google::protobuf::RepeatedPtrField<v1::ContainerStatus>& statuses,
+    const std::string& name) {
+  for (const v1::ContainerStatus& status : statuses) {
+    if (status.name() == name) return &status;
+  }
+  return nullptr;
+}
+
+struct Verdict {
+  bool holds = true;
+  std::string reason, message;
+  // When it came to be true or false, as far as the runtime tells.
+  std::optional<WallTime> since;
+};
+
+void SetCondition(const std::string& type, const Verdict& verdict, const v1::PodStatus& previous,
+                  WallTime now, v1::PodStatus& status) {
+  v1::PodCondition& condition = *status.add_conditions();
+  condition.set_type(type);
+  condition.set_status(verdict.holds ? "True" : "False");
+  if (!verdict.holds) {
+    condition.set_reason(verdict.reason);
+    condition.set_message(verdict.message);
+  }
+  for (const v1::PodCondition& old : previous.conditions()) {
+    if (old.type() == type && old.status() == condition.status() &&
+        old.has_last_transition_time()) {
+      *condition.mutable_last_transition_time() = old.last_transition_time();
+      return;
+    }
+  }
+  *condition.mutable_last_transition_time() = ToApiTime(verdict.since.value_or(now));
+}
+
+Verdict SandboxReady(const StatusInput& input) {
+  const SandboxInstance* sandbox = CurrentSandbox(input.observed);
+  if (sandbox != nullptr) return {true, "", "", sandbox->status.created_at};
+  return {false, "PodSandboxNotReady", "", std::nullopt};
+}
+
+Verdict Initialized(const StatusInput& input, const v1::PodStatus& status) {
+  const v1::PodSpec& spec = input.pod.spec();
+  if (spec.init_containers().empty()) return {true, "", "", input.start_time};
+  std::vector<std::string> incomplete;
+  WallTime since = input.start_time;
+  for (const v1::ContainerStatus& init : status.init_container_statuses()) {
+    if (!init.ready()) incomplete.push_back(init.name());
+    const ContainerInstance* instance = NewestInstance(input.observed, init.name());
+    if (instance != nullptr) since = std::max(since, instance->status.finished_at);
+  }
+  const bool any_started = std::ranges::any_of(
+      status.container_statuses(), [](const v1::ContainerStatus& c) {
+        return c.state().has_running() || c.state().has_terminated() ||
+               c.last_state().has_terminated();
+      });
+  if (incomplete.empty() || any_started) return {true, "", "", since};
+  return {false, "ContainersNotInitialized",
+          absl::StrCat("containers with incomplete status: [", absl::StrJoin(incomplete, " "),
+                       "]"),
+          std::nullopt};
+}
+
+Verdict ContainersReady(const StatusInput& input, const v1::PodStatus& status) {
+  if (status.phase() == "Failed") return {false, "PodFailed", "", std::nullopt};
+  if (status.phase() == "Succeeded") return {false, "PodCompleted", "", std::nullopt};
+  std::vector<std::string> unready;
+  WallTime last_start, last_finish;
+  for (const v1::ContainerStatus& container : status.container_statuses()) {
+    if (!container.ready()) unready.push_back(container.name());
+    const ContainerInstance* instance = NewestInstance(input.observed, container.name());
+    if (instance == nullptr) continue;
+    last_start = std::max(last_start, instance->status.started_at);
+    last_finish = std::max(last_finish, instance->status.finished_at);
+  }
+  const auto known = [](WallTime at) {
+    return at > WallTime() ? std::optional(at) : std::nullopt;
+  };
+  if (unready.empty()) return {true, "", "", known(last_start)};
+  return {false, "ContainersNotReady",
+          absl::StrCat("containers with unready status: [", absl::StrJoin(unready, " "), "]"),
+          known(last_finish)};
+}
+
+void SetAddresses(const StatusInput& input, v1::PodStatus& status) {
+  if (!input.host_ips.empty()) status.set_host_ip(input.host_ips.front());
+  for (const std::string& ip : input.host_ips) status.add_host_ips()->set_ip(ip);
+  // Only of a sandbox that is ready: one that is not still tells its old address.
+  const SandboxInstance* sandbox = CurrentSandbox(input.observed);
+  if (sandbox == nullptr) return;
+  const std::vector<std::string>& ips =
+      input.pod.spec().host_network() ? input.host_ips : sandbox->status.ips;
+  if (!ips.empty()) status.set_pod_ip(ips.front());
+  for (const std::string& ip : ips) status.add_pod_ips()->set_ip(ip);
+}
+
+}  // namespace
+
+v1::Time ToApiTime(WallTime time) {
+  v1::Time result;
+  result.set_seconds(
+      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
+  return result;
+}
+
+v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previous,
+                            WallTime now) {
+  const v1::PodSpec& spec = input.pod.spec();
+  v1::PodStatus status;
+  status.set_observed_generation(input.pod.metadata().generation());
+  status.set_qos_class(std::string(model::QosClass(spec)));
+  *status.mutable_start_time() = ToApiTime(input.start_time);
+  SetAddresses(input, status);
+  for (const v1::Container& container : spec.init_containers()) {
+    *status.add_init_container_statuses() = MakeContainerStatus(
+        input, container, true,
+        FindByName(previous.init_container_statuses(), container.name()), now);
+  }
+  for (const v1::Container& container : spec.containers()) {
+    *status.add_container_statuses() =
+        MakeContainerStatus(input, container, false,
+                            FindByName(previous.container_statuses(), container.name()), now);
+  }
+  const bool was_final = previous.phase() == "Failed" || previous.phase() == "Succeeded";
+  if (was_final) {
+    status.set_phase(previous.phase());
+    status.set_reason(previous.reason());
+    status.set_message(previous.message());
+  } else {
+    status.set_phase(PhaseOf(input.pod, status, input.terminating));
+  }
+
+  Verdict scheduled{true, "", "", std::nullopt};
+  const v1::Time& created = input.pod.metadata().creation_timestamp();
+  if (input.pod.metadata().has_creation_timestamp()) {
+    scheduled.since = WallTime(std::chrono::seconds(created.seconds()));
+  }
+  const Verdict ready = ContainersReady(input, status);
+  SetCondition("PodReadyToStartContainers", SandboxReady(input), previous, now, status);
+  SetCondition("Initialized", Initialized(input, status), previous, now, status);
+  SetCondition("Ready", ready, previous, now, status);
+  SetCondition("ContainersReady", ready, previous, now, status);
+  SetCondition("PodScheduled", scheduled, previous, now, status);
+  for (const v1::PodCondition& old : previous.conditions()) {
+    const bool ours = std::ranges::any_of(status.conditions(), [&old](const v1::PodCondition& c) {
+      return c.type() == old.type();
+    });
+    if (!ours) *status.add_conditions() = old;
+  }
+  return status;
+}
+
+v1::PodStatus MakeRejectedStatus(const v1::Pod& pod, const std::string& reason,
+                                 const std::string& message, WallTime now) {
+  v1::PodStatus status;
+  status.set_observed_generation(pod.metadata().generation());
+  status.set_phase("Failed");
+  status.set_reason(reason);
+  status.set_message(message);
+  status.set_qos_class(std::string(model::QosClass(pod.spec())));
+  *status.mutable_start_time() = ToApiTime(now);
+  return status;
+}
+
+}  // namespace muster::agent

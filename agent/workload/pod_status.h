@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/workload/observed.h"
+#include "agent/workload/plan.h"
+#include "common/base/clock.h"
+#include "muster/v1/pod.pb.h"
+#include "muster/v1/pod_status.pb.h"
+
+namespace muster::agent {
+
+// What a status is made from. Borrows everything.
+struct StatusInput {
+  const v1::Pod& pod;
+  const ObservedPod& observed;
+  const Plan& plan;
+  bool terminating = false;
+  std::vector<std::string> host_ips;  // The first one is status.hostIP.
+  WallTime start_time;                // When this node took the pod.
+  std::string runtime_name;           // "containerd", the scheme of container ids.
+  // Messages that instances left behind, by container id.
+  const std::map<std::string, std::string>& termination_messages;
+};
+
+// The status of a pod as kubelet reports it: phase, conditions, container states.
+//
+// Pure. `previous` is the last one reported; conditions that did not change keep their times, and
+// without it they get the time of what made them so, so that a new agent reports the same.
+// Conditions of unknown types are preserved. Failed and Succeeded never change again.
+v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previous, WallTime now);
+
+// The final status of a pod that this node will not run.
+v1::PodStatus MakeRejectedStatus(const v1::Pod& pod, const std::string& reason,
+                                 const std::string& message, WallTime now);
+
+v1::Time ToApiTime(WallTime time);  // Whole seconds.
+
+}  // namespace muster::agent
