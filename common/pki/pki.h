@@ -13,9 +13,9 @@
 
 namespace muster::pki {
 
-// Keys, certificates and secrets of a fleet, on OpenSSL. Texts are PEM unless a name says
-// otherwise. Functions are pure but for the random ones; everything is thread-safe. What comes from
-// outside is parsed with bounds and checked; InvalidArgument says what is wrong with it.
+// Keys, certificates and hashes of a fleet, on OpenSSL. Texts are PEM unless a name says otherwise.
+// Functions are pure but for those that make keys or connect; everything is thread-safe. What comes
+// from outside is parsed with bounds and checked; InvalidArgument says what is wrong with it.
 
 // Names that certificates of this fleet carry.
 inline constexpr char kCoordinatorDnsName[] = "muster-coordinator";
@@ -66,7 +66,8 @@ absl::StatusOr<KeyAndCertificate> MakeServerCertificate(const KeyAndCertificate&
                                                         WallTime now, std::chrono::hours lifetime);
 
 // A client certificate for this identity and the public key of the request; nothing else in the
-// request is taken over. The request's signature has to prove that its sender has the key.
+// request is taken over. The request's signature has to prove that its sender has the key, and the
+// key has to be ECDSA P-256, as ours are: others can be made to cost us any amount of time.
 absl::StatusOr<std::string> SignClientRequest(const KeyAndCertificate& ca,
                                               std::string_view request_pem,
                                               std::string_view common_name,
@@ -86,12 +87,12 @@ absl::Status VerifyIssuedBy(std::string_view certificate_pem, std::string_view c
 
 // Connects with TLS, trusting nobody yet, reads the chain that is presented and returns the CA in
 // it whose public key has `ca_hash`. Unavailable when it cannot connect within `timeout`,
-// PermissionDenied when no certificate of the chain has the hash. Blocks.
+// PermissionDenied when no certificate of the chain has the hash. Blocks. `ret_server_pem`, unless
+// null, gets the server's own certificate, about which nothing is checked yet.
 absl::StatusOr<std::string> FetchCa(const std::string& address, const std::string& ca_hash,
-                                    std::chrono::milliseconds timeout);
+                                    std::chrono::milliseconds timeout,
+                                    std::string* ret_server_pem = nullptr);
 
-// `length` characters of [a-z0-9], each equally likely.
-absl::StatusOr<std::string> RandomText(size_t length);
 std::string Sha256Hex(std::string_view data);
 // Takes as long whatever the texts have in common.
 bool EqualInConstantTime(std::string_view a, std::string_view b);

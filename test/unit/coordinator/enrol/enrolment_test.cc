@@ -1,0 +1,235 @@
+#include "coordinator/enrol/enrolment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/store/memory/memory_store.h"
+#include "test/support/temp_dir.h"
+
+namespace muster::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+class EnrolmentTest : public ::testing::Test {
+ protected:
+  EnrolRequest Request(const std::string& name, const pki::PrivateKey& key) {
+    EnrolRequest request;
+    request.token = NewToken();
+    request.node_name = name;
+    request.csr_pem = pki::MakeRequest(key, "anything").value();
+    return request;
+  }
+  std::string NewToken(int64_t uses = 1) { return tokens_.Create(1h, uses)->text; }
+  std::vector<v1::Object> List(model::Kind kind) { return objects_.List({kind})->items; }
+  size_t TokensLeft() { return store_.List("/muster.dev/tokens/")->items.size(); }
+
+  TempDir dir_;
+  MemoryStore store_{{.delivery = WatchHub::Delivery::kOnDemand}};
+  ManualClock clock_;
+  ObjectStore objects_{store_, clock_};
+  TokenStore tokens_{store_, clock_};
+  CertificateAuthority ca_ = CertificateAuthority::LoadOrCreate(dir_.path(), clock_.Wall()).value();
+  Enrolment enrolment_{objects_, tokens_, ca_, clock_};
+  const pki::PrivateKey key_ = pki::PrivateKey::Generate().value();
+};
+
+TEST_F(EnrolmentTest, AHostBecomesANode) {
+  EnrolRequest request = Request("n1", key_);
+  request.labels = {{"kubernetes.io/arch", "amd64"}, {"tier", "web"}};
+  v1::Taint& taint = request.taints.emplace_back();
+  taint.set_key("dedicated");
+  taint.set_value("gpu");
+  taint.set_effect("NoExecute");
+  const auto result = enrolment_.Enrol(request);
+  ASSERT_TRUE(result.ok()) << result.status();
+
+  EXPECT_EQ(result->ca_pem, ca_.certificate_pem());
+  EXPECT_TRUE(
+      pki::VerifyIssuedBy(result->certificate_pem, ca_.certificate_pem(), clock_.Wall()).ok());
+  const auto info = pki::ParseCertificate(result->certificate_pem).value();
+  EXPECT_EQ(pki::NodeNameOf(info.common_name, info.organization), "n1");
+  EXPECT_EQ(info.public_key_hash, key_.PublicKeyHash().value());
+
+  const v1::Object object = objects_.Get(model::Kind::kNode, "", "n1").value();
+  const v1::Node& node = object.node();
+  EXPECT_FALSE(node.metadata().uid().empty());
+  EXPECT_THAT(
+      node.metadata().labels(),
+      UnorderedElementsAre(Pair("kubernetes.io/hostname", "n1"), Pair("kubernetes.io/os", "linux"),
+                           Pair("kubernetes.io/arch", "amd64"), Pair("tier", "web")));
+  EXPECT_THAT(node.metadata().annotations(),
+              UnorderedElementsAre(Pair("muster.dev/node-key-hash", key_.PublicKeyHash().value())));
+  ASSERT_EQ(node.spec().taints_size(), 2);
+  EXPECT_EQ(node.spec().taints(0).key(), "dedicated");
+  EXPECT_EQ(node.spec().taints(1).key(), "node.kubernetes.io/not-ready");
+  EXPECT_EQ(node.spec().taints(1).effect(), "NoSchedule");
+
+  const auto events = List(model::Kind::kEvent);
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].event().reason(), "RegisteredNode");
+  EXPECT_EQ(events[0].event().metadata().namespace_(), "default");
+  EXPECT_EQ(events[0].event().involved_object().uid(), node.metadata().uid());
+  EXPECT_EQ(events[0].event().metadata().resource_version(), node.metadata().resource_version());
+  EXPECT_EQ(TokensLeft(), 0U);
+}
+
+TEST_F(EnrolmentTest, AgainWithTheSameKeyNeedsNoTokenAndChangesNothing) {
+  EnrolRequest request = Request("n1", key_);
+  ASSERT_TRUE(enrolment_.Enrol(request).ok());
+  const int64_t revision = store_.CurrentRevision().value();
+  request.labels = {{"late", "label"}};
+  const auto again = enrolment_.Enrol(request);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(pki::ParseCertificate(again->certificate_pem)->public_key_hash,
+            key_.PublicKeyHash().value());
+  EXPECT_EQ(store_.CurrentRevision().value(), revision);
+}
+
+TEST_F(EnrolmentTest, AnotherKeyDoesNotGetAnExistingName) {
+  ASSERT_TRUE(enrolment_.Enrol(Request("n1", key_)).ok());
+  EnrolRequest request = Request("n1", pki::PrivateKey::Generate().value());
+  const absl::Status refused = enrolment_.Enrol(request).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("--node-name"), HasSubstr("musterctl delete node n1")));
+  EXPECT_EQ(TokensLeft(), 1U);  // It can still be used for another name.
+  request.token = "aaaaaa.aaaaaaaaaaaaaaaaaaaaaaaa";
+  EXPECT_TRUE(absl::IsUnauthenticated(enrolment_.Enrol(request).status()));
+}
+
+TEST_F(EnrolmentTest, ANodeOfUnknownKeyIsNotTakenOver) {
+  v1::Object node = model::NewObject(*model::FindKind(model::Kind::kNode));
+  node.mutable_node()->mutable_metadata()->set_name("n1");
+  ObjectTransaction transaction;
+  transaction.Create(node);
+  ASSERT_TRUE(objects_.Commit(transaction).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(enrolment_.Enrol(Request("n1", key_)).status()));
+}
+
+TEST_F(EnrolmentTest, ADeletedNodeJoinsAnewWithItsOldKeyAndANewToken) {
+  EnrolRequest request = Request("n1", key_);
+  ASSERT_TRUE(enrolment_.Enrol(request).ok());
+  const std::string uid = objects_.Get(model::Kind::kNode, "", "n1")->node().metadata().uid();
+  ObjectTransaction transaction;
+  transaction.DeleteAny(model::Kind::kNode, "", "n1");
+  ASSERT_TRUE(objects_.Commit(transaction).ok());
+  EXPECT_TRUE(absl::IsUnauthenticated(enrolment_.Enrol(request).status()));
+  request.token = NewToken();
+  clock_.Advance(1s);
+  EXPECT_TRUE(enrolment_.Enrol(request).ok());
+  EXPECT_NE(objects_.Get(model::Kind::kNode, "", "n1")->node().metadata().uid(), uid);
+}
+
+TEST_F(EnrolmentTest, AWrongTokenChangesNothing) {
+  EnrolRequest request = Request("n1", key_);
+  request.token.back() = request.token.back() == 'a' ? 'b' : 'a';
+  EXPECT_TRUE(absl::IsUnauthenticated(enrolment_.Enrol(request).status()));
+  EXPECT_THAT(List(model::Kind::kNode), IsEmpty());
+  EXPECT_EQ(TokensLeft(), 1U);
+}
+
+TEST_F(EnrolmentTest, ATokenOfTwoUsesIsGoodForTwoNodes) {
+  EnrolRequest request = Request("n1", key_);
+  request.token = NewToken(2);
+  ASSERT_TRUE(enrolment_.Enrol(request).ok());
+  request.node_name = "n2";
+  ASSERT_TRUE(enrolment_.Enrol(request).ok());
+  request.node_name = "n3";
+  EXPECT_TRUE(absl::IsUnauthenticated(enrolment_.Enrol(request).status()));
+  EXPECT_THAT(List(model::Kind::kNode), SizeIs(2));
+}
+
+TEST_F(EnrolmentTest, RequestsThatAreWrongAreRefusedWithEveryReason) {
+  const auto taint = [](const char* key, const char* value, const char* effect) {
+    v1::Taint result;
+    result.set_key(key);
+    result.set_value(value);
+    result.set_effect(effect);
+    return result;
+  };
+  struct Case {
+    const char* what;
+    std::function<void(EnrolRequest&)> spoil;
+    const char* message;
+  };
+  for (const Case& test : std::initializer_list<Case>{
+           {"no name", [](auto& r) { r.node_name = ""; }, "node name \"\""},
+           {"upper case", [](auto& r) { r.node_name = "N1"; }, "node name \"N1\""},
+           {"a path", [](auto& r) { r.node_name = "../n1"; }, "node name \"../n1\""},
+           {"too long", [](auto& r) { r.node_name = std::string(254, 'a'); }, "253"},
+           {"label key",
+            [](auto& r) {
+              r.labels = {{"a b", "c"}};
+            },
+            "label \"a b\""},
+           {"label value",
+            [](auto& r) {
+              r.labels = {{"a", "b c"}};
+            },
+            "value \"b c\" of label"},
+           {"taint key", [&](auto& r) { r.taints = {taint("a b", "", "NoSchedule")}; },
+            "taint \"a b\""},
+           {"taint effect", [&](auto& r) { r.taints = {taint("a", "", "Never")}; },
+            "must be NoSchedule, PreferNoSchedule or NoExecute"},
+           {"taint twice",
+            [&](auto& r) {
+              r.taints = {taint("a", "b", "NoExecute"), taint("a", "c", "NoExecute")};
+            },
+            "there twice"},
+           {"no request", [](auto& r) { r.csr_pem = "rubbish"; }, "certificate request"},
+       }) {
+    EnrolRequest request = Request("n1", key_);
+    test.spoil(request);
+    const absl::Status refused = enrolment_.Enrol(request).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(refused)) << test.what << refused;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(test.message)) << test.what;
+  }
+  EXPECT_THAT(List(model::Kind::kNode), IsEmpty());
+  EnrolRequest request = Request("N1", key_);
+  request.labels = {{"a b", "c"}};
+  EXPECT_THAT(std::string(CheckEnrolRequest(request).message()),
+              AllOf(HasSubstr("node name"), HasSubstr("label")));
+}
+
+TEST_F(EnrolmentTest, AFullDiskKeepsTheTokenForTheNextTry) {
+  const EnrolRequest request = Request("n1", key_);
+  store_.FailNextTransact(absl::ResourceExhaustedError("disk full"));
+  EXPECT_TRUE(absl::IsResourceExhausted(enrolment_.Enrol(request).status()));
+  EXPECT_TRUE(enrolment_.Enrol(request).ok());
+}
+
+TEST_F(EnrolmentTest, AnAnswerLostAfterTheCommitIsGivenAgain) {
+  const EnrolRequest request = Request("n1", key_);
+  store_.InjectFault({0, absl::UnavailableError("lost"), true});
+  EXPECT_TRUE(absl::IsUnavailable(enrolment_.Enrol(request).status()));
+  EXPECT_TRUE(enrolment_.Enrol(request).ok());
+  EXPECT_THAT(List(model::Kind::kNode), SizeIs(1));
+}
+
+TEST_F(EnrolmentTest, WhenSomebodyWasQuickerItLooksAgain) {
+  // The token changes between check and commit, as when another host uses it.
+  EnrolRequest request = Request("n1", key_);
+  request.token = NewToken(3);
+  store_.InjectFault({0, absl::AbortedError("somebody was quicker")});
+  EXPECT_TRUE(enrolment_.Enrol(request).ok());
+}
+
+TEST_F(EnrolmentTest, TheNotReadyTaintIsOurs) {
+  EnrolRequest request = Request("n1", key_);
+  v1::Taint& taint = request.taints.emplace_back();
+  taint.set_key("node.kubernetes.io/not-ready");
+  taint.set_effect("NoExecute");
+  const v1::Object node = NewNode(request, "sha256:x");
+  ASSERT_EQ(node.node().spec().taints_size(), 1);
+  EXPECT_EQ(node.node().spec().taints(0).effect(), "NoSchedule");
+}
+
+}  // namespace
+}  // namespace muster::coordinator
