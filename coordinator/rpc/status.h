@@ -8,7 +8,8 @@ class Status;
 
 namespace muster::coordinator {
 
-// The two kinds of status have the same codes. Any absl payload is left behind.
+// The two kinds of status have the same codes. Payloads of `status` (a type URL and a message each)
+// become muster.admin.v1.ErrorDetails in the error details.
 grpc::Status ToGrpc(const absl::Status& status);
 
 }  // namespace muster::coordinator

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "coordinator/api/object_query.h"
+#include "coordinator/store/object_store.h"
+#include "muster/admin/v1/admin.pb.h"
+
+namespace muster::coordinator {
+
+// One change as somebody sees it who sees only what `query` selects: an object that begins to
+// match is added, one that ceases to is deleted. Nothing for what was and is out of sight. Pure.
+std::optional<admin::v1::WatchEvent> EventOf(const ObjectChange& change, const ObjectQuery& query);
+
+// The events of one Watch call, one at a time as they are asked for.
+//
+// Thread-safe. Holds what has happened since the reader's last event, up to `waiting_max` changes;
+// a reader slower than that is ended with ResourceExhausted and may start again with a list.
+class WatchFeed {
+ public:
+  // An event; or how the watch ended, once.
+  using OnEvent = std::function<void(absl::StatusOr<admin::v1::WatchEvent>)>;
+
+  static constexpr size_t kWaitingMax = 10'000;
+
+  // Lists first, or resumes after `from_revision` when that is not 0. OutOfRange when the changes
+  // since then are forgotten.
+  static absl::StatusOr<std::unique_ptr<WatchFeed>> Start(ObjectStore& objects, ObjectQuery query,
+                                                          int64_t from_revision,
+                                                          size_t waiting_max = kWaitingMax);
+  // After it no callback is running or will run.
+  ~WatchFeed() = default;
+
+  // Not again before `on_event` was called. On this thread, or on one of the store's: only hand
+  // over, and do not destroy the feed within it.
+  void Pull(OnEvent on_event) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  WatchFeed(ObjectQuery query, size_t waiting_max)
+      : query_(std::move(query)), waiting_max_(waiting_max) {}
+  void Take(absl::StatusOr<std::vector<ObjectChange>> changes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Deliver() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const ObjectQuery query_;
+  const size_t waiting_max_;
+  absl::Mutex mutex_;
+  std::deque<admin::v1::WatchEvent> initial_ ABSL_GUARDED_BY(mutex_);  // Before what waits.
+  std::deque<admin::v1::WatchEvent> waiting_ ABSL_GUARDED_BY(mutex_);
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);  // Not OK: after what waits.
+  OnEvent on_event_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Watch> watch_;  // Last, so that it ends first.
+};
+
+}  // namespace muster::coordinator

@@ -1,0 +1,42 @@
+#include "coordinator/rpc/identity.h"
+
+#include <vector>
+
+#include "common/base/macros.h"
+#include "common/pki/pki.h"
+#include "grpc/grpc_security_constants.h"
+#include "grpcpp/security/auth_context.h"
+#include "grpcpp/server_context.h"
+
+namespace muster::coordinator {
+namespace {
+
+absl::StatusOr<pki::CertificateInfo> PeerCertificate(const grpc::ServerContextBase& context) {
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  std::vector<grpc::string_ref> certificates;
+  if (auth != nullptr) certificates = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (certificates.empty()) {
+    return absl::UnauthenticatedError("this call needs a client certificate of this fleet");
+  }
+  return pki::ParseCertificate(
+      std::string_view(certificates.front().data(), certificates.front().size()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> NodeOf(const grpc::ServerContextBase& context) {
+  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, PeerCertificate(context));
+  std::string node = pki::NodeNameOf(info.common_name, info.organization);
+  if (node.empty()) return absl::PermissionDeniedError("this is not a node's certificate");
+  return node;
+}
+
+absl::Status CheckAdmin(const grpc::ServerContextBase& context) {
+  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, PeerCertificate(context));
+  if (info.organization != pki::kAdminOrganization) {
+    return absl::PermissionDeniedError("this is not an administrator's certificate");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace muster::coordinator

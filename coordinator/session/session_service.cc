@@ -1,0 +1,110 @@
+#include "coordinator/session/session_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "coordinator/rpc/identity.h"
+#include "coordinator/rpc/status.h"
+#include "coordinator/session/tunnel_reactor.h"
+
+namespace muster::coordinator {
+namespace {
+
+using session::v1::FromAgent;
+using session::v1::ToAgent;
+
+// A stream of one agent. Belongs to itself until gRPC is done with it, and to the hub until the
+// hub has finished it, which it always does.
+class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
+                             public SessionPeer {
+ public:
+  static SessionReactor* Open(SessionHub& hub, SessionId id, std::string node,
+                              grpc::CallbackServerContext* context) {
+    std::shared_ptr<SessionReactor> reactor(new SessionReactor(hub, id, context));
+    reactor->self_ = reactor;
+    hub.Post(SessionOpened{id, std::move(node), reactor});
+    return reactor.get();
+  }
+
+  // SessionPeer, on the loop thread.
+  void Write(ToAgent message) override {
+    to_agent_ = std::move(message);
+    writing_ = true;
+    StartWrite(&to_agent_);
+  }
+  void ReadNext() override { StartRead(&from_agent_); }
+  void Finish(absl::Status why) override {
+    // A message that the agent does not take would keep the stream for ever.
+    if (writing_) context_->TryCancel();
+    ServerBidiReactor::Finish(ToGrpc(why));
+  }
+
+  // On threads of gRPC.
+  void OnReadDone(bool ok) override {
+    if (!ok) return hub_.Post(SessionBroken{id_});
+    hub_.Post(SessionReceived{id_, std::exchange(from_agent_, {})});
+  }
+  void OnWriteDone(bool ok) override {
+    writing_ = false;
+    if (!ok) return hub_.Post(SessionBroken{id_});
+    hub_.Post(SessionWritten{id_});
+  }
+  void OnCancel() override { hub_.Post(SessionBroken{id_}); }
+  void OnDone() override { self_.reset(); }
+
+ private:
+  SessionReactor(SessionHub& hub, SessionId id, grpc::CallbackServerContext* context)
+      : hub_(hub), id_(id), context_(context) {}
+
+  SessionHub& hub_;
+  const SessionId id_;
+  grpc::CallbackServerContext* const context_;  // Valid until OnDone.
+  std::shared_ptr<SessionReactor> self_;        // Until OnDone.
+  std::atomic<bool> writing_{false};
+  FromAgent from_agent_;  // gRPC's while a read is under way.
+  ToAgent to_agent_;      // gRPC's while a write is under way.
+};
+
+// Ends a stream at once.
+template <typename In, typename Out>
+class RefusedReactor final : public grpc::ServerBidiReactor<In, Out> {
+ public:
+  explicit RefusedReactor(const absl::Status& why) { this->Finish(ToGrpc(why)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+SessionService::SessionService(SessionHub& hub, TunnelBroker& tunnels, EnrolNode enrol)
+    : hub_(hub), tunnels_(tunnels), enrol_(std::move(enrol)) {}
+
+grpc::ServerUnaryReactor* SessionService::Enrol(grpc::CallbackServerContext* context,
+                                                const session::v1::EnrolRequest* request,
+                                                session::v1::EnrolResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<session::v1::EnrolResponse> answer = enrol_(*request, context->peer());
+  if (answer.ok()) *response = *std::move(answer);
+  reactor->Finish(ToGrpc(answer.status()));
+  return reactor;
+}
+
+grpc::ServerBidiReactor<FromAgent, ToAgent>* SessionService::Session(
+    grpc::CallbackServerContext* context) {
+  absl::StatusOr<std::string> node = NodeOf(*context);
+  if (!node.ok()) return new RefusedReactor<FromAgent, ToAgent>(node.status());
+  return SessionReactor::Open(hub_, next_id_++, *std::move(node), context);
+}
+
+grpc::ServerBidiReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>*
+SessionService::Tunnel(grpc::CallbackServerContext* context) {
+  absl::StatusOr<std::string> node = NodeOf(*context);
+  if (!node.ok()) {
+    return new RefusedReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>(
+        node.status());
+  }
+  return NewAgentTunnelReactor(tunnels_, *std::move(node), context);
+}
+
+}  // namespace muster::coordinator

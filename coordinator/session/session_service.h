@@ -1,0 +1,42 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "coordinator/session/session_hub.h"
+#include "coordinator/tunnel/tunnel.h"
+#include "muster/session/v1/session.grpc.pb.h"
+
+namespace muster::coordinator {
+
+// The gRPC face towards agents: translates and hands over, decides nothing.
+//
+// Session and Tunnel are for node certificates, and each speaks for its own node only; Enrol is
+// for everybody who has a token.
+class SessionService final : public session::v1::AgentSession::CallbackService {
+ public:
+  // Called on threads of gRPC; the answer goes back as it is. `peer` is the caller's address.
+  using EnrolNode = std::function<absl::StatusOr<session::v1::EnrolResponse>(
+      const session::v1::EnrolRequest& request, const std::string& peer)>;
+
+  // Both outlive the server.
+  SessionService(SessionHub& hub, TunnelBroker& tunnels, EnrolNode enrol);
+
+  grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
+                                  const session::v1::EnrolRequest* request,
+                                  session::v1::EnrolResponse* response) override;
+  grpc::ServerBidiReactor<session::v1::FromAgent, session::v1::ToAgent>* Session(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>* Tunnel(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  SessionHub& hub_;
+  TunnelBroker& tunnels_;
+  const EnrolNode enrol_;
+  std::atomic<SessionId> next_id_{1};
+};
+
+}  // namespace muster::coordinator

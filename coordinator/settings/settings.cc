@@ -1,0 +1,216 @@
+#include "coordinator/settings/settings.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/base/macros.h"
+#include "common/config/config_file.h"
+#include "common/version/version.h"
+
+namespace muster::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr char kDefaultFile[] = "/etc/muster/coordinator.yaml";
+constexpr int kUsageError = 64;
+
+struct Range {
+  Duration min, max;
+};
+constexpr Range kHeartbeat{1s, 60s};
+constexpr Range kNodeLost{5s, 1h};
+constexpr Range kQuarantine{0s, 1h};
+
+const std::vector<std::string> kLogLevels = {"debug", "info", "warning", "error"};
+
+absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
+  if (!file.ok()) return file.status();
+  Settings settings;
+  ConfigSection& root = file->root();
+  root.Read("stateDir", settings.state_dir);
+  root.Read("listen", settings.listen);
+  root.Read("adminSocket", settings.admin_socket);
+  root.Read("metricsListen", settings.metrics_listen);
+  root.Read("advertiseAddresses", settings.advertise_addresses);
+  root.Read("heartbeatInterval", settings.heartbeat_interval, kHeartbeat.min, kHeartbeat.max);
+  root.Read("nodeLostAfter", settings.node_lost_after, kNodeLost.min, kNodeLost.max);
+  root.Read("podGcQuarantine", settings.pod_gc_quarantine, kQuarantine.min, kQuarantine.max);
+  root.ReadChoice("logLevel", kLogLevels, settings.log_level);
+  MUSTER_RETURN_IF_ERROR(file->Finish());
+  return settings;
+}
+
+absl::StatusOr<Duration> ParseDuration(const std::string& flag, const std::string& text,
+                                       Range range) {
+  absl::Duration duration;
+  if (!absl::ParseDuration(text, &duration)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flag, ": \"", text, "\" is no duration such as 250ms, 10s or 5m"));
+  }
+  const Duration value = absl::ToChronoNanoseconds(duration);
+  if (value < range.min || value > range.max) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flag, ": has to be from ", absl::FormatDuration(absl::FromChrono(range.min)),
+                     " to ", absl::FormatDuration(absl::FromChrono(range.max))));
+  }
+  return value;
+}
+
+absl::Status CheckAddress(const std::string& name, const std::string& text, bool needs_port) {
+  absl::StatusOr<HostPort> parts = ParseHostPort(text);
+  if (!parts.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": ", parts.status().message()));
+  }
+  if (needs_port && !parts->port) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": \"", text, "\" has no port"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPath(const std::string& name, const std::string& path) {
+  if (!path.empty() && path.front() == '/') return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, ": \"", path, "\" is no absolute path"));
+}
+
+}  // namespace
+
+absl::StatusOr<HostPort> ParseHostPort(const std::string& text) {
+  const auto bad = [&](const char* why) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" ", why));
+  };
+  HostPort parts;
+  std::string port;
+  if (!text.empty() && text.front() == '[') {
+    const size_t end = text.find(']');
+    if (end == std::string::npos) return bad("has no ] after its address");
+    parts.host = text.substr(1, end - 1);
+    if (end + 1 < text.size()) {
+      if (text[end + 1] != ':') return bad("has something other than a port after its address");
+      port = text.substr(end + 2);
+      if (port.empty()) return bad("has an empty port");
+    }
+  } else if (const size_t colon = text.find(':'); colon == std::string::npos) {
+    parts.host = text;
+  } else if (text.find(':', colon + 1) != std::string::npos) {
+    parts.host = text;  // A bare IPv6 address.
+  } else {
+    parts.host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    if (port.empty()) return bad("has an empty port");
+  }
+  if (parts.host.empty()) return bad("has no host");
+  if (!port.empty()) {
+    int number = 0;
+    if (!absl::SimpleAtoi(port, &number) || number < 0 || number > 65535) {
+      return bad("has a port that is none");
+    }
+    parts.port = number;
+  }
+  return parts;
+}
+
+absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& name) {
+  return ReadSettings(ConfigFile::Parse(text, name));
+}
+
+absl::Status CheckSettings(const Settings& settings) {
+  MUSTER_RETURN_IF_ERROR(CheckPath("stateDir", settings.state_dir));
+  MUSTER_RETURN_IF_ERROR(CheckPath("adminSocket", settings.admin_socket));
+  MUSTER_RETURN_IF_ERROR(CheckAddress("listen", settings.listen, /*needs_port=*/true));
+  if (!settings.metrics_listen.empty()) {
+    MUSTER_RETURN_IF_ERROR(CheckAddress("metricsListen", settings.metrics_listen, true));
+  }
+  for (const std::string& address : settings.advertise_addresses) {
+    MUSTER_RETURN_IF_ERROR(CheckAddress("advertiseAddresses", address, false));
+  }
+  if (settings.node_lost_after < 2 * settings.heartbeat_interval) {
+    return absl::InvalidArgumentError(
+        "nodeLostAfter: has to be at least twice heartbeatInterval, or one late heartbeat would "
+        "lose a node");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
+  CommandLine line;
+  std::string file = kDefaultFile;
+  bool check = false;
+  std::optional<std::string> state_dir, listen, admin_socket, metrics_listen, heartbeat, lost,
+      quarantine, log_level;
+  std::vector<std::string> advertise;
+
+  CLI::App app{"Keeps what every node should run, and tells the nodes' agents.",
+               "muster-coordinator"};
+  const CLI::Option* config =
+      app.add_option("--config", file, "Settings file")->option_text("FILE")->capture_default_str();
+  app.add_flag("--check-config", check, "Check the settings and exit");
+  app.set_version_flag("--version", std::string("muster-coordinator ") + Version() + " (" +
+                                        GitVersion() + ")");
+  app.add_option("--state-dir", state_dir, "Where the store and the keys are")
+      ->option_text("DIR");
+  app.add_option("--listen", listen, "Address for agents and remote administrators, with TLS")
+      ->option_text("HOST:PORT");
+  app.add_option("--admin-socket", admin_socket, "Socket for root of this host")
+      ->option_text("PATH");
+  app.add_option("--metrics-listen", metrics_listen, "Address of /metrics and /healthz; \"\": none")
+      ->option_text("HOST:PORT");
+  app.add_option("--advertise-address", advertise,
+                 "Name or address under which it is reached; may be repeated")
+      ->option_text("HOST[:PORT]")
+      ->allow_extra_args(false);
+  app.add_option("--heartbeat-interval", heartbeat, "How often agents give a sign of life")
+      ->option_text("DURATION");
+  app.add_option("--node-lost-after", lost, "Silence after which a node counts as unreachable")
+      ->option_text("DURATION");
+  app.add_option("--pod-gc-quarantine", quarantine,
+                 "How long pods of a removed node wait for its return")
+      ->option_text("DURATION");
+  app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    line.task = CommandLine::Task::kPrintAndExit;
+    std::ostringstream out, err;
+    app.exit(e, out, err);
+    line.text = out.str();
+    return line;
+  } catch (const CLI::ParseError& e) {
+    line.task = CommandLine::Task::kPrintAndExit;
+    line.exit_code = kUsageError;
+    line.text = absl::StrCat("muster-coordinator: ", e.what(),
+                             "\nRun 'muster-coordinator --help' for the flags.\n");
+    return line;
+  }
+
+  absl::StatusOr<Settings> settings = ReadSettings(ConfigFile::Load(file));
+  if (absl::IsNotFound(settings.status()) && config->count() == 0) settings = Settings();
+  if (!settings.ok()) return settings.status();
+  line.settings = *std::move(settings);
+  line.task = check ? CommandLine::Task::kCheckConfig : CommandLine::Task::kRun;
+  if (state_dir) line.settings.state_dir = *state_dir;
+  if (listen) line.settings.listen = *listen;
+  if (admin_socket) line.settings.admin_socket = *admin_socket;
+  if (metrics_listen) line.settings.metrics_listen = *metrics_listen;
+  if (!advertise.empty()) line.settings.advertise_addresses = advertise;
+  if (log_level) line.settings.log_level = *log_level;
+  if (heartbeat) {
+    MUSTER_ASSIGN_OR_RETURN(line.settings.heartbeat_interval,
+                            ParseDuration("--heartbeat-interval", *heartbeat, kHeartbeat));
+  }
+  if (lost) {
+    MUSTER_ASSIGN_OR_RETURN(line.settings.node_lost_after,
+                            ParseDuration("--node-lost-after", *lost, kNodeLost));
+  }
+  if (quarantine) {
+    MUSTER_ASSIGN_OR_RETURN(line.settings.pod_gc_quarantine,
+                            ParseDuration("--pod-gc-quarantine", *quarantine, kQuarantine));
+  }
+  MUSTER_RETURN_IF_ERROR(CheckSettings(line.settings));
+  return line;
+}
+
+}  // namespace muster::coordinator

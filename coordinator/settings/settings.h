@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+
+namespace muster::coordinator {
+
+// How a coordinator is to run. Each is explained in docs/config-coordinator.md; the values here are
+// the defaults.
+struct Settings {
+  std::string state_dir = "/var/lib/muster/coordinator";
+  std::string listen = "[::]:7440";
+  std::string admin_socket = "/run/muster/coordinator.sock";
+  std::string metrics_listen = "127.0.0.1:7441";  // Empty: none.
+  // Names and addresses under which agents and administrators reach it, with or without a port.
+  // Empty: the host's name.
+  std::vector<std::string> advertise_addresses;
+  Duration heartbeat_interval = std::chrono::seconds(10);
+  Duration node_lost_after = std::chrono::seconds(40);
+  Duration pod_gc_quarantine = std::chrono::seconds(40);
+  std::string log_level = "info";
+
+  bool operator==(const Settings&) const = default;
+};
+
+// What the command line says.
+struct CommandLine {
+  enum class Task { kRun, kCheckConfig, kPrintAndExit };
+
+  Task task = Task::kRun;
+  // For kPrintAndExit: help, the version, or what is wrong with the command line.
+  std::string text;
+  int exit_code = 0;
+  Settings settings;  // For the other tasks: the file, and flags over it.
+};
+
+// Reads the file as well. A file that was not asked for by --config may be missing. The status is
+// that of the settings: InvalidArgument with every problem as "file:line: what".
+absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
+
+// The settings of a file's text, `name` stands for it in messages.
+absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& name);
+
+// What holds for a value wherever it comes from.
+absl::Status CheckSettings(const Settings& settings);
+
+// "host:port" and "[v6]:port" in their parts; the port is missing in "host", "v6" and "[v6]".
+struct HostPort {
+  std::string host;
+  std::optional<int> port;
+};
+absl::StatusOr<HostPort> ParseHostPort(const std::string& text);
+
+}  // namespace muster::coordinator

@@ -1,0 +1,167 @@
+#include "coordinator/settings/settings.h"
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace muster::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::StatusOr<CommandLine> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "muster-coordinator");
+  return ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
+}
+
+class SettingsFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override { std::ofstream(path_) << "listen: 10.0.0.1:9000\nlogLevel: debug\n"; }
+  void TearDown() override { std::remove(path_.c_str()); }
+
+  const std::string path_ = ::testing::TempDir() + "/coordinator-settings-test.yaml";
+};
+
+TEST(ParseSettings, AnEmptyFileGivesTheDefaults) {
+  const absl::StatusOr<Settings> settings = ParseSettings("", "f");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(*settings, Settings());
+}
+
+TEST(ParseSettings, TheExampleInThePackageIsTheDefaultsAndEveryKeyInItIsKnown) {
+  std::ifstream file(std::string(MUSTER_SOURCE_DIR) + "/packaging/coordinator.yaml");
+  std::string text, uncommented, line;
+  while (std::getline(file, line)) {
+    text += line + "\n";
+    const bool is_key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    if (is_key) uncommented += line.substr(1) + "\n";
+  }
+  ASSERT_FALSE(uncommented.empty());
+  EXPECT_EQ(*ParseSettings(text, "f"), Settings());
+  absl::StatusOr<Settings> all = ParseSettings(uncommented, "f");
+  ASSERT_TRUE(all.ok()) << all.status();
+  EXPECT_EQ(all->advertise_addresses.size(), 2u);
+  all->advertise_addresses.clear();
+  EXPECT_EQ(*all, Settings());
+}
+
+TEST(ParseSettings, ReadsEveryKey) {
+  const absl::StatusOr<Settings> settings = ParseSettings(R"(
+stateDir: /s
+listen: 127.0.0.1:1
+adminSocket: /a
+metricsListen: ""
+advertiseAddresses: [a, "b:5"]
+heartbeatInterval: 2s
+nodeLostAfter: 20s
+podGcQuarantine: 1m
+logLevel: warning
+)",
+                                                          "f");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->state_dir, "/s");
+  EXPECT_EQ(settings->listen, "127.0.0.1:1");
+  EXPECT_EQ(settings->admin_socket, "/a");
+  EXPECT_EQ(settings->metrics_listen, "");
+  EXPECT_THAT(settings->advertise_addresses, ElementsAre("a", "b:5"));
+  EXPECT_EQ(settings->heartbeat_interval, 2s);
+  EXPECT_EQ(settings->node_lost_after, 20s);
+  EXPECT_EQ(settings->pod_gc_quarantine, 60s);
+  EXPECT_EQ(settings->log_level, "warning");
+}
+
+TEST(ParseSettings, NamesTheLineOfWhatItDoesNotKnow) {
+  EXPECT_THAT(ParseSettings("logLevel: info\nlisten_on: x\n", "f.yaml").status().message(),
+              HasSubstr("f.yaml:2"));
+  EXPECT_THAT(ParseSettings("nodeLostAfter: soon\n", "f.yaml").status().message(),
+              HasSubstr("f.yaml:1"));
+}
+
+TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
+  const absl::StatusOr<CommandLine> line =
+      Parse({"--config", path_.c_str(), "--listen", "0.0.0.0:7440", "--advertise-address", "a",
+             "--advertise-address", "b", "--node-lost-after=1m"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->task, CommandLine::Task::kRun);
+  EXPECT_EQ(line->settings.listen, "0.0.0.0:7440");
+  EXPECT_EQ(line->settings.log_level, "debug");
+  EXPECT_THAT(line->settings.advertise_addresses, ElementsAre("a", "b"));
+  EXPECT_EQ(line->settings.node_lost_after, 60s);
+}
+
+TEST_F(SettingsFileTest, CheckConfigIsATaskOfItsOwn) {
+  EXPECT_EQ(Parse({"--check-config", "--config", path_.c_str()})->task,
+            CommandLine::Task::kCheckConfig);
+}
+
+TEST(ParseCommandLine, AFileThatWasAskedForHasToBeThere) {
+  EXPECT_EQ(Parse({"--config", "/nowhere/coordinator.yaml"}).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST(ParseCommandLine, HelpAndVersionArePrinted) {
+  for (const char* flag : {"--help", "--version"}) {
+    const absl::StatusOr<CommandLine> line = Parse({flag});
+    ASSERT_TRUE(line.ok());
+    EXPECT_EQ(line->task, CommandLine::Task::kPrintAndExit);
+    EXPECT_EQ(line->exit_code, 0);
+    EXPECT_THAT(line->text, HasSubstr("muster-coordinator"));
+  }
+  EXPECT_THAT(Parse({"--help"})->text, HasSubstr("--advertise-address"));
+}
+
+TEST(ParseCommandLine, AnUnknownFlagIsAUsageError) {
+  const absl::StatusOr<CommandLine> line = Parse({"--frobnicate"});
+  ASSERT_TRUE(line.ok());
+  EXPECT_EQ(line->task, CommandLine::Task::kPrintAndExit);
+  EXPECT_EQ(line->exit_code, 64);
+}
+
+TEST_F(SettingsFileTest, RefusesWhatCannotWork) {
+  for (const std::vector<const char*>& flags : std::vector<std::vector<const char*>>{
+           {"--state-dir", "relative"},
+           {"--listen", "10.0.0.1"},
+           {"--listen", "10.0.0.1:99999"},
+           {"--metrics-listen", "[::1"},
+           {"--advertise-address", ":7440"},
+           {"--node-lost-after", "15s"},
+           {"--node-lost-after", "x"},
+           {"--heartbeat-interval", "1ms"},
+       }) {
+    std::vector<const char*> all = {"--config", path_.c_str()};
+    all.insert(all.end(), flags.begin(), flags.end());
+    EXPECT_EQ(Parse(all).status().code(), absl::StatusCode::kInvalidArgument)
+        << flags[0] << " " << flags[1];
+  }
+}
+
+TEST(ParseHostPort, KnowsNamesAndBothKindsOfAddresses) {
+  struct Case {
+    std::string text, host;
+    int port;  // -1: none.
+  };
+  for (const Case& c : std::vector<Case>{{"host", "host", -1},
+                                         {"host:1", "host", 1},
+                                         {"10.0.0.1:65535", "10.0.0.1", 65535},
+                                         {"[::1]:2", "::1", 2},
+                                         {"[::1]", "::1", -1},
+                                         {"fe80::1", "fe80::1", -1}}) {
+    const absl::StatusOr<HostPort> parts = ParseHostPort(c.text);
+    ASSERT_TRUE(parts.ok()) << c.text;
+    EXPECT_EQ(parts->host, c.host);
+    EXPECT_EQ(parts->port.value_or(-1), c.port);
+  }
+  for (const char* bad : {"", ":1", "host:", "host:x", "[::1", "[::1]x", "host:65536"}) {
+    EXPECT_FALSE(ParseHostPort(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace muster::coordinator
