@@ -1,0 +1,172 @@
+#include "coordinator/admission/support.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/manifest/unsupported.h"
+#include "common/model/int_or_string.h"
+#include "common/model/kinds.h"
+#include "common/model/quantity.h"
+#include "coordinator/admission/validate_common.h"
+
+namespace muster::coordinator {
+namespace {
+
+constexpr std::string_view kBetaOs = "beta.kubernetes.io/os";
+constexpr std::string_view kBetaArch = "beta.kubernetes.io/arch";
+
+void Warn(const FieldPath& path, std::string text, SupportReport& report) {
+  report.warnings.push_back({path.text(), std::move(text)});
+}
+
+void CheckNodeLabel(const FieldPath& path, std::string_view key, SupportReport& report) {
+  if (key == kBetaOs || key == kBetaArch) {
+    Warn(path,
+         absl::StrCat("nodes have this label only if you give it to them; use kubernetes.io/",
+                      key == kBetaOs ? "os" : "arch"),
+         report);
+  }
+}
+
+// Labels that nodes of Kubernetes have by themselves and nodes of Muster do not.
+void CheckNodeChoice(const FieldPath& path, const v1::PodSpec& spec, SupportReport& report) {
+  for (const auto* label : SortedEntries(spec.node_selector())) {
+    const FieldPath at = path.Child("nodeSelector").Key(label->first);
+    CheckNodeLabel(at, label->first, report);
+    if (label->first == "kubernetes.io/os" && label->second != "linux") {
+      Warn(at, "Muster runs Linux hosts only, so no node matches", report);
+    }
+  }
+  const FieldPath terms_path = path.Child("affinity")
+                                   .Child("nodeAffinity")
+                                   .Child("requiredDuringSchedulingIgnoredDuringExecution")
+                                   .Child("nodeSelectorTerms");
+  const v1::NodeSelector& required =
+      spec.affinity().node_affinity().required_during_scheduling_ignored_during_execution();
+  for (int t = 0; t < required.node_selector_terms_size(); ++t) {
+    const v1::NodeSelectorTerm& term = required.node_selector_terms(t);
+    for (int e = 0; e < term.match_expressions_size(); ++e) {
+      CheckNodeLabel(terms_path.Index(t).Child("matchExpressions").Index(e).Child("key"),
+                     term.match_expressions(e).key(), report);
+    }
+  }
+}
+
+// A fraction of a byte is nearly always a mixed up unit.
+void CheckBytes(const FieldPath& path, const model::ResourceMap& resources, SupportReport& report) {
+  for (const auto* resource : SortedEntries(resources)) {
+    if (resource->first != "memory" && resource->first != "ephemeral-storage") continue;
+    const absl::StatusOr<model::Quantity> amount = model::Quantity::Parse(resource->second.text());
+    if (!amount.ok() || amount->IsInteger()) continue;
+    const std::string& text = resource->second.text();
+    const std::string meant =
+        text.ends_with('m')
+            ? absl::StrCat("; did you mean ", text.substr(0, text.size() - 1), "Mi?")
+            : "";
+    Warn(path.Key(resource->first),
+         absl::StrCat("fractional byte value \"", text, "\" counts as ", amount->Value(),
+                      amount->Value() == 1 ? " byte" : " bytes", meant),
+         report);
+  }
+}
+
+void CheckContainers(const FieldPath& path,
+                     const google::protobuf::RepeatedPtrField<v1::Container>& containers,
+                     SupportReport& report) {
+  for (int i = 0; i < containers.size(); ++i) {
+    const FieldPath resources = path.Index(i).Child("resources");
+    CheckBytes(resources.Child("limits"), containers[i].resources().limits(), report);
+    CheckBytes(resources.Child("requests"), containers[i].resources().requests(), report);
+  }
+}
+
+// Annotations that once configured what fields configure now.
+void CheckAnnotations(const FieldPath& path, const v1::ObjectMeta& metadata,
+                      SupportReport& report) {
+  for (const auto* annotation : SortedEntries(metadata.annotations())) {
+    const std::string_view key = annotation->first;
+    const FieldPath at = path.Child("annotations").Key(key);
+    if (key.starts_with("container.apparmor.security.beta.kubernetes.io/")) {
+      Warn(at, "ignored; use securityContext.appArmorProfile", report);
+    } else if (key == "seccomp.security.alpha.kubernetes.io/pod" ||
+               key.starts_with("container.seccomp.security.alpha.kubernetes.io/")) {
+      Warn(at, "ignored, as in Kubernetes since 1.27; use securityContext.seccompProfile", report);
+    } else if (key == "scheduler.alpha.kubernetes.io/critical-pod") {
+      Warn(at, "ignored, as in Kubernetes since 1.16; use priorityClassName", report);
+    } else if (key == "scheduler.alpha.kubernetes.io/tolerations") {
+      Warn(at, "ignored, as in Kubernetes since 1.8; use spec.tolerations", report);
+    } else if (key == "scheduler.alpha.kubernetes.io/affinity") {
+      Warn(at, "ignored, as in Kubernetes since 1.8; use spec.affinity", report);
+    }
+  }
+}
+
+void CheckPod(const FieldPath& path, const v1::PodSpec& spec, SupportReport& report) {
+  CheckNodeChoice(path, spec, report);
+  CheckContainers(path.Child("initContainers"), spec.init_containers(), report);
+  CheckContainers(path.Child("containers"), spec.containers(), report);
+}
+
+bool IsNonZero(const v1::IntOrString& value) {
+  return model::PercentOf(value).value_or(value.int_value()) != 0;
+}
+
+// The first port of the host that two pods on one node would both want.
+std::optional<FieldPath> FindHostPort(const FieldPath& path, const v1::PodSpec& spec) {
+  for (int c = 0; c < spec.containers_size(); ++c) {
+    for (int p = 0; p < spec.containers(c).ports_size(); ++p) {
+      const v1::ContainerPort& port = spec.containers(c).ports(p);
+      if (port.host_port() == 0 && !spec.host_network()) continue;
+      return path.Child("containers").Index(c).Child("ports").Index(p);
+    }
+  }
+  return std::nullopt;
+}
+
+void CheckDaemonSet(const v1::DaemonSet& daemon_set, SupportReport& report) {
+  const FieldPath pod_template = FieldPath("spec").Child("template");
+  const v1::DaemonSetSpec& spec = daemon_set.spec();
+  CheckAnnotations(pod_template.Child("metadata"), spec.template_().metadata(), report);
+  CheckPod(pod_template.Child("spec"), spec.template_().spec(), report);
+  if (!IsNonZero(spec.update_strategy().rolling_update().max_surge())) return;
+  const FieldPath surge = FieldPath("spec.updateStrategy.rollingUpdate.maxSurge");
+  const std::optional<FieldPath> port =
+      FindHostPort(pod_template.Child("spec"), spec.template_().spec());
+  if (port) {
+    Warn(surge,
+         absl::StrCat("the pods use a port of the host (", port->text(),
+                      "), so old and new cannot run beside each other and a rollout would wait "
+                      "for ever; use maxUnavailable instead"),
+         report);
+  }
+}
+
+}  // namespace
+
+SupportReport CheckSupport(const v1::Object& object) {
+  SupportReport report;
+  for (const manifest::UnsupportedField& field :
+       manifest::FindUnsupportedFields(model::MessageOf(object))) {
+    if (field.refused) {
+      report.problems.push_back({field.path, "Forbidden", "", field.reason});
+    } else {
+      report.warnings.push_back({field.path, field.reason});
+    }
+  }
+  if (object.has_daemon_set()) {
+    CheckDaemonSet(object.daemon_set(), report);
+  } else if (object.has_pod()) {
+    CheckAnnotations(FieldPath("metadata"), object.pod().metadata(), report);
+    CheckPod(FieldPath("spec"), object.pod().spec(), report);
+    if (object.pod().spec().node_name().empty()) {
+      Warn(FieldPath("spec.nodeName"),
+           "not set; Muster places only the pods of DaemonSets, so this one stays Pending", report);
+    }
+  }
+  return report;
+}
+
+}  // namespace muster::coordinator

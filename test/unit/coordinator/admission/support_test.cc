@@ -1,0 +1,130 @@
+#include "coordinator/admission/support.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/unit/coordinator/admission/objects.h"
+
+namespace muster::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+SupportReport Report(const std::string& spec, const std::string& rest = "") {
+  return CheckSupport(FromYaml(R"(
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: a, image: x, ports: [{containerPort: 80}]}], )" +
+                               spec + "}\n" + rest));
+}
+
+TEST(Support, SaysNothingOfWhatIsHonoured) {
+  const SupportReport report = CheckSupport(MinimalDaemonSet());
+  EXPECT_THAT(report.problems, IsEmpty());
+  EXPECT_THAT(report.warnings, IsEmpty());
+}
+
+TEST(Support, RefusesWhatWouldBreakSilently) {
+  const SupportReport report =
+      Report("volumes: [{name: v, persistentVolumeClaim: {claimName: c}}], hostUsers: false");
+  ASSERT_EQ(report.problems.size(), 2u);
+  EXPECT_EQ(report.problems[0].path, "spec.template.spec.volumes[0].persistentVolumeClaim");
+  EXPECT_EQ(report.problems[0].type, "Forbidden");
+  EXPECT_NE(report.problems[0].detail, "");
+  EXPECT_EQ(report.problems[1].path, "spec.template.spec.hostUsers");
+}
+
+TEST(Support, RefusesSidecarsUntilTheyAreRun) {
+  const SupportReport report =
+      Report("initContainers: [{name: b, image: x, restartPolicy: Always}]");
+  ASSERT_EQ(report.problems.size(), 1u);
+  EXPECT_EQ(report.problems[0].path, "spec.template.spec.initContainers[0].restartPolicy");
+}
+
+TEST(Support, WarnsOfWhatIsHarmless) {
+  const SupportReport report = Report("subdomain: x");
+  EXPECT_THAT(report.problems, IsEmpty());
+  ASSERT_EQ(report.warnings.size(), 1u);
+  EXPECT_EQ(report.warnings[0].path, "spec.template.spec.subdomain");
+}
+
+TEST(Support, KnowsLabelsThatNodesHereDoNotHave) {
+  EXPECT_THAT(
+      Texts(Report("nodeSelector: {beta.kubernetes.io/os: linux}").warnings),
+      ElementsAre("spec.template.spec.nodeSelector[beta.kubernetes.io/os]: nodes have this label "
+                  "only if you give it to them; use kubernetes.io/os"));
+  EXPECT_THAT(Texts(Report("nodeSelector: {kubernetes.io/os: windows}").warnings),
+              ElementsAre("spec.template.spec.nodeSelector[kubernetes.io/os]: Muster runs Linux "
+                          "hosts only, so no node matches"));
+  EXPECT_THAT(Report("nodeSelector: {kubernetes.io/os: linux}").warnings, IsEmpty());
+  EXPECT_THAT(
+      Texts(Report("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
+                   "{nodeSelectorTerms: [{matchExpressions: [{key: beta.kubernetes.io/arch, "
+                   "operator: In, values: [amd64]}]}]}}}")
+                .warnings),
+      ElementsAre("spec.template.spec.affinity.nodeAffinity."
+                  "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]."
+                  "matchExpressions[0].key: nodes have this label only if you give it to them; "
+                  "use kubernetes.io/arch"));
+}
+
+TEST(Support, AsksAboutFractionsOfBytes) {
+  auto warnings = [](const std::string& limits) {
+    return Texts(
+        Report("initContainers: [{name: b, image: x, resources: {limits: " + limits + "}}]")
+            .warnings);
+  };
+  const std::string at = "spec.template.spec.initContainers[0].resources.limits[memory]: ";
+  EXPECT_THAT(warnings("{memory: 100m}"),
+              ElementsAre(at + "fractional byte value \"100m\" counts as 1 byte; did you mean "
+                               "100Mi?"));
+  EXPECT_THAT(warnings("{memory: 1.5}"),
+              ElementsAre(at + "fractional byte value \"1.5\" counts as 2 bytes"));
+  EXPECT_THAT(warnings("{memory: 100Mi, cpu: 100m}"), IsEmpty());
+}
+
+TEST(Support, WarnsOfASurgeThatCannotEnd) {
+  const std::string surge = "  updateStrategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}\n";
+  EXPECT_THAT(Report("", surge).warnings, IsEmpty());
+  EXPECT_THAT(
+      Texts(Report("hostNetwork: true", surge).warnings),
+      ElementsAre("spec.updateStrategy.rollingUpdate.maxSurge: the pods use a port of the host "
+                  "(spec.template.spec.containers[0].ports[0]), so old and new cannot run beside "
+                  "each other and a rollout would wait for ever; use maxUnavailable instead"));
+  EXPECT_THAT(Report("hostNetwork: true").warnings, IsEmpty());
+}
+
+TEST(Support, NamesAnnotationsThatNoLongerConfigure) {
+  v1::Object object = MinimalDaemonSet();
+  auto& annotations = *object.mutable_daemon_set()
+                           ->mutable_spec()
+                           ->mutable_template_()
+                           ->mutable_metadata()
+                           ->mutable_annotations();
+  annotations["container.apparmor.security.beta.kubernetes.io/main"] = "localhost/x";
+  annotations["scheduler.alpha.kubernetes.io/critical-pod"] = "";
+  annotations["seccomp.security.alpha.kubernetes.io/pod"] = "runtime/default";
+  annotations["prometheus.io/scrape"] = "true";
+  EXPECT_EQ(CheckSupport(object).warnings.size(), 3u);
+}
+
+TEST(Support, PodsOnTheirOwnAreNotPlaced) {
+  const std::string yaml =
+      "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: "
+      "[{name: a, image: x}]";
+  EXPECT_THAT(Texts(CheckSupport(FromYaml(yaml + "}}")).warnings),
+              ElementsAre("spec.nodeName: not set; Muster places only the pods of DaemonSets, so "
+                          "this one stays Pending"));
+  EXPECT_THAT(CheckSupport(FromYaml(yaml + ", nodeName: node-1}}")).warnings, IsEmpty());
+}
+
+}  // namespace
+}  // namespace muster::coordinator
