@@ -1,0 +1,74 @@
+#include "coordinator/rpc/servers.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grpc/impl/codegen/grpc_types.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "grpcpp/server_posix.h"
+
+namespace muster::coordinator {
+namespace {
+
+// A manifest with all its ConfigMaps in one apply; reports are far smaller.
+constexpr int kReceivedBytesMax = 64 << 20;
+
+void SetCommonOptions(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kReceivedBytesMax);
+  // A second coordinator on one address is a mistake, not a way to share load.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+// A peer that vanished without a word is noticed within 9 s. Agents ping us as often for the same
+// reason, which gRPC by default takes for abuse.
+void SetKeepalive(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 4'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& options) {
+  grpc::ServerBuilder local_builder;
+  SetCommonOptions(local_builder);
+  local_builder.RegisterService(options.local_admin);
+  std::unique_ptr<grpc::Server> local = local_builder.BuildAndStart();
+  if (local == nullptr) return absl::InternalError("cannot start the local gRPC server");
+
+  int port = 0;
+  grpc::ServerBuilder tls_builder;
+  SetCommonOptions(tls_builder);
+  SetKeepalive(tls_builder);
+  tls_builder.AddListeningPort(options.listen, pki::MakeServerCredentials(options.identity),
+                               &port);
+  tls_builder.RegisterService(options.sessions);
+  tls_builder.RegisterService(options.remote_admin);
+  std::unique_ptr<grpc::Server> tls = tls_builder.BuildAndStart();
+  if (tls == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", options.listen,
+        ": is the address one of this host, and does no other program listen there?"));
+  }
+  return std::unique_ptr<RpcServers>(new RpcServers(std::move(tls), std::move(local), port));
+}
+
+RpcServers::RpcServers(std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local,
+                       int port)
+    : tls_(std::move(tls)), local_(std::move(local)), port_(port) {}
+
+RpcServers::~RpcServers() = default;
+
+void RpcServers::AddLocalConnection(int fd) { grpc::AddInsecureChannelFromFd(local_.get(), fd); }
+
+void RpcServers::Shutdown(std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::system_clock::now() + patience;
+  tls_->Shutdown(deadline);
+  local_->Shutdown(deadline);
+}
+
+}  // namespace muster::coordinator
