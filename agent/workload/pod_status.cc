@@ -143,7 +143,7 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
     status.set_phase(PhaseOf(input.pod, status, input.terminating));
   }
 
-  Verdict scheduled{true, "", "", std::nullopt};
+  Verdict scheduled{true, "", "", input.start_time};
   const v1::Time& created = input.pod.metadata().creation_timestamp();
   if (input.pod.metadata().has_creation_timestamp()) {
     scheduled.since = WallTime(std::chrono::seconds(created.seconds()));

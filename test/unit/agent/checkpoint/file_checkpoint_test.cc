@@ -1,0 +1,142 @@
+#include "agent/checkpoint/file_checkpoint.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace muster::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+v1::Object Pod(const std::string& name) {
+  v1::Object object;
+  object.mutable_pod()->mutable_metadata()->set_name(name);
+  return object;
+}
+
+class FileCheckpointTest : public testing::Test {
+ protected:
+  FileCheckpointTest() {
+    std::string pattern = fs::temp_directory_path() / "muster-checkpoint-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~FileCheckpointTest() override { fs::remove_all(directory_); }
+
+  CheckpointState Load() {
+    checkpoint_.emplace(directory_);
+    absl::StatusOr<CheckpointState> state = checkpoint_->Load(&problem_);
+    EXPECT_TRUE(state.ok()) << state.status();
+    return *std::move(state);
+  }
+  std::string Content() const {
+    std::ifstream file(Log(), std::ios::binary);
+    std::stringstream content;
+    content << file.rdbuf();
+    return content.str();
+  }
+  void SetContent(const std::string& content) const {
+    std::ofstream(Log(), std::ios::binary) << content;
+  }
+  fs::path Log() const { return directory_ / "assignment.log"; }
+
+  fs::path directory_;
+  std::optional<FileCheckpoint> checkpoint_;
+  std::string problem_;
+};
+
+TEST_F(FileCheckpointTest, IsForItsOwnerOnly) {
+  Load();
+  struct stat info {};
+  ASSERT_EQ(::stat(Log().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+// Killed in the middle of a write, at every byte: the changes before are there, and half of one
+// never is.
+TEST_F(FileCheckpointTest, WriteThatWasCutShortIsAsIfItHadNotBeen) {
+  Load();
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());
+  const std::string before = Content();
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"b", Pod("b")}}, .removed = {"a"}}).ok());
+  const std::string after = Content();
+  ASSERT_GT(after.size(), before.size());
+  for (size_t size = before.size(); size < after.size(); ++size) {
+    SetContent(after.substr(0, size));
+    const CheckpointState state = Load();
+    EXPECT_TRUE(state.objects.contains("a")) << size;
+    EXPECT_FALSE(state.objects.contains("b")) << size;
+    // The agent cannot tell it from a lost acknowledged write, so it takes nothing down.
+    EXPECT_EQ(state.complete, size == before.size()) << size;
+    EXPECT_EQ(problem_.empty(), size == before.size()) << size;
+  }
+  SetContent(after);
+  EXPECT_TRUE(Load().objects.contains("b"));
+}
+
+TEST_F(FileCheckpointTest, EveryDamagedByteIsNoticed) {
+  Load();
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"b", Pod("b")}}}).ok());
+  const std::string good = Content();
+  for (size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x40);
+    SetContent(bad);
+    const CheckpointState state = Load();
+    EXPECT_NE(problem_, "") << at;
+    EXPECT_FALSE(state.complete) << at;
+  }
+}
+
+TEST_F(FileCheckpointTest, DamagedFileIsKeptAside) {
+  Load();
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());
+  SetContent("this is no checkpoint at all");
+  EXPECT_TRUE(Load().objects.empty());
+  EXPECT_TRUE(fs::exists(directory_ / "assignment.log.damaged"));
+}
+
+TEST_F(FileCheckpointTest, GrowsNoMoreThanTwiceWhatItHolds) {
+  Load();
+  for (int i = 0; i < 1000; ++i) {
+    v1::Object pod = Pod("a");
+    (*pod.mutable_pod()->mutable_metadata()->mutable_annotations())["k"] = std::string(1000, 'x');
+    ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", pod}}}).ok());
+  }
+  EXPECT_LT(fs::file_size(Log()), 600u * 1024);
+  EXPECT_EQ(Load().objects.size(), 1u);
+}
+
+// A full disk: nothing of the change is there, what was there still is, and it recovers.
+TEST_F(FileCheckpointTest, FailedWriteLeavesWhatWasThere) {
+  Load();
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());
+  const rlim_t size = fs::file_size(Log());
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit tight = old;
+  tight.rlim_cur = size + 10;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  const absl::Status saved = checkpoint_->Save({.upserted = {{"b", Pod("b")}}});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+  EXPECT_FALSE(saved.ok());
+  EXPECT_EQ(fs::file_size(Log()), size);
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"c", Pod("c")}}}).ok());
+  const CheckpointState state = Load();
+  EXPECT_EQ(problem_, "");
+  EXPECT_TRUE(state.complete);
+  EXPECT_TRUE(state.objects.contains("a"));
+  EXPECT_FALSE(state.objects.contains("b"));
+  EXPECT_TRUE(state.objects.contains("c"));
+}
+
+}  // namespace
+}  // namespace muster::agent

@@ -1,0 +1,97 @@
+#include "agent/host/linux_host.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace muster::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(LinuxHost, ReadsThisMachine) {
+  LinuxHost host({.storage_path = "/not/there/yet"});
+  const absl::StatusOr<HostFacts> facts = host.Facts();
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_GT(facts->cpus, 0);
+  EXPECT_GT(facts->memory_bytes, 16 << 20);
+  EXPECT_GT(facts->ephemeral_storage_bytes, 0);
+  EXPECT_EQ(facts->boot_id.size(), 36u);
+  EXPECT_FALSE(facts->kernel_version.empty());
+  EXPECT_FALSE(facts->architecture.empty());
+}
+
+TEST(LinuxHost, ReadsWhatItsRootSays) {
+  std::string pattern = fs::temp_directory_path() / "muster-host-XXXXXX";
+  const fs::path root = ::mkdtemp(pattern.data());
+  const auto write = [&root](const std::string& path, const std::string& text) {
+    fs::create_directories((root / path).parent_path());
+    std::ofstream(root / path) << text;
+  };
+  write("proc/sys/kernel/random/boot_id", "b-1\n");
+  write("proc/sys/kernel/hostname", "Node-A.Example\n");
+  write("proc/sys/kernel/osrelease", "6.1.0\n");
+  write("proc/meminfo", "MemFree: 1 kB\nMemTotal:       2048 kB\n");
+  write("etc/machine-id", "m-1\n");
+  write("etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
+  write("etc/resolv.conf", "nameserver 192.0.2.53\nsearch example.com\n");
+  fs::create_directories(root / "sys/kernel/mm/hugepages/hugepages-2048kB");
+  fs::create_directories(root / "sys/kernel/mm/hugepages/hugepages-1048576kB");
+  LinuxHost host({.root = root, .storage_path = "/"});
+  const absl::StatusOr<HostFacts> facts = host.Facts();
+  fs::remove_all(root);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_EQ(facts->hostname, "node-a.example");
+  EXPECT_EQ(facts->boot_id, "b-1");
+  EXPECT_EQ(facts->machine_id, "m-1");
+  EXPECT_EQ(facts->system_uuid, "m-1");  // No DMI there.
+  EXPECT_EQ(facts->memory_bytes, 2048 * 1024);
+  EXPECT_EQ(facts->os_image, "Debian GNU/Linux 12 (bookworm)");
+  EXPECT_EQ(facts->hugepage_sizes, (std::vector<std::string>{"1Gi", "2Mi"}));
+  EXPECT_EQ(facts->dns.servers, (std::vector<std::string>{"192.0.2.53"}));
+  EXPECT_FALSE(facts->may_lower_oom_score);
+  EXPECT_FALSE(facts->systemd);
+}
+
+TEST(LinuxHost, WithoutProcItSaysSo) {
+  LinuxHost host({.root = "/nonexistent"});
+  const absl::Status status = host.Facts().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("/proc"), std::string::npos);
+}
+
+TEST(DefaultInterface, IsTheRouteToEverywhereWithTheLowestMetric) {
+  EXPECT_EQ(DefaultInterface(
+                "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWin\tIRTT\n"
+                "eth1\t00000000\t0101A8C0\t0003\t0\t0\t200\t00000000\t0\t0\t0\n"
+                "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
+                "eth2\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"),
+            "eth0");
+  EXPECT_EQ(DefaultInterface("Iface\tDestination\n"), "");
+}
+
+TEST(ParseResolvConf, LastSearchLineCountsAndOptionsAddUp) {
+  const DnsConfig dns = ParseResolvConf(
+      "# nameserver 1.1.1.1\ndomain old.example\nsearch a.example b.example\n"
+      "nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions ndots:2\noptions edns0\n");
+  EXPECT_EQ(dns.servers, (std::vector<std::string>{"192.0.2.1", "192.0.2.2"}));
+  EXPECT_EQ(dns.searches, (std::vector<std::string>{"a.example", "b.example"}));
+  EXPECT_EQ(dns.options, (std::vector<std::string>{"ndots:2", "edns0"}));
+}
+
+TEST(HasCapability, ReadsTheEffectiveSet) {
+  EXPECT_TRUE(HasCapability("Name: x\nCapEff:\t0000000001000000\n", 24));
+  EXPECT_FALSE(HasCapability("Name: x\nCapEff:\t0000000000ffffff\n", 24));
+  EXPECT_FALSE(HasCapability("", 24));
+}
+
+TEST(ArchitectureName, IsKubernetesName) {
+  EXPECT_EQ(ArchitectureName("x86_64"), "amd64");
+  EXPECT_EQ(ArchitectureName("aarch64"), "arm64");
+  EXPECT_EQ(ArchitectureName("riscv64"), "riscv64");
+}
+
+}  // namespace
+}  // namespace muster::agent

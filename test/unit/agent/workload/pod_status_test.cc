@@ -1,0 +1,194 @@
+#include "agent/workload/pod_status.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/workload/host_ports.h"
+#include "test/unit/agent/workload/fixtures.h"
+
+namespace muster::agent {
+namespace {
+
+using std::chrono::seconds;
+
+class PodStatusTest : public testing::Test {
+ protected:
+  v1::PodStatus Make(const v1::PodStatus& previous = {}, bool terminating = false) {
+    const std::map<std::string, std::string> messages{{"c9", "left behind"}};
+    return MakePodStatus({.pod = pod_,
+                          .observed = observed_,
+                          .plan = plan_,
+                          .terminating = terminating,
+                          .host_ips = {"192.0.2.1"},
+                          .start_time = kWall,
+                          .runtime_name = "containerd",
+                          .termination_messages = messages},
+                         previous, kWall + seconds(100));
+  }
+  static const v1::PodCondition& Condition(const v1::PodStatus& status, const std::string& type) {
+    for (const v1::PodCondition& condition : status.conditions()) {
+      if (condition.type() == type) return condition;
+    }
+    ADD_FAILURE() << "no condition " << type;
+    static const v1::PodCondition kNone;
+    return kNone;
+  }
+
+  v1::Pod pod_ = MakePod({"web"});
+  ObservedPod observed_ = WithSandbox();
+  Plan plan_;
+};
+
+TEST_F(PodStatusTest, NewPodIsPendingWithContainerCreating) {
+  observed_.sandboxes.clear();
+  const v1::PodStatus status = Make();
+  EXPECT_EQ(status.phase(), "Pending");
+  EXPECT_EQ(status.container_statuses(0).state().waiting().reason(), "ContainerCreating");
+  EXPECT_EQ(status.host_ip(), "192.0.2.1");
+  EXPECT_EQ(status.pod_ip(), "");
+  EXPECT_EQ(status.qos_class(), "BestEffort");
+  EXPECT_EQ(Condition(status, "Ready").status(), "False");
+  EXPECT_EQ(Condition(status, "Ready").reason(), "ContainersNotReady");
+  EXPECT_EQ(Condition(status, "Ready").message(), "containers with unready status: [web]");
+  EXPECT_EQ(Condition(status, "PodScheduled").status(), "True");
+  EXPECT_EQ(Condition(status, "PodReadyToStartContainers").status(), "False");
+}
+
+TEST_F(PodStatusTest, RunningPodIsReadyWithItsAddressAndIds) {
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning, 3)};
+  const v1::PodStatus status = Make();
+  EXPECT_EQ(status.phase(), "Running");
+  EXPECT_EQ(status.pod_ip(), "10.1.0.7");
+  const v1::ContainerStatus& web = status.container_statuses(0);
+  EXPECT_TRUE(web.ready());
+  EXPECT_TRUE(web.started());
+  EXPECT_EQ(web.restart_count(), 3);
+  EXPECT_EQ(web.container_id(), "containerd://c0");
+  EXPECT_EQ(web.image_id(), "sha256:1");
+  EXPECT_EQ(web.state().running().started_at().seconds(), ToApiTime(kWall).seconds());
+  EXPECT_EQ(Condition(status, "Ready").status(), "True");
+}
+
+// A new agent must not make it look as if readiness had just changed.
+TEST_F(PodStatusTest, WithoutMemoryConditionsHaveTheTimesOfWhatMadeThem) {
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
+  observed_.containers["web"].instances[0].status.started_at = kWall + seconds(7);
+  const v1::PodStatus first = Make();
+  EXPECT_EQ(Condition(first, "Ready").last_transition_time().seconds(),
+            ToApiTime(kWall + seconds(7)).seconds());
+  EXPECT_EQ(Make(first).SerializeAsString(), first.SerializeAsString());
+}
+
+TEST_F(PodStatusTest, HostNetworkPodHasTheNodesAddress) {
+  pod_.mutable_spec()->set_host_network(true);
+  observed_.sandboxes[0].status.ips.clear();
+  EXPECT_EQ(Make().pod_ip(), "192.0.2.1");
+}
+
+TEST_F(PodStatusTest, SandboxThatIsNotReadyGivesNoAddress) {
+  observed_.sandboxes[0].status.state = SandboxState::kNotReady;
+  EXPECT_EQ(Make().pod_ip(), "");
+}
+
+// Kubernetes: the phase of a crash-looping daemon is Running.
+TEST_F(PodStatusTest, CrashLoopKeepsPhaseRunningAndShowsTheExitAsLastState) {
+  observed_.containers["web"].instances = {Instance("c9", ContainerState::kExited, 2, 3)};
+  plan_.waiting["web"] = {"CrashLoopBackOff", "back-off 10s ..."};
+  const v1::PodStatus status = Make();
+  EXPECT_EQ(status.phase(), "Running");
+  const v1::ContainerStatus& web = status.container_statuses(0);
+  EXPECT_EQ(web.state().waiting().reason(), "CrashLoopBackOff");
+  EXPECT_EQ(web.last_state().terminated().exit_code(), 3);
+  EXPECT_EQ(web.last_state().terminated().reason(), "Error");
+  EXPECT_EQ(web.last_state().terminated().message(), "left behind");
+  EXPECT_FALSE(web.ready());
+}
+
+TEST_F(PodStatusTest, RestartedContainerShowsTheExitBefore) {
+  observed_.containers["web"].instances = {Instance("c1", ContainerState::kRunning, 1),
+                                           Instance("c0", ContainerState::kExited, 0, 0)};
+  const v1::ContainerStatus web = Make().container_statuses(0);
+  EXPECT_TRUE(web.state().has_running());
+  EXPECT_EQ(web.last_state().terminated().reason(), "Completed");
+  EXPECT_EQ(web.last_state().terminated().container_id(), "containerd://c0");
+}
+
+TEST_F(PodStatusTest, ImageErrorOfAPodThatNeverRanIsPending) {
+  plan_.waiting["web"] = {"ErrImagePull", "not found"};
+  const v1::PodStatus status = Make();
+  EXPECT_EQ(status.phase(), "Pending");
+  EXPECT_EQ(status.container_statuses(0).state().waiting().message(), "not found");
+}
+
+TEST_F(PodStatusTest, VanishedContainerIsReportedAsSuch) {
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning, 1)};
+  const v1::PodStatus before = Make();
+  observed_.containers["web"].instances.clear();
+  const v1::ContainerStatus web = Make(before).container_statuses(0);
+  EXPECT_EQ(web.last_state().terminated().exit_code(), 137);
+  EXPECT_EQ(web.last_state().terminated().reason(), "ContainerStatusUnknown");
+  EXPECT_EQ(web.restart_count(), 2);
+}
+
+TEST_F(PodStatusTest, InitContainersGateTheOthers) {
+  pod_ = MakePod({"web"}, {"one", "two"});
+  observed_.containers["one"].instances = {Instance("i1", ContainerState::kExited, 0, 0)};
+  observed_.containers["two"].instances = {Instance("i2", ContainerState::kRunning)};
+  v1::PodStatus status = Make();
+  EXPECT_EQ(status.phase(), "Pending");
+  EXPECT_EQ(status.container_statuses(0).state().waiting().reason(), "PodInitializing");
+  EXPECT_TRUE(status.init_container_statuses(0).ready());
+  EXPECT_EQ(Condition(status, "Initialized").message(),
+            "containers with incomplete status: [two]");
+  observed_.containers["two"].instances = {Instance("i2", ContainerState::kExited, 0, 0)};
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
+  status = Make();
+  EXPECT_EQ(status.phase(), "Running");
+  EXPECT_EQ(Condition(status, "Initialized").status(), "True");
+}
+
+TEST_F(PodStatusTest, TerminatedPodEndsByItsExitCodes) {
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 0)};
+  EXPECT_EQ(Make({}, true).phase(), "Succeeded");
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 137)};
+  const v1::PodStatus failed = Make({}, true);
+  EXPECT_EQ(failed.phase(), "Failed");
+  // Kubernetes: that never changes again.
+  observed_.containers["web"].instances = {Instance("c1", ContainerState::kRunning, 1)};
+  EXPECT_EQ(Make(failed).phase(), "Failed");
+}
+
+TEST_F(PodStatusTest, TimesChangeOnlyWithTheStatusAndForeignConditionsStay) {
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
+  v1::PodStatus before = Make();
+  for (v1::PodCondition& condition : *before.mutable_conditions()) {
+    condition.mutable_last_transition_time()->set_seconds(42);
+  }
+  before.add_conditions()->set_type("example.com/Checked");
+  const v1::PodStatus same = Make(before);
+  EXPECT_EQ(Condition(same, "Ready").last_transition_time().seconds(), 42);
+  EXPECT_EQ(Condition(same, "example.com/Checked").type(), "example.com/Checked");
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 1)};
+  EXPECT_NE(Condition(Make(before), "Ready").last_transition_time().seconds(), 42);
+}
+
+TEST(HostPorts, ClashOnTheSameProtocolAndPortOfOneAddress) {
+  const auto pod = [](const char* protocol, int port, const char* ip) {
+    v1::PodSpec spec;
+    v1::ContainerPort& p = *spec.add_containers()->add_ports();
+    p.set_protocol(protocol);
+    p.set_host_port(port);
+    p.set_host_ip(ip);
+    return spec;
+  };
+  EXPECT_TRUE(HostPortsClash(pod("TCP", 80, ""), pod("TCP", 80, "")));
+  EXPECT_TRUE(HostPortsClash(pod("", 80, ""), pod("TCP", 80, "192.0.2.1")));
+  EXPECT_TRUE(HostPortsClash(pod("TCP", 80, "0.0.0.0"), pod("TCP", 80, "192.0.2.1")));
+  EXPECT_FALSE(HostPortsClash(pod("TCP", 80, "192.0.2.2"), pod("TCP", 80, "192.0.2.1")));
+  EXPECT_FALSE(HostPortsClash(pod("UDP", 80, ""), pod("TCP", 80, "")));
+  EXPECT_FALSE(HostPortsClash(pod("TCP", 81, ""), pod("TCP", 80, "")));
+  EXPECT_FALSE(HostPortsClash(pod("TCP", 0, ""), pod("TCP", 0, "")));
+}
+
+}  // namespace
+}  // namespace muster::agent
