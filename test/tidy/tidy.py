@@ -28,6 +28,7 @@ CLOCK_READS = re.compile(r"_clock::now\(|absl::Now\(|\btime\((nullptr|NULL|0)\)|
 
 # What travels on wires stays where the wires end.
 GRPC_EDGES = (
+    "agent/enrol/enrol_call",
     "agent/link",
     "agent/runtime/cri",
     "common/pki/grpc_credentials",
