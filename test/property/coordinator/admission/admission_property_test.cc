@@ -1,15 +1,15 @@
-#include <random>
 #include <string>
 #include <vector>
 
 #include "common/model/canonical_text.h"
-#include "common/model/kinds.h"
 #include "coordinator/admission/admit.h"
 #include "coordinator/admission/defaults.h"
+#include "coordinator/admission/three_way.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "muster/v1/object.pb.h"
+#include "test/property/coordinator/admission/random_objects.h"
 
 namespace muster::coordinator {
 namespace {
@@ -17,78 +17,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-
-// Fills messages of the object model with anything their types allow, right or wrong.
-class RandomObjects {
- public:
-  explicit RandomObjects(uint32_t seed) : random_(seed) {}
-
-  v1::Object Next() {
-    const auto& kinds = model::AllKinds();
-    v1::Object object = model::NewObject(kinds[Below(kinds.size())]);
-    Fill(model::MutableMessageOf(object), 0);
-    return object;
-  }
-
- private:
-  static constexpr int kDepthMax = 7;
-
-  size_t Below(size_t limit) { return random_() % limit; }
-
-  std::string Text() {
-    static const std::vector<std::string> kTexts = {
-        "",          "a",       "default", "Always",        "100m",     "1.5Gi",       "10%",
-        "not valid", "nginx:1", "nginx",   "RollingUpdate", "OnDelete", "TCP",         "Exists",
-        "1000m",     "-1",      "http",    "/a/b",          "../x",     "ClusterFirst"};
-    return kTexts[Below(kTexts.size())];
-  }
-
-  void FillField(Message& message, const FieldDescriptor* field, int depth) {
-    const Reflection& reflection = *message.GetReflection();
-    const bool repeated = field->is_repeated();
-    switch (field->cpp_type()) {
-      case FieldDescriptor::CPPTYPE_MESSAGE:
-        Fill(repeated ? *reflection.AddMessage(&message, field)
-                      : *reflection.MutableMessage(&message, field),
-             depth + 1);
-        break;
-      case FieldDescriptor::CPPTYPE_STRING:
-        repeated ? reflection.AddString(&message, field, Text())
-                 : reflection.SetString(&message, field, Text());
-        break;
-      case FieldDescriptor::CPPTYPE_BOOL:
-        repeated ? reflection.AddBool(&message, field, Below(2) == 0)
-                 : reflection.SetBool(&message, field, Below(2) == 0);
-        break;
-      case FieldDescriptor::CPPTYPE_INT32:
-        repeated ? reflection.AddInt32(&message, field, static_cast<int>(Below(100)) - 10)
-                 : reflection.SetInt32(&message, field, static_cast<int>(Below(100)) - 10);
-        break;
-      case FieldDescriptor::CPPTYPE_INT64:
-        repeated ? reflection.AddInt64(&message, field, static_cast<int>(Below(100)) - 10)
-                 : reflection.SetInt64(&message, field, static_cast<int>(Below(100)) - 10);
-        break;
-      default:
-        FAIL() << field->full_name();
-    }
-  }
-
-  void Fill(Message& message, int depth) {
-    const google::protobuf::Descriptor* type = message.GetDescriptor();
-    for (int i = 0; i < type->field_count(); ++i) {
-      const FieldDescriptor* field = type->field(i);
-      const bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-      // Volume sources and the like are many; half of everything else, so that depths are reached.
-      if ((is_message && depth >= kDepthMax) || Below(is_message && depth > 2 ? 4 : 2) != 0) {
-        continue;
-      }
-      const size_t count = field->is_repeated() && !field->is_map() ? 1 + Below(2) : 1;
-      for (size_t n = 0; n < count; ++n) FillField(message, field, depth);
-    }
-  }
-
-  std::mt19937 random_;
-};
 
 constexpr int kRounds = 400;
 
@@ -159,6 +87,38 @@ TEST(AdmitProperty, AnythingGetsAnAnswerAndAdmittingTheResultAgainChangesNothing
     ASSERT_FALSE(second.changed) << "round " << round;
     ASSERT_EQ(model::CanonicalText(first.object), model::CanonicalText(second.object))
         << "round " << round;
+  }
+}
+
+TEST(ApplyProperty, ApplyingTheSameManifestAgainChangesNothing) {
+  RandomObjects objects(4, RandomObjects::Values::kDecodable);
+  const WallTime now{std::chrono::seconds(1'700'000'000)};
+  for (int round = 0; round < kRounds; ++round) {
+    const v1::Object manifest = objects.Next();
+    const absl::StatusOr<v1::Object> fresh = ThreeWayApply(manifest, nullptr);
+    ASSERT_TRUE(fresh.ok());
+    const v1::Object stored = Admit(*fresh, nullptr, now).object;
+    const absl::StatusOr<v1::Object> again = ThreeWayApply(manifest, &stored);
+    ASSERT_TRUE(again.ok()) << again.status();
+    const v1::Object after = Admit(*again, &stored, now).object;
+    ASSERT_EQ(model::CanonicalText(after), model::CanonicalText(stored)) << "round " << round;
+  }
+}
+
+TEST(ApplyProperty, ApplyingOneAfterAnotherLeavesNothingOfTheFirstBehind) {
+  RandomObjects objects(5);
+  const WallTime now{std::chrono::seconds(1'700'000'000)};
+  for (int round = 0; round < kRounds; ++round) {
+    v1::Object first = objects.Next();
+    if (!first.has_config_map()) continue;
+    v1::Object second = objects.Next();
+    while (!second.has_config_map()) second = objects.Next();
+    const v1::Object stored = Admit(*ThreeWayApply(first, nullptr), nullptr, now).object;
+    const absl::StatusOr<v1::Object> merged = ThreeWayApply(second, &stored);
+    ASSERT_TRUE(merged.ok()) << merged.status();
+    const v1::Object after = Admit(*merged, &stored, now).object;
+    const v1::Object alone = Admit(*ThreeWayApply(second, nullptr), nullptr, now).object;
+    ASSERT_EQ(model::CanonicalText(after), model::CanonicalText(alone)) << "round " << round;
   }
 }
 
