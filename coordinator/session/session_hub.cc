@@ -89,6 +89,7 @@ std::optional<MonoTime> SessionHub::Step() {
   std::optional<MonoTime> wake = resync_at_;
   Earlier(wake, EndSilentSessions(now));
   Earlier(wake, writer_.Flush());
+  Earlier(wake, events_.Flush());
   Earlier(wake, PumpReady(now));
   return wake;
 }
@@ -219,7 +220,7 @@ void SessionHub::Receive(Session& session, FromAgent& message) {
       }
       break;
     case FromAgent::kEvent:
-      events_.Record(session.node, std::move(*message.mutable_event()));
+      ReceiveEvent(session, *message.mutable_event());
       break;
     case FromAgent::kHeartbeat:
     case FromAgent::kHello:
@@ -245,6 +246,15 @@ void SessionHub::ReceivePodReport(Session& session, session::v1::PodReport& repo
     session.feed.Distrust(key);
     ready_.insert(session.id);
   }
+}
+
+void SessionHub::ReceiveEvent(Session& session, v1::Event& event) {
+  const v1::ObjectReference& about = event.involved_object();
+  const AssignmentIndex::PodFacts* facts =
+      index_.FindPod(SessionKey("pods", about.namespace_(), about.name()));
+  // Others' pods are none of its business; its own may be gone before the last word about them.
+  if (facts == nullptr || facts->node != session.node) return;
+  events_.Record(session.node, std::move(event));
 }
 
 void SessionHub::RemoveNode(Session& session) {

@@ -43,8 +43,10 @@ class SessionPeer {
 class AgentEventSink {
  public:
   virtual ~AgentEventSink() = default;
-  // `event` is as the agent sent it: without a name, and not yet checked in any way.
+  // About a pod of this node. As the agent sent it: without a name, of any length.
   virtual void Record(const std::string& node, v1::Event event) = 0;
+  // Once in every step. Returns when to call it again at the latest.
+  virtual std::optional<MonoTime> Flush() = 0;
 };
 
 // What the hub is told, by any thread.
@@ -136,6 +138,7 @@ class SessionHub final {
   void Receive(Session& session, session::v1::FromAgent& message);
   void ReceiveHello(Session& session, session::v1::Hello& hello);
   void ReceivePodReport(Session& session, session::v1::PodReport& report);
+  void ReceiveEvent(Session& session, v1::Event& event);
   void RemoveNode(Session& session);
   void End(Session& session, absl::Status why);
   std::optional<MonoTime> EndSilentSessions(MonoTime now);

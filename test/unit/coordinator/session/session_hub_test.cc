@@ -40,8 +40,9 @@ class FakePeer final : public SessionPeer {
 class FakeEvents final : public AgentEventSink {
  public:
   void Record(const std::string& node, v1::Event event) override {
-    recorded.emplace_back(node, event.reason());
+    recorded.emplace_back(node, event.involved_object().name() + " " + event.reason());
   }
+  std::optional<MonoTime> Flush() override { return std::nullopt; }
   std::vector<std::pair<std::string, std::string>> recorded;
 };
 
@@ -517,12 +518,20 @@ TEST_F(SessionHubTest, ContactRemembersTheLastWordOfEachNode) {
   EXPECT_EQ(hub_.Contact("n1")->last_seen, start + 5s);
 }
 
-TEST_F(SessionHubTest, EventsGoToTheSinkWithTheirNode) {
+TEST_F(SessionHubTest, EventsAboutTheNodesOwnPodsGoToTheSink) {
+  PutNode("n2");
+  Put(PodOn("n1", "a"));
+  Put(PodOn("n2", "b"));
+  Settle();
   Agent agent = Connected();
-  FromAgent message;
-  message.mutable_event()->set_reason("Pulled");
-  Say(agent, message);
-  EXPECT_THAT(events_.recorded, ElementsAre(std::pair("n1", "Pulled")));
+  for (const char* pod : {"a", "b", "c"}) {
+    FromAgent message;
+    message.mutable_event()->set_reason("Pulled");
+    message.mutable_event()->mutable_involved_object()->set_namespace_("ns");
+    message.mutable_event()->mutable_involved_object()->set_name(pod);
+    Say(agent, message);
+  }
+  EXPECT_THAT(events_.recorded, ElementsAre(std::pair("n1", "a Pulled")));
 }
 
 TEST_F(SessionHubTest, ATunnelIsAskedForByTheNodesSession) {
