@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "coordinator/api/watch_feed.h"
+#include "coordinator/store/object_store.h"
+#include "muster/admin/v1/admin.pb.h"
+
+namespace muster::coordinator {
+
+// What the admin API answers, as plain functions over the store; the gRPC service is a thin shell
+// around it. Messages are Kubernetes' own, as a server says them ("pods \"x\" not found").
+//
+// Thread-safe. May block on the disk.
+class AdminApi {
+ public:
+  // Both outlive it.
+  AdminApi(ObjectStore& objects, const Clock& clock) : objects_(objects), clock_(clock) {}
+
+  // The namespaces that are always there. Once at the start.
+  absl::Status CreateBuiltInNamespaces();
+
+  absl::StatusOr<admin::v1::GetResponse> Get(const admin::v1::GetRequest& request);
+  absl::StatusOr<admin::v1::ListResponse> List(const admin::v1::ListRequest& request);
+  absl::StatusOr<admin::v1::DescribeResponse> Describe(const admin::v1::DescribeRequest& request);
+  absl::StatusOr<std::unique_ptr<WatchFeed>> Watch(const admin::v1::WatchRequest& request);
+  // The event as this request wants it: with the object, or with a table of one row.
+  void Render(const admin::v1::ListRequest& request, admin::v1::WatchEvent& event) const;
+
+  // All or nothing. What is wrong with the objects comes as InvalidArgument with ApplyProblems as
+  // payload. Namespaces that are not there are made, with a warning.
+  absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request);
+  absl::StatusOr<admin::v1::UpdateResponse> Update(const admin::v1::UpdateRequest& request);
+  absl::StatusOr<admin::v1::DeleteResponse> Delete(const admin::v1::DeleteRequest& request);
+
+  // Where the bytes of a container come from.
+  struct ContainerPlace {
+    std::string node;
+    std::string pod_uid;
+    std::string container;
+  };
+  // With `to_exec` the pod must not be finished.
+  absl::StatusOr<ContainerPlace> FindContainer(const std::string& ns, const std::string& pod,
+                                               const std::string& container, bool to_exec);
+
+ private:
+  absl::StatusOr<admin::v1::ApplyResponse> TryApply(const admin::v1::ApplyRequest& request);
+  absl::StatusOr<admin::v1::UpdateResponse> TryUpdate(const admin::v1::UpdateRequest& request);
+  absl::StatusOr<admin::v1::DeleteResponse> TryDelete(const admin::v1::DeleteRequest& request);
+  absl::StatusOr<int64_t> ObjectsInNamespace(const std::string& ns);
+
+  ObjectStore& objects_;
+  const Clock& clock_;
+};
+
+}  // namespace muster::coordinator

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "coordinator/api/admin_api.h"
+#include "coordinator/tunnel/tunnel.h"
+#include "grpcpp/support/server_callback.h"
+#include "muster/admin/v1/admin.pb.h"
+
+namespace muster::coordinator {
+
+// The user's ends of `logs` and `exec`: they find the container, have the node's agent asked to
+// open a tunnel, and pass frames on, one at a time each way. Each belongs to itself until gRPC is
+// done with it; with `allowed` not OK it only says so.
+
+grpc::ServerWriteReactor<admin::v1::LogsChunk>* NewLogsStream(
+    const absl::Status& allowed, AdminApi& api, TunnelBroker& tunnels,
+    const admin::v1::LogsRequest& request, grpc::CallbackServerContext* context);
+
+grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* NewExecStream(
+    const absl::Status& allowed, AdminApi& api, TunnelBroker& tunnels,
+    grpc::CallbackServerContext* context);
+
+}  // namespace muster::coordinator
