@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 
 namespace muster {
 
@@ -23,7 +23,7 @@ class Inbox {
   void Post(Message message) ABSL_LOCKS_EXCLUDED(mutex_) {
     bool first;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       first = messages_.empty();
       messages_.push_back(std::move(message));
     }
@@ -31,13 +31,13 @@ class Inbox {
   }
 
   std::vector<Message> TakeAll() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return std::exchange(messages_, {});
   }
 
  private:
   const std::function<void()> wake_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<Message> messages_ ABSL_GUARDED_BY(mutex_);
 };
 

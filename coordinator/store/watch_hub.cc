@@ -9,8 +9,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
-#include "absl/synchronization/mutex.h"
 #include "common/base/macros.h"
+#include "common/base/mutex.h"
 
 namespace muster::coordinator {
 namespace {
@@ -41,19 +41,22 @@ using Item = std::variant<Started, Committed, Broken>;
 class WatchHub::Core {
  public:
   void Push(Item item) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     queue_.push_back(std::move(item));
   }
 
   // False when the hub is stopping.
   bool WaitForItem() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(this, &Core::HasWork));
+    MutexLock lock(&mutex_);
+    mutex_.Await([this] {
+      mutex_.AssertHeld();
+      return stopping_ || !queue_.empty();
+    });
     return !stopping_;
   }
 
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
     for (const EntryPtr& entry : live_) entry->ended = true;
     for (Item& item : queue_) {
@@ -65,27 +68,24 @@ class WatchHub::Core {
   bool DeliverOne() ABSL_LOCKS_EXCLUDED(mutex_);
 
   void End(const EntryPtr& entry) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     entry->ended = true;
     std::erase(live_, entry);
     if (called_ != entry.get()) return;
     // Waiting here for ourselves would be a deadlock.
     MUSTER_CHECK(caller_ != std::this_thread::get_id());
-    const auto not_called = [this, &entry] {
-      mutex_.AssertReaderHeld();
+    mutex_.Await([this, &entry] {
+      mutex_.AssertHeld();
       return called_ != entry.get();
-    };
-    mutex_.Await(absl::Condition(&not_called));
+    });
   }
 
  private:
-  bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || !queue_.empty(); }
-
   void Call(const EntryPtr& entry, absl::StatusOr<std::vector<Change>> argument)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void DeliverBacklog(Started started) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<Item> queue_ ABSL_GUARDED_BY(mutex_);
   std::vector<EntryPtr> live_ ABSL_GUARDED_BY(mutex_);
   const Entry* called_ ABSL_GUARDED_BY(mutex_) = nullptr;
@@ -95,7 +95,7 @@ class WatchHub::Core {
 
 void WatchHub::Core::Call(const EntryPtr& entry, absl::StatusOr<std::vector<Change>> argument) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (entry->ended) return;
     called_ = entry.get();
     caller_ = std::this_thread::get_id();
@@ -105,7 +105,7 @@ void WatchHub::Core::Call(const EntryPtr& entry, absl::StatusOr<std::vector<Chan
     }
   }
   entry->on_changes(std::move(argument));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   called_ = nullptr;
 }
 
@@ -126,7 +126,7 @@ bool WatchHub::Core::DeliverOne() {
   std::optional<Item> item;
   std::vector<EntryPtr> live;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (queue_.empty()) return false;
     item = std::move(queue_.front());
     queue_.pop_front();

@@ -11,7 +11,7 @@ namespace muster::coordinator {
 MemoryStore::MemoryStore(const Options& options) : options_(options), hub_(options.delivery) {}
 
 absl::StatusOr<std::optional<KeyValue>> MemoryStore::Get(const std::string& key) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   MUSTER_RETURN_IF_ERROR(read_status_);
   const auto found = entries_.find(key);
   if (found == entries_.end()) return std::optional<KeyValue>();
@@ -19,7 +19,7 @@ absl::StatusOr<std::optional<KeyValue>> MemoryStore::Get(const std::string& key)
 }
 
 absl::StatusOr<Listing> MemoryStore::List(const std::string& prefix) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   MUSTER_RETURN_IF_ERROR(read_status_);
   Listing listing;
   listing.revision = revision_;
@@ -32,7 +32,7 @@ absl::StatusOr<Listing> MemoryStore::List(const std::string& prefix) {
 
 absl::StatusOr<int64_t> MemoryStore::Transact(const Transaction& transaction) {
   MUSTER_RETURN_IF_ERROR(CheckTransaction(transaction));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   MUSTER_RETURN_IF_ERROR(Check(transaction));
   const std::optional<Fault> fault = TakeFault();
   if (fault && !fault->committed) return fault->status;
@@ -90,7 +90,7 @@ std::optional<MemoryStore::Fault> MemoryStore::TakeFault() {
 absl::StatusOr<std::unique_ptr<Watch>> MemoryStore::WatchFrom(const std::string& prefix,
                                                               int64_t after_revision,
                                                               OnChanges on_changes) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   MUSTER_RETURN_IF_ERROR(CheckWatchStart(after_revision, compacted_, revision_));
   std::vector<Change> backlog;
   for (const Change& change : changes_) {
@@ -102,7 +102,7 @@ absl::StatusOr<std::unique_ptr<Watch>> MemoryStore::WatchFrom(const std::string&
 }
 
 absl::Status MemoryStore::Compact(int64_t revision) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   MUSTER_RETURN_IF_ERROR(CheckCompaction(revision, revision_));
   CompactTo(revision);
   return absl::OkStatus();
@@ -115,18 +115,18 @@ void MemoryStore::CompactTo(int64_t revision) {
 }
 
 absl::StatusOr<int64_t> MemoryStore::CurrentRevision() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return revision_;
 }
 
 void MemoryStore::InjectFault(Fault fault) {
   MUSTER_CHECK(!fault.status.ok());
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   faults_.push_back(std::move(fault));
 }
 
 void MemoryStore::FailReads(absl::Status status) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   read_status_ = std::move(status);
 }
 

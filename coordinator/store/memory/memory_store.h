@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "coordinator/store/store.h"
 #include "coordinator/store/watch_hub.h"
 
@@ -58,14 +58,14 @@ class MemoryStore final : public Store {
   void Deliver();
 
  private:
-  absl::Status Check(const Transaction& transaction) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::Status Check(const Transaction& transaction) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Commit(const Transaction& transaction) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Fault> TakeFault() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CompactTo(int64_t revision) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   WatchHub hub_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::map<std::string, KeyValue> entries_ ABSL_GUARDED_BY(mutex_);
   std::deque<Change> changes_ ABSL_GUARDED_BY(mutex_);  // After compacted_, by revision.
   int64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -170,12 +170,12 @@ SqliteStore::SqliteStore(const Options& options, std::unique_ptr<Lock> lock, Wri
 SqliteStore::~SqliteStore() = default;
 
 absl::StatusOr<std::optional<KeyValue>> SqliteStore::Get(const std::string& key) {
-  absl::MutexLock lock(&reader_mutex_);
+  MutexLock lock(&reader_mutex_);
   return GetWith(reader_.get, key);
 }
 
 absl::StatusOr<Listing> SqliteStore::List(const std::string& prefix) {
-  absl::MutexLock lock(&reader_mutex_);
+  MutexLock lock(&reader_mutex_);
   // One snapshot for the revision and the items.
   MUSTER_RETURN_IF_ERROR(reader_.begin.Run());
   RollbackGuard rollback(reader_.database);
@@ -205,7 +205,7 @@ absl::StatusOr<Listing> SqliteStore::ReadListing(const std::string& prefix) {
 }
 
 absl::StatusOr<int64_t> SqliteStore::CurrentRevision() {
-  absl::MutexLock lock(&reader_mutex_);
+  MutexLock lock(&reader_mutex_);
   const ResetGuard reset(reader_.revision);
   MUSTER_ASSIGN_OR_RETURN(const bool found, reader_.revision.Step());
   MUSTER_CHECK(found);
@@ -214,7 +214,7 @@ absl::StatusOr<int64_t> SqliteStore::CurrentRevision() {
 
 absl::StatusOr<int64_t> SqliteStore::Transact(const Transaction& transaction) {
   MUSTER_RETURN_IF_ERROR(CheckTransaction(transaction));
-  absl::MutexLock lock(&writer_mutex_);
+  MutexLock lock(&writer_mutex_);
   MUSTER_RETURN_IF_ERROR(CheckConditions(transaction));
   MUSTER_RETURN_IF_ERROR(Annotate(writer_.begin.Run(), "writing to the store"));
   RollbackGuard rollback(writer_.database);
@@ -286,7 +286,7 @@ absl::Status SqliteStore::WriteState(int64_t revision, int64_t compacted) {
 }
 
 absl::Status SqliteStore::Compact(int64_t revision) {
-  absl::MutexLock lock(&writer_mutex_);
+  MutexLock lock(&writer_mutex_);
   MUSTER_RETURN_IF_ERROR(CheckCompaction(revision, writer_.revision));
   if (revision <= writer_.compacted) return absl::OkStatus();
   MUSTER_RETURN_IF_ERROR(Annotate(writer_.begin.Run(), "compacting the store"));
@@ -303,7 +303,7 @@ absl::StatusOr<std::unique_ptr<Watch>> SqliteStore::WatchFrom(const std::string&
                                                               int64_t after_revision,
                                                               OnChanges on_changes) {
   // Held until the hub has the watch, so that no commit falls between backlog and watch.
-  absl::MutexLock lock(&writer_mutex_);
+  MutexLock lock(&writer_mutex_);
   MUSTER_RETURN_IF_ERROR(CheckWatchStart(after_revision, writer_.compacted, writer_.revision));
   std::vector<Change> backlog;
   if (after_revision < writer_.revision) {

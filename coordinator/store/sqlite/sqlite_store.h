@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "coordinator/store/sqlite/database.h"
 #include "coordinator/store/store.h"
 #include "coordinator/store/watch_hub.h"
@@ -85,9 +85,9 @@ class SqliteStore final : public Store {
   const std::unique_ptr<Lock> lock_;
   WatchHub hub_{WatchHub::Delivery::kOwnThread};
   // Orders commits, and what the hub is told of them.
-  absl::Mutex writer_mutex_;
+  Mutex writer_mutex_;
   Writer writer_ ABSL_GUARDED_BY(writer_mutex_);
-  absl::Mutex reader_mutex_;
+  Mutex reader_mutex_;
   Reader reader_ ABSL_GUARDED_BY(reader_mutex_);
 };
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
+#include "common/base/mutex.h"
 #include "coordinator/store/store.h"
 
 namespace muster::coordinator {
@@ -17,7 +17,7 @@ class Recorder {
  public:
   Store::OnChanges Callback() {
     return [this](absl::StatusOr<std::vector<Change>> changes) {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       if (changes.ok()) {
         calls_.push_back(*std::move(changes));
       } else {
@@ -28,45 +28,48 @@ class Recorder {
 
   // False when it took too long.
   bool WaitForCalls(size_t count) {
-    absl::MutexLock lock(&mutex_);
-    const auto enough = [&] {
-      mutex_.AssertReaderHeld();
-      return calls_.size() >= count;
-    };
-    return mutex_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+    MutexLock lock(&mutex_);
+    return mutex_.AwaitFor(
+        [&] {
+          mutex_.AssertHeld();
+          return calls_.size() >= count;
+        },
+        kPatience);
   }
   bool WaitForRevision(int64_t revision) {
-    absl::MutexLock lock(&mutex_);
-    const auto reached = [&] {
-      mutex_.AssertReaderHeld();
-      return !calls_.empty() && calls_.back().back().kv.mod_revision >= revision;
-    };
-    return mutex_.AwaitWithTimeout(absl::Condition(&reached), kPatience);
+    MutexLock lock(&mutex_);
+    return mutex_.AwaitFor(
+        [&] {
+          mutex_.AssertHeld();
+          return !calls_.empty() && calls_.back().back().kv.mod_revision >= revision;
+        },
+        kPatience);
   }
   bool WaitForEnd() {
-    absl::MutexLock lock(&mutex_);
-    const auto ended = [&] {
-      mutex_.AssertReaderHeld();
-      return end_.has_value();
-    };
-    return mutex_.AwaitWithTimeout(absl::Condition(&ended), kPatience);
+    MutexLock lock(&mutex_);
+    return mutex_.AwaitFor(
+        [&] {
+          mutex_.AssertHeld();
+          return end_.has_value();
+        },
+        kPatience);
   }
 
   std::vector<std::vector<Change>> calls() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return calls_;
   }
   std::optional<absl::Status> end() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return end_;
   }
   // "3 put /a=x (was w@2)" a line, over all calls.
   std::vector<std::string> Lines();
 
  private:
-  static constexpr absl::Duration kPatience = absl::Seconds(30);
+  static constexpr std::chrono::seconds kPatience{30};
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::vector<Change>> calls_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <latch>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -12,7 +13,6 @@
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "coordinator/store/memory/memory_store.h"
 #include "coordinator/store/sqlite/sqlite_store.h"
 #include "coordinator/store/store.h"
@@ -375,18 +375,18 @@ TEST_P(StoreContract, ADestroyedWatchIsNeverCalledAgain) {
 
 TEST_P(StoreContract, DestroyingAWatchWaitsForItsRunningCallback) {
   for (int round = 0; round < 10; ++round) {
-    absl::Notification entered, destroying;
+    std::latch entered(1), destroying(1);
     std::atomic<bool> finished{false};
     auto watch = store_->WatchFrom("/", round, [&](const auto&) {
-      entered.Notify();
-      destroying.WaitForNotification();
+      entered.count_down();
+      destroying.wait();
       for (int i = 0; i < 1000; ++i) std::this_thread::yield();
       finished = true;
     });
     ASSERT_TRUE(watch.ok());
     Put("/a", "1");
-    ASSERT_TRUE(entered.WaitForNotificationWithTimeout(absl::Seconds(30)));
-    destroying.Notify();
+    entered.wait();
+    destroying.count_down();
     watch->reset();
     EXPECT_TRUE(finished);
   }
