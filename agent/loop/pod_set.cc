@@ -140,7 +140,7 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
       PlanOne(record, now);
     }
     if (record.wake_at && (!wake || *record.wake_at < *wake)) wake = record.wake_at;
-    if (record.gone && !record.desired) {
+    if (record.gone && !record.desired && !record.dirty) {
       spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
       if (!record.name.empty()) {
         farewells_.push_back({record.namespace_, record.name, record.uid,
@@ -258,7 +258,12 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   record.wake_at.reset();
   SyncObserved(record);
   if (!record.desired && !assignment_->complete()) return;  // It may only be missing.
-  if (record.gone) return;
+  if (record.gone) {
+    if (!HasInstances(record.observed)) return;
+    // What an earlier agent had asked for came up after all.
+    record.gone = false;
+    record.observed.cleaned_up = false;
+  }
 
   PodIntent intent = MakeIntent(record);
   if (!intent.terminate && record.observed.sandboxes.empty()) {

@@ -32,7 +32,7 @@ struct RuntimeView::Lists {
 
 // A pod's new view while its details come in.
 struct RuntimeView::Gathering {
-  uint64_t number = 0;
+  uint64_t before = 0;  // The list that the view so far is of.
   PodView view;
   int pending = 0;
   bool changed = false;
@@ -57,7 +57,7 @@ void RuntimeView::Post(std::function<void()> task) const {
 void RuntimeView::SetOwners(std::set<std::string> node_uids) {
   if (node_uids == owners_) return;
   owners_ = std::move(node_uids);
-  wanted_ = true;
+  valid_from_ = RequestList();
 }
 
 uint64_t RuntimeView::RequestList() {
@@ -66,9 +66,13 @@ uint64_t RuntimeView::RequestList() {
 }
 
 uint64_t RuntimeView::AbsorbedBy(const std::string& pod_uid) const {
-  if (const auto stale = stale_.find(pod_uid); stale != stale_.end()) return stale->second;
-  const auto gathering = gathering_.find(pod_uid);
-  return gathering == gathering_.end() ? absorbed_ : gathering->second->number - 1;
+  uint64_t number = absorbed_;
+  if (const auto stale = stale_.find(pod_uid); stale != stale_.end()) {
+    number = stale->second;
+  } else if (const auto found = gathering_.find(pod_uid); found != gathering_.end()) {
+    number = found->second->before;
+  }
+  return number < valid_from_ ? 0 : number;
 }
 
 std::set<std::string> RuntimeView::TakeChanged() { return std::exchange(changed_, {}); }
@@ -130,7 +134,7 @@ void RuntimeView::OnLists(const std::shared_ptr<Lists>& lists) {
     std::shared_ptr<Gathering>& entry = found[uid];
     if (entry == nullptr) {
       entry = std::make_shared<Gathering>();
-      entry->number = lists->number;
+      entry->before = absorbed_;
       entry->view.name = Get(labels, kLabelPodName);
       entry->view.namespace_ = Get(labels, kLabelPodNamespace);
     }
@@ -151,7 +155,7 @@ void RuntimeView::OnLists(const std::shared_ptr<Lists>& lists) {
   for (const auto& [uid, view] : pods_) {
     if (found.contains(uid)) continue;
     found[uid] = std::make_shared<Gathering>();
-    found[uid]->number = lists->number;
+    found[uid]->before = absorbed_;
     found[uid]->changed = true;
   }
   absorbed_ = lists->number;
@@ -320,7 +324,7 @@ void RuntimeView::OnPart(const std::string& uid, const std::shared_ptr<Gathering
   if (gathering->vanished) wanted_ = true;
   if (gathering->failed) {
     // Kept as it was seen last; the next period tries again.
-    stale_.try_emplace(uid, gathering->number - 1);
+    stale_.try_emplace(uid, gathering->before);
     return;
   }
   stale_.erase(uid);

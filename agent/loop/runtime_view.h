@@ -92,6 +92,7 @@ class RuntimeView {
   bool wanted_ = true;
   bool listing_ = false;
   uint64_t started_ = 0, absorbed_ = 0;
+  uint64_t valid_from_ = 0;  // Earlier lists were read with other owners.
   MonoTime last_begun_{};
   absl::Status status_ = absl::UnavailableError("the runtime was not listed yet");
   std::optional<MonoTime> failing_since_;

@@ -1,0 +1,202 @@
+// muster-agent: runs on this host what the coordinator assigns to it.
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "agent/checkpoint/file_checkpoint.h"
+#include "agent/enrol/join.h"
+#include "agent/enrol/node_identity.h"
+#include "agent/host/linux_host.h"
+#include "agent/link/grpc_link.h"
+#include "agent/loop/node_loop.h"
+#include "agent/runtime/cri/cri_runtime.h"
+#include "agent/settings/join_line.h"
+#include "agent/settings/settings.h"
+#include "agent/volumes/linux_volume_host.h"
+#include "common/base/clock.h"
+#include "common/base/macros.h"
+#include "common/base/status.h"
+#include "common/base/text_file.h"
+#include "common/daemon/event_loop.h"
+#include "common/daemon/logging.h"
+#include "common/daemon/notify.h"
+#include "common/pki/grpc_credentials.h"
+#include "common/version/version.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::agent {
+namespace {
+
+constexpr int kFailed = 1;
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "muster-agent: %s\n", Text(status).c_str());
+  return kFailed;
+}
+
+int RunJoin(int argc, const char* const* argv) {
+  const JoinLine line = ParseJoinLine(argc, argv);
+  if (line.print_and_exit) {
+    std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
+    return line.exit_code;
+  }
+  const SystemClock clock;
+  const absl::StatusOr<JoinResult> joined = Join(line.options, clock);
+  if (!joined.ok()) return Fail(joined.status());
+  std::printf(
+      "This host is node %s of the coordinator at %s.\n"
+      "Its certificate is good until %s.\n"
+      "Start the agent: systemctl enable --now muster-agent\n",
+      joined->node_name.c_str(), line.options.flags.coordinator.c_str(),
+      absl::FormatTime("%Y-%m-%d %H:%M UTC", absl::FromChrono(joined->certificate_ends),
+                       absl::UTCTimeZone())
+          .c_str());
+  return 0;
+}
+
+// Two agents on one state directory would undo each other's work.
+absl::Status LockStateDir(const std::string& state_dir) {
+  MUSTER_RETURN_IF_ERROR(MakeDirectories(state_dir, 0711));
+  const std::string path = state_dir + "/lock";
+  const int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
+  // Held, and the file open, as long as the process lives.
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("another muster-agent is running on ", state_dir));
+  }
+  return absl::OkStatus();
+}
+
+SessionChannel::CredentialsSource CredentialsFrom(const std::string& state_dir) {
+  return [state_dir]() -> absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> {
+    MUSTER_ASSIGN_OR_RETURN(const NodeIdentity identity, LoadNodeIdentity(state_dir));
+    return pki::ClientChannelCredentials(
+        {identity.ca_pem, identity.certificate_pem, identity.key_pem});
+  };
+}
+
+NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_name) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  NodeOptions options;
+  options.node_name = node_name;
+  options.agent_version = Version();
+  options.node_ip = settings.node_ip;
+  options.log_root = settings.log_dir;
+  options.seccomp_root = settings.state_dir + "/seccomp";
+  options.cgroup_root = settings.cgroup_root;
+  options.cluster_dns = settings.cluster_dns;
+  options.cluster_domain = settings.cluster_domain;
+  options.pods_max = static_cast<int>(settings.max_pods);
+  options.relist_period = duration_cast<milliseconds>(settings.relist_period);
+  options.runtime_unhealthy_after =
+      duration_cast<milliseconds>(settings.runtime_unhealthy_after);
+  options.link.seed = std::random_device()();
+  return options;
+}
+
+absl::Status Serve(const Settings& settings) {
+  MUSTER_RETURN_IF_ERROR(LockStateDir(settings.state_dir));
+  MUSTER_ASSIGN_OR_RETURN(const NodeIdentity identity, LoadNodeIdentity(settings.state_dir));
+  if (!settings.node_name.empty() && settings.node_name != identity.node_name) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the settings say that this is node \"", settings.node_name, "\", but its certificate is \"",
+        identity.node_name, "\"'s; join again under the new name, or correct nodeName"));
+  }
+  MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<EventLoop> events, EventLoop::Create());
+
+  // In the order of who uses whom: the last is destroyed first, and those that call back from
+  // other threads wait for their callbacks on the way.
+  const SystemClock clock;
+  std::function<void()> step;
+  const auto inbox =
+      std::make_shared<NodeInbox>([&events = *events, &step] { events.Post([&step] { step(); }); });
+  FileCheckpoint checkpoint(settings.state_dir + "/checkpoint");
+  LinuxHost host({.storage_path = settings.pods_root()});
+  LinuxVolumeHost volumes({.root = settings.pods_root()});
+  LinuxPodLogs logs(settings.log_link_dir);
+  CriRuntime runtime(settings.runtime_endpoint);
+  SessionChannel channel({.address = settings.coordinator}, CredentialsFrom(settings.state_dir));
+  GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
+  ThreadWorker worker;
+  NodeLoop node({clock, runtime, link, checkpoint, host, volumes, logs, worker, inbox},
+                MakeNodeOptions(settings, identity.node_name),
+                [](const TunnelRequest&, const absl::StatusOr<ContainerTarget>&) {});
+  MUSTER_RETURN_IF_ERROR(node.Start());
+
+  const std::unique_ptr<EventLoop::Timer> timer = events->NewTimer([&step] { step(); });
+  bool told_ready = false;
+  std::string told_status;
+  step = [&] {
+    const std::optional<MonoTime> wake = node.Step();
+    wake ? timer->Set(*wake) : timer->Clear();
+    const std::string status = node.StatusLine();
+    if (!told_ready && node.ready()) {
+      told_ready = true;
+      spdlog::info("looking after the pods of node {}", identity.node_name);
+      NotifyReady(status);
+    } else if (status != told_status) {
+      NotifyStatus(status);
+    }
+    told_status = status;
+  };
+  std::vector<std::unique_ptr<EventLoop::Source>> signals;
+  for (const int signal : {SIGTERM, SIGINT}) {
+    MUSTER_ASSIGN_OR_RETURN(std::unique_ptr<EventLoop::Source> source,
+                            events->OnSignal(signal, [&events] { events->Quit(); }));
+    signals.push_back(std::move(source));
+  }
+  MUSTER_RETURN_IF_ERROR(events->KeepWatchdogQuiet());
+  events->Post([&step] { step(); });
+  const absl::Status ended = events->Run();
+  NotifyStopping();
+  if (ended.ok()) spdlog::info("stopping; the pods keep running");
+  return ended;
+}
+
+int Main(int argc, const char* const* argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "join") return RunJoin(argc - 1, argv + 1);
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
+  if (!line.ok()) return Fail(line.status());
+  switch (line->task) {
+    case CommandLine::Task::kPrintAndExit:
+      std::fputs(line->text.c_str(), line->exit_code == 0 ? stdout : stderr);
+      return line->exit_code;
+    case CommandLine::Task::kCheckConfig:
+      std::puts("The settings are good.");
+      return 0;
+    case CommandLine::Task::kRun:
+      break;
+  }
+  if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm());
+      !status.ok()) {
+    return Fail(status);
+  }
+  // Before the first thread; a join under way can still be interrupted.
+  BlockSignals({SIGTERM, SIGINT});
+  spdlog::info("muster-agent {} ({})", Version(), GitVersion());
+  if (absl::Status served = Serve(line->settings); !served.ok()) {
+    spdlog::error("{}", Text(served));
+    return kFailed;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace muster::agent
+
+int main(int argc, char** argv) { return muster::agent::Main(argc, argv); }

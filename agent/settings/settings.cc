@@ -1,0 +1,171 @@
+#include "agent/settings/settings.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "common/config/config_file.h"
+#include "common/model/names.h"
+#include "common/version/version.h"
+
+namespace muster::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kUsageError = 64;
+
+const std::vector<std::string> kLogLevels = {"debug", "info", "warning", "error"};
+
+absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
+  if (!file.ok()) return file.status();
+  Settings settings;
+  ConfigSection& root = file->root();
+  root.Read("coordinator", settings.coordinator);
+  root.Read("nodeName", settings.node_name);
+  root.Read("stateDir", settings.state_dir);
+  root.Read("rootDir", settings.root_dir);
+  root.Read("runtimeEndpoint", settings.runtime_endpoint);
+  root.Read("nodeIP", settings.node_ip);
+  root.Read("logDir", settings.log_dir);
+  root.Read("logLinkDir", settings.log_link_dir);
+  root.Read("cgroupRoot", settings.cgroup_root);
+  root.Read("clusterDNS", settings.cluster_dns);
+  root.Read("clusterDomain", settings.cluster_domain);
+  root.Read("maxPods", settings.max_pods, 1, 10'000);
+  root.Read("relistPeriod", settings.relist_period, 100ms, 1min);
+  root.Read("runtimeUnhealthyAfter", settings.runtime_unhealthy_after, 1s, 1h);
+  root.ReadChoice("logLevel", kLogLevels, settings.log_level);
+  MUSTER_RETURN_IF_ERROR(file->Finish());
+  return settings;
+}
+
+absl::Status CheckPath(const std::string& name, const std::string& path) {
+  if (!path.empty() && path.front() == '/') return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, ": \"", path, "\" is no absolute path"));
+}
+
+absl::Status CheckIp(const std::string& name, const std::string& text) {
+  in6_addr address;
+  if (::inet_pton(AF_INET, text.c_str(), &address) == 1 ||
+      ::inet_pton(AF_INET6, text.c_str(), &address) == 1) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(name, ": \"", text, "\" is no IP address"));
+}
+
+absl::Status CheckCoordinator(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("coordinator: \"", text, "\" is not HOST:PORT"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& name) {
+  return ReadSettings(ConfigFile::Parse(text, name));
+}
+
+absl::Status CheckSettings(const Settings& settings) {
+  if (settings.coordinator.empty()) {
+    return absl::InvalidArgumentError(
+        "coordinator: not set; join this node first with the command line that "
+        "'musterctl token create' prints on the control host");
+  }
+  MUSTER_RETURN_IF_ERROR(CheckCoordinator(settings.coordinator));
+  if (!settings.node_name.empty()) {
+    const model::NameProblems problems = model::CheckDnsSubdomain(settings.node_name);
+    if (!problems.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("nodeName: \"", settings.node_name, "\": ", problems.front()));
+    }
+  }
+  MUSTER_RETURN_IF_ERROR(CheckPath("stateDir", settings.state_dir));
+  if (!settings.root_dir.empty()) MUSTER_RETURN_IF_ERROR(CheckPath("rootDir", settings.root_dir));
+  MUSTER_RETURN_IF_ERROR(CheckPath("logDir", settings.log_dir));
+  MUSTER_RETURN_IF_ERROR(CheckPath("logLinkDir", settings.log_link_dir));
+  MUSTER_RETURN_IF_ERROR(CheckPath("cgroupRoot", settings.cgroup_root));
+  const std::string& endpoint = settings.runtime_endpoint;
+  if (!endpoint.starts_with("unix:///") && !endpoint.starts_with("/")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("runtimeEndpoint: \"", endpoint,
+                     "\" is not unix:///PATH; only a socket of this host will do"));
+  }
+  if (!settings.node_ip.empty()) MUSTER_RETURN_IF_ERROR(CheckIp("nodeIP", settings.node_ip));
+  for (const std::string& server : settings.cluster_dns) {
+    MUSTER_RETURN_IF_ERROR(CheckIp("clusterDNS", server));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
+  CommandLine line;
+  std::string file = kDefaultSettingsFile;
+  bool check = false;
+  std::optional<std::string> coordinator, node_name, state_dir, root_dir, endpoint, node_ip,
+      log_level;
+
+  CLI::App app{"Runs on this host what the coordinator assigns to it.", "muster-agent"};
+  const CLI::Option* config =
+      app.add_option("--config", file, "Settings file")->option_text("FILE")->capture_default_str();
+  app.add_flag("--check-config", check, "Check the settings and exit");
+  app.set_version_flag("--version", std::string("muster-agent ") + Version() + " (" +
+                                        GitVersion() + ")");
+  app.add_option("--coordinator", coordinator, "Where the coordinator is")
+      ->option_text("HOST:PORT");
+  app.add_option("--node-name", node_name, "Name of this node")->option_text("NAME");
+  app.add_option("--state-dir", state_dir, "Where the certificate and the assignment are")
+      ->option_text("DIR");
+  app.add_option("--root-dir", root_dir, "Where the volumes of pods are")->option_text("DIR");
+  app.add_option("--runtime-endpoint", endpoint, "Socket of the container runtime")
+      ->option_text("unix:///PATH");
+  app.add_option("--node-ip", node_ip, "Address of this node")->option_text("IP");
+  app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
+  app.footer("Enrol this host first:\n"
+             "  muster-agent join HOST:PORT --token ID.SECRET --ca-hash sha256:HEX\n"
+             "'muster-agent join --help' explains it.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    line.task = CommandLine::Task::kPrintAndExit;
+    std::ostringstream out, err;
+    app.exit(e, out, err);
+    line.text = out.str();
+    return line;
+  } catch (const CLI::ParseError& e) {
+    line.task = CommandLine::Task::kPrintAndExit;
+    line.exit_code = kUsageError;
+    line.text = absl::StrCat("muster-agent: ", e.what(),
+                             "\nRun 'muster-agent --help' for the flags.\n");
+    return line;
+  }
+
+  absl::StatusOr<Settings> settings = ReadSettings(ConfigFile::Load(file));
+  if (absl::IsNotFound(settings.status()) && config->count() == 0) settings = Settings();
+  if (!settings.ok()) return settings.status();
+  line.settings = *std::move(settings);
+  line.task = check ? CommandLine::Task::kCheckConfig : CommandLine::Task::kRun;
+  if (coordinator) line.settings.coordinator = *coordinator;
+  if (node_name) line.settings.node_name = *node_name;
+  if (state_dir) line.settings.state_dir = *state_dir;
+  if (root_dir) line.settings.root_dir = *root_dir;
+  if (endpoint) line.settings.runtime_endpoint = *endpoint;
+  if (node_ip) line.settings.node_ip = *node_ip;
+  if (log_level) line.settings.log_level = *log_level;
+  MUSTER_RETURN_IF_ERROR(CheckSettings(line.settings));
+  return line;
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+
+namespace muster::agent {
+
+inline constexpr char kDefaultSettingsFile[] = "/etc/muster/agent.yaml";
+
+// How an agent is to run. Each is explained in docs/config-agent.md; the values here are the
+// defaults. `muster-agent join` writes the first three.
+struct Settings {
+  std::string coordinator;  // HOST:PORT
+  std::string node_name;    // Empty: the host's name.
+  std::string state_dir = "/var/lib/muster/agent";
+  std::string root_dir;  // Where pods' volumes are. Empty: state_dir.
+  std::string runtime_endpoint = "unix:///run/containerd/containerd.sock";
+  std::string node_ip;  // Empty: of the interface with the default route.
+  std::string log_dir = "/var/log/pods";
+  std::string log_link_dir = "/var/log/containers";
+  std::string cgroup_root = "/kubepods";
+  std::vector<std::string> cluster_dns;
+  std::string cluster_domain = "cluster.local";
+  int64_t max_pods = 110;
+  Duration relist_period = std::chrono::seconds(1);
+  Duration runtime_unhealthy_after = std::chrono::seconds(30);
+  std::string log_level = "info";
+
+  const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
+  bool operator==(const Settings&) const = default;
+};
+
+// What the command line says, without its subcommands.
+struct CommandLine {
+  enum class Task { kRun, kCheckConfig, kPrintAndExit };
+
+  Task task = Task::kRun;
+  // For kPrintAndExit: help, the version, or what is wrong with the command line.
+  std::string text;
+  int exit_code = 0;
+  Settings settings;  // For the other tasks: the file, and flags over it.
+};
+
+// Reads the file as well. A file that was not asked for by --config may be missing. The status is
+// that of the settings: InvalidArgument with every problem as "file:line: what".
+absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
+
+// The settings of a file's text, `name` stands for it in messages.
+absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& name);
+
+// What holds for a value wherever it comes from.
+absl::Status CheckSettings(const Settings& settings);
+
+}  // namespace muster::agent
