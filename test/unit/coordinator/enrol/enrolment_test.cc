@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
 #include "coordinator/store/memory/memory_store.h"
 #include "test/support/temp_dir.h"
 
@@ -16,6 +19,32 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
+
+// Lets something else happen just before the next transaction.
+class InterruptedStore final : public Store {
+ public:
+  explicit InterruptedStore(Store& store) : store_(store) {}
+
+  absl::StatusOr<int64_t> Transact(const Transaction& transaction) override {
+    if (auto interrupt = std::exchange(before_transact, nullptr)) interrupt();
+    return store_.Transact(transaction);
+  }
+  absl::StatusOr<std::optional<KeyValue>> Get(const std::string& key) override {
+    return store_.Get(key);
+  }
+  absl::StatusOr<Listing> List(const std::string& prefix) override { return store_.List(prefix); }
+  absl::StatusOr<std::unique_ptr<Watch>> WatchFrom(const std::string& prefix, int64_t after,
+                                                   OnChanges on_changes) override {
+    return store_.WatchFrom(prefix, after, std::move(on_changes));
+  }
+  absl::Status Compact(int64_t revision) override { return store_.Compact(revision); }
+  absl::StatusOr<int64_t> CurrentRevision() override { return store_.CurrentRevision(); }
+
+  std::function<void()> before_transact;
+
+ private:
+  Store& store_;
+};
 
 class EnrolmentTest : public ::testing::Test {
  protected:
@@ -213,12 +242,36 @@ TEST_F(EnrolmentTest, AnAnswerLostAfterTheCommitIsGivenAgain) {
   EXPECT_THAT(List(model::Kind::kNode), SizeIs(1));
 }
 
-TEST_F(EnrolmentTest, WhenSomebodyWasQuickerItLooksAgain) {
-  // The token changes between check and commit, as when another host uses it.
-  EnrolRequest request = Request("n1", key_);
-  request.token = NewToken(3);
-  store_.InjectFault({0, absl::AbortedError("somebody was quicker")});
-  EXPECT_TRUE(enrolment_.Enrol(request).ok());
+TEST_F(EnrolmentTest, TwoHostsCannotTakeTheSameUseOfAToken) {
+  InterruptedStore store(store_);
+  ObjectStore objects(store, clock_);
+  Enrolment slow(objects, tokens_, ca_, clock_);
+  for (const int64_t uses : {1, 2}) {
+    const std::string suffix = std::to_string(uses);
+    EnrolRequest request = Request("slow" + suffix, key_);
+    request.token = NewToken(uses);
+    EnrolRequest quicker = request;
+    quicker.node_name = "quick" + suffix;
+    store.before_transact = [&] { EXPECT_TRUE(enrolment_.Enrol(quicker).ok()); };
+    const absl::Status status = slow.Enrol(request).status();
+    if (uses == 1) {
+      EXPECT_TRUE(absl::IsUnauthenticated(status)) << status;
+    } else {
+      EXPECT_TRUE(status.ok()) << status;
+      EXPECT_TRUE(absl::IsUnauthenticated(tokens_.Check(request.token).status()));
+    }
+  }
+  EXPECT_THAT(List(model::Kind::kNode), SizeIs(3));
+}
+
+TEST_F(EnrolmentTest, TwoHostsCannotTakeTheSameName) {
+  InterruptedStore store(store_);
+  ObjectStore objects(store, clock_);
+  Enrolment slow(objects, tokens_, ca_, clock_);
+  const EnrolRequest request = Request("n1", pki::PrivateKey::Generate().value());
+  store.before_transact = [&] { EXPECT_TRUE(enrolment_.Enrol(Request("n1", key_)).ok()); };
+  EXPECT_TRUE(absl::IsAlreadyExists(slow.Enrol(request).status()));
+  EXPECT_EQ(TokensLeft(), 1U);
 }
 
 TEST_F(EnrolmentTest, TheNotReadyTaintIsOurs) {
