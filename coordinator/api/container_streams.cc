@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "coordinator/rpc/status.h"
 #include "grpcpp/server_context.h"
 
@@ -42,7 +42,7 @@ class ContainerStream : public Reactor,
 
   void OnWriteDone(bool ok) override {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       writing_ = false;
     }
     if (!ok) return Leave(absl::CancelledError("the user left"));
@@ -54,7 +54,7 @@ class ContainerStream : public Reactor,
 
   void Begin(std::shared_ptr<Tunnel> tunnel) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       tunnel_ = std::move(tunnel);
     }
     PullNext();
@@ -64,11 +64,11 @@ class ContainerStream : public Reactor,
   void Leave(const absl::Status& why) {
     std::shared_ptr<Tunnel> tunnel;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       tunnel = tunnel_;
     }
     if (tunnel != nullptr) tunnel->Close(why);
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (std::exchange(ended_, true)) return;
     if (writing_) context_->TryCancel();
     this->Finish(ToGrpc(ForUser(why)));
@@ -84,11 +84,11 @@ class ContainerStream : public Reactor,
 
   Tunnel& tunnel() { return *tunnel_; }
   bool has_ended() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return ended_;
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 
  private:
@@ -103,7 +103,7 @@ class ContainerStream : public Reactor,
     });
   }
   void Write(Output output) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return;
     output_ = std::move(output);
     writing_ = true;
@@ -149,7 +149,7 @@ class ExecStream final
       : ContainerStream(context), api_(api), tunnels_(tunnels) {}
 
   void Read() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!ended_) StartRead(&input_);
   }
 

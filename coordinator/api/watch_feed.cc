@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<WatchFeed>> WatchFeed::Start(ObjectStore& objects
   synced.set_type(WatchEvent::SYNCED);
   synced.set_revision(from_revision);
   {
-    absl::MutexLock lock(&feed->mutex_);
+    MutexLock lock(&feed->mutex_);
     feed->initial_ = std::move(initial);
   }
   MUSTER_ASSIGN_OR_RETURN(
@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<WatchFeed>> WatchFeed::Start(ObjectStore& objects
 
 void WatchFeed::Pull(OnEvent on_event) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     MUSTER_CHECK(!on_event_);
     on_event_ = std::move(on_event);
   }
@@ -70,7 +70,7 @@ void WatchFeed::Pull(OnEvent on_event) {
 
 void WatchFeed::Take(absl::StatusOr<std::vector<ObjectChange>> changes) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!ended_.ok()) return;
     if (!changes.ok()) {
       ended_ = changes.status();
@@ -94,7 +94,7 @@ void WatchFeed::Deliver() {
   OnEvent on_event;
   absl::StatusOr<WatchEvent> event = absl::UnknownError("");
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     std::deque<WatchEvent>& next = initial_.empty() ? waiting_ : initial_;
     if (!on_event_ || (next.empty() && ended_.ok())) return;
     if (next.empty()) {

@@ -10,7 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "coordinator/api/object_query.h"
 #include "coordinator/store/object_store.h"
 #include "muster/admin/v1/admin.pb.h"
@@ -52,7 +52,7 @@ class WatchFeed {
 
   const ObjectQuery query_;
   const size_t waiting_max_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<admin::v1::WatchEvent> initial_ ABSL_GUARDED_BY(mutex_);  // Before what waits.
   std::deque<admin::v1::WatchEvent> waiting_ ABSL_GUARDED_BY(mutex_);
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);  // Not OK: after what waits.

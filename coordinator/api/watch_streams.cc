@@ -6,7 +6,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "coordinator/api/rollout_status.h"
 #include "coordinator/rpc/status.h"
 
@@ -40,7 +40,7 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
   }
 
   void End(const absl::Status& status) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (std::exchange(ended_, true)) return;
     this->Finish(ToGrpc(status));
   }
@@ -62,16 +62,16 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
     });
   }
   void Write() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!ended_) this->StartWrite(&message_);
   }
 
   bool has_ended() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return ended_;
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_ = false;  // Only used by whoever's turn it is: the feed's callback or gRPC's.
   Message message_;    // gRPC's while a write is under way.

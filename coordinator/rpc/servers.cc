@@ -14,11 +14,14 @@ namespace {
 
 // A manifest with all its ConfigMaps in one apply; reports are far smaller.
 constexpr int kReceivedBytesMax = 64 << 20;
+// Of one connection. An agent has its session and a tunnel for each `logs` and `exec`.
+constexpr int kStreamsMax = 256;
 
 void SetCommonOptions(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kReceivedBytesMax);
   // A second coordinator on one address is a mistake, not a way to share load.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsMax);
 }
 
 // A peer that vanished without a word is noticed within 9 s. Agents ping us as often for the same

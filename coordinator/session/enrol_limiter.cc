@@ -17,7 +17,7 @@ std::string AddressOf(const std::string& peer) { return peer.substr(0, peer.rfin
 }  // namespace
 
 absl::Status EnrolLimiter::Check(const std::string& peer) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const MonoTime now = clock_.Mono();
   auto it = forgiven_.find(AddressOf(peer));
   if (it == forgiven_.end() && forgiven_.size() >= options_.addresses_max) {
@@ -34,7 +34,7 @@ absl::Status EnrolLimiter::Check(const std::string& peer) {
 }
 
 void EnrolLimiter::Failed(const std::string& peer) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const MonoTime now = clock_.Mono();
   std::string address = AddressOf(peer);
   if (!forgiven_.contains(address) && forgiven_.size() >= options_.addresses_max) {

@@ -6,7 +6,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "common/base/clock.h"
 
 namespace muster::coordinator {
@@ -35,7 +35,7 @@ class EnrolLimiter {
 
   const Clock& clock_;
   const Options options_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   Forgiven forgiven_ ABSL_GUARDED_BY(mutex_);
 };
 

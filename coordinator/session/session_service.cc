@@ -3,8 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "coordinator/rpc/identity.h"
 #include "coordinator/rpc/status.h"
 #include "coordinator/session/tunnel_reactor.h"
@@ -20,9 +18,8 @@ using session::v1::ToAgent;
 class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
                              public SessionPeer {
  public:
-  static SessionReactor* Open(SessionHub& hub, SessionId id, std::string node,
-                              grpc::CallbackServerContext* context) {
-    std::shared_ptr<SessionReactor> reactor(new SessionReactor(hub, id, context));
+  static SessionReactor* Open(SessionHub& hub, SessionId id, std::string node) {
+    std::shared_ptr<SessionReactor> reactor(new SessionReactor(hub, id));
     reactor->self_ = reactor;
     hub.Post(SessionOpened{id, std::move(node), reactor});
     return reactor.get();
@@ -31,15 +28,12 @@ class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
   // SessionPeer, on the loop thread.
   void Write(ToAgent message) override {
     to_agent_ = std::move(message);
-    writing_ = true;
     StartWrite(&to_agent_);
   }
   void ReadNext() override { StartRead(&from_agent_); }
-  void Finish(absl::Status why) override {
-    // A message that the agent does not take would keep the stream for ever.
-    if (writing_) context_->TryCancel();
-    ServerBidiReactor::Finish(ToGrpc(why));
-  }
+  // A message that is still under way goes first; a peer that never takes it keeps the stream until
+  // its connection breaks, but nothing else.
+  void Finish(absl::Status why) override { ServerBidiReactor::Finish(ToGrpc(why)); }
 
   // On threads of gRPC.
   void OnReadDone(bool ok) override {
@@ -47,7 +41,6 @@ class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
     hub_.Post(SessionReceived{id_, std::exchange(from_agent_, {})});
   }
   void OnWriteDone(bool ok) override {
-    writing_ = false;
     if (!ok) return hub_.Post(SessionBroken{id_});
     hub_.Post(SessionWritten{id_});
   }
@@ -55,14 +48,11 @@ class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
   void OnDone() override { self_.reset(); }
 
  private:
-  SessionReactor(SessionHub& hub, SessionId id, grpc::CallbackServerContext* context)
-      : hub_(hub), id_(id), context_(context) {}
+  SessionReactor(SessionHub& hub, SessionId id) : hub_(hub), id_(id) {}
 
   SessionHub& hub_;
   const SessionId id_;
-  grpc::CallbackServerContext* const context_;  // Valid until OnDone.
-  std::shared_ptr<SessionReactor> self_;        // Until OnDone.
-  std::atomic<bool> writing_{false};
+  std::shared_ptr<SessionReactor> self_;  // Until OnDone.
   FromAgent from_agent_;  // gRPC's while a read is under way.
   ToAgent to_agent_;      // gRPC's while a write is under way.
 };
@@ -94,7 +84,7 @@ grpc::ServerBidiReactor<FromAgent, ToAgent>* SessionService::Session(
     grpc::CallbackServerContext* context) {
   absl::StatusOr<std::string> node = NodeOf(*context);
   if (!node.ok()) return new RefusedReactor<FromAgent, ToAgent>(node.status());
-  return SessionReactor::Open(hub_, next_id_++, *std::move(node), context);
+  return SessionReactor::Open(hub_, next_id_++, *std::move(node));
 }
 
 grpc::ServerBidiReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>*

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "coordinator/rpc/status.h"
 #include "grpcpp/server_context.h"
 
@@ -39,7 +39,7 @@ class AgentTunnelReactor final
 
   void OnWriteDone(bool ok) override {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       writing_ = false;
     }
     if (!ok) return Leave(absl::UnavailableError("the connection to the node broke"));
@@ -58,7 +58,7 @@ class AgentTunnelReactor final
     absl::StatusOr<std::shared_ptr<Tunnel>> tunnel = tunnels_.Accept(node_, first.tunnel_id());
     if (!tunnel.ok()) return End(tunnel.status());
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       tunnel_ = *std::move(tunnel);
     }
     Read();
@@ -83,7 +83,7 @@ class AgentTunnelReactor final
   void Leave(absl::Status why) {
     std::shared_ptr<Tunnel> tunnel;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       tunnel = tunnel_;
     }
     if (tunnel != nullptr) tunnel->Close(why);
@@ -91,12 +91,12 @@ class AgentTunnelReactor final
   }
 
   void Read() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!ended_) StartRead(&incoming_);
   }
 
   void Write(TunnelToAgent frame) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (ended_) return;
     outgoing_ = std::move(frame);
     writing_ = true;
@@ -104,7 +104,7 @@ class AgentTunnelReactor final
   }
 
   void End(absl::Status why) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (std::exchange(ended_, true)) return;
     // What the agent does not take must not keep the call.
     if (writing_) context_->TryCancel();
@@ -117,7 +117,7 @@ class AgentTunnelReactor final
   std::shared_ptr<AgentTunnelReactor> self_;    // Until OnDone.
   TunnelFromAgent incoming_;                    // gRPC's while a read is under way.
   TunnelToAgent outgoing_;                      // gRPC's while a write is under way.
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::shared_ptr<Tunnel> tunnel_;  // Set once, by the first frame, under the lock.
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "common/base/macros.h"
 
 namespace muster::coordinator {
@@ -26,7 +26,7 @@ class Pipe {
   void Push(Frame frame, OnTaken on_taken) {
     OnFrame on_frame;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       if (closed_) return;
       MUSTER_CHECK(!frame_);
       if (!on_frame_) {
@@ -45,7 +45,7 @@ class Pipe {
     std::optional<Frame> frame;
     OnTaken on_taken;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       MUSTER_CHECK(!on_frame_);
       if (!frame_ && !closed_) {
         on_frame_ = std::move(on_frame);
@@ -62,7 +62,7 @@ class Pipe {
   void Close() {
     OnFrame on_frame;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       closed_ = true;
       on_frame = std::exchange(on_frame_, nullptr);
     }
@@ -70,7 +70,7 @@ class Pipe {
   }
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<Frame> frame_ ABSL_GUARDED_BY(mutex_);
   OnTaken on_taken_ ABSL_GUARDED_BY(mutex_);  // With frame_.

@@ -25,7 +25,7 @@ std::string RandomId() {
 
 void Tunnel::Close(absl::Status why) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (closed_) return;
     closed_ = true;
     why_ = std::move(why);
@@ -35,7 +35,7 @@ void Tunnel::Close(absl::Status why) {
 }
 
 absl::Status Tunnel::why() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return why_;
 }
 
@@ -47,7 +47,7 @@ std::shared_ptr<Tunnel> TunnelBroker::Open(const std::string& node,
   auto tunnel = std::make_shared<Tunnel>();
   const std::string id = RandomId();
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     waiting_[id] = {node, clock_.Mono() + open_wait_max_, tunnel};
   }
   request.set_tunnel_id(id);
@@ -57,7 +57,7 @@ std::shared_ptr<Tunnel> TunnelBroker::Open(const std::string& node,
 
 absl::StatusOr<std::shared_ptr<Tunnel>> TunnelBroker::Accept(const std::string& node,
                                                              const std::string& id) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   auto it = waiting_.find(id);
   if (it == waiting_.end() || it->second.node != node) {
     return absl::NotFoundError("nobody waits for this tunnel");
@@ -70,7 +70,7 @@ std::optional<MonoTime> TunnelBroker::Expire() {
   std::vector<Waiting> late;
   std::optional<MonoTime> next;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (auto it = waiting_.begin(); it != waiting_.end();) {
       if (it->second.until <= now) {
         late.push_back(std::move(it->second));
@@ -92,7 +92,7 @@ std::optional<MonoTime> TunnelBroker::Expire() {
 void TunnelBroker::Refuse(const std::string& id, absl::Status why) {
   std::shared_ptr<Tunnel> tunnel;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     auto it = waiting_.find(id);
     if (it == waiting_.end()) return;
     tunnel = std::move(waiting_.extract(it).mapped().tunnel);

@@ -10,7 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/mutex.h"
 #include "common/base/clock.h"
 #include "coordinator/tunnel/pipe.h"
 #include "muster/session/v1/session.pb.h"
@@ -33,7 +33,7 @@ class Tunnel {
   absl::Status why() const;
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status why_ ABSL_GUARDED_BY(mutex_);
   Pipe<FromAgent> from_agent_;
@@ -70,7 +70,7 @@ class TunnelBroker {
   const Clock& clock_;
   const Duration open_wait_max_;
   const Ask ask_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::map<std::string, Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // By id.
 };
 

@@ -1,0 +1,592 @@
+// The gRPC shells of admin API and sessions, over loopback: who may call what, and that streams
+// carry, end and are ended. What they answer is tested without gRPC elsewhere.
+
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/grpcpp.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "common/daemon/event_loop.h"
+#include "common/pki/grpc_credentials.h"
+#include "common/pki/pki.h"
+#include "coordinator/api/admin_service.h"
+#include "coordinator/process/stepper.h"
+#include "coordinator/rpc/identity.h"
+#include "coordinator/rpc/servers.h"
+#include "coordinator/session/agent_events.h"
+#include "coordinator/session/session_hub.h"
+#include "coordinator/session/session_service.h"
+#include "coordinator/store/memory/memory_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace muster::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+using admin::v1::Admin;
+using session::v1::AgentSession;
+using session::v1::FromAgent;
+using session::v1::ToAgent;
+using session::v1::TunnelFromAgent;
+using session::v1::TunnelToAgent;
+using ::testing::HasSubstr;
+
+class ServicesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ca_ = *pki::MakeCa("test", clock_.Wall(), std::chrono::hours(1));
+    const pki::KeyAndCertificate server =
+        *pki::MakeServerCertificate(ca_, {"127.0.0.1"}, clock_.Wall(), std::chrono::hours(1));
+    loop_ = *EventLoop::Create();
+    stepper_ = std::make_unique<Stepper>(*loop_);
+    stepper_->Set([this] {
+      std::optional<MonoTime> next = hub_->Step();
+      const std::optional<MonoTime> tunnel = tunnels_->Expire();
+      return tunnel && (!next || *tunnel < *next) ? tunnel : next;
+    });
+    hub_ = std::make_unique<SessionHub>(store_, clock_, events_, SessionHub::Options{},
+                                        [this] { stepper_->Wake(); });
+    ASSERT_TRUE(hub_->Start().ok());
+    tunnels_ = std::make_unique<TunnelBroker>(
+        clock_, 15s,
+        [this](const std::string& node, session::v1::OpenTunnel request,
+               std::function<void(absl::Status)> refused) {
+          hub_->Post(TunnelWanted{node, std::move(request), std::move(refused)});
+        });
+    sessions_ = std::make_unique<SessionService>(
+        *hub_, *tunnels_, [](const session::v1::EnrolRequest& request, const std::string&) {
+          session::v1::EnrolResponse response;
+          response.set_ca_pem("for " + request.node_name());
+          return absl::StatusOr<session::v1::EnrolResponse>(response);
+        });
+    const auto no_tokens = [](const admin::v1::CreateTokenRequest&) {
+      return absl::StatusOr<admin::v1::CreateTokenResponse>(absl::UnimplementedError("none here"));
+    };
+    remote_ = std::make_unique<AdminService>(
+        api_, *tunnels_, no_tokens,
+        [](const grpc::CallbackServerContext& context) { return CheckAdmin(context); });
+    local_ = std::make_unique<AdminService>(
+        api_, *tunnels_, no_tokens,
+        [](const grpc::CallbackServerContext&) { return absl::OkStatus(); });
+    absl::StatusOr<std::unique_ptr<RpcServers>> servers =
+        RpcServers::Start({.listen = "127.0.0.1:0",
+                           .identity = {ca_.certificate_pem, server.certificate_pem,
+                                        server.key_pem},
+                           .sessions = sessions_.get(),
+                           .remote_admin = remote_.get(),
+                           .local_admin = local_.get()});
+    ASSERT_TRUE(servers.ok()) << servers.status();
+    servers_ = *std::move(servers);
+    PutNode("n1");
+    stepper_->Wake();
+    thread_ = std::thread([this] { EXPECT_TRUE(loop_->Run().ok()); });
+  }
+
+  void TearDown() override {
+    Stop();
+    thread_.join();
+  }
+  void Stop() {
+    if (stopped_) return;
+    stopped_ = true;
+    loop_->Post([this] { hub_->CloseAll(absl::UnavailableError("stopping")); });
+    servers_->Shutdown(200ms);
+    loop_->Quit();
+  }
+
+  void Put(v1::Object object) {
+    ObjectTransaction transaction;
+    transaction.Create(std::move(object));
+    ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
+  }
+  void PutNode(const std::string& name) {
+    v1::Object node = model::NewObject(*model::FindKind(v1::Object::kNode));
+    node.mutable_node()->mutable_metadata()->set_name(name);
+    Put(node);
+  }
+  void PutPod(const std::string& name, const std::string& node) {
+    v1::Object object = model::NewObject(*model::FindKind(v1::Object::kPod));
+    object.mutable_pod()->mutable_metadata()->set_name(name);
+    object.mutable_pod()->mutable_metadata()->set_namespace_("default");
+    object.mutable_pod()->mutable_metadata()->set_uid("uid-" + name);
+    object.mutable_pod()->mutable_spec()->set_node_name(node);
+    object.mutable_pod()->mutable_spec()->add_containers()->set_name("main");
+    Put(object);
+  }
+
+  // An empty common name: no client certificate.
+  std::shared_ptr<grpc::Channel> Channel(const std::string& common_name = "",
+                                         const std::string& organization = "") {
+    pki::ClientIdentity identity{ca_.certificate_pem, "", ""};
+    if (!common_name.empty()) {
+      const pki::PrivateKey key = *pki::PrivateKey::Generate();
+      identity.key_pem = *key.ToPem();
+      identity.certificate_pem =
+          *pki::SignClientRequest(ca_, *pki::MakeRequest(key, common_name), common_name,
+                                  organization, clock_.Wall(), std::chrono::hours(1));
+    }
+    grpc::ChannelArguments arguments;
+    arguments.SetSslTargetNameOverride(pki::kCoordinatorDnsName);
+    // No sharing of connections between the identities.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(servers_->port()),
+                                     pki::ClientChannelCredentials(identity), arguments);
+  }
+  std::shared_ptr<grpc::Channel> NodeChannel(const std::string& node) {
+    return Channel(pki::NodeCommonName(node), pki::kNodeOrganization);
+  }
+  std::unique_ptr<Admin::Stub> LocalAdmin() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    servers_->AddLocalConnection(ends[0]);
+    return Admin::NewStub(grpc::CreateInsecureChannelFromFd("local", ends[1]));
+  }
+
+  // No call may hang the test.
+  struct Context : grpc::ClientContext {
+    Context() { set_deadline(std::chrono::system_clock::now() + 20s); }
+  };
+
+  // An agent that has said hello and got its assignment.
+  struct Agent {
+    std::unique_ptr<AgentSession::Stub> stub;
+    Context context;
+    std::unique_ptr<grpc::ClientReaderWriter<FromAgent, ToAgent>> stream;
+  };
+  std::unique_ptr<Agent> Connect(const std::string& node) {
+    auto agent = std::make_unique<Agent>();
+    agent->stub = AgentSession::NewStub(NodeChannel(node));
+    agent->stream = agent->stub->Session(&agent->context);
+    FromAgent hello;
+    hello.mutable_hello()->set_agent_version("test");
+    EXPECT_TRUE(agent->stream->Write(hello));
+    ToAgent message;
+    EXPECT_TRUE(agent->stream->Read(&message) && message.has_welcome());
+    EXPECT_TRUE(agent->stream->Read(&message) && message.has_assignment());
+    return agent;
+  }
+  // The next message has to ask for a tunnel.
+  static session::v1::OpenTunnel AwaitTunnel(Agent& agent) {
+    ToAgent message;
+    while (agent.stream->Read(&message)) {
+      if (message.has_open_tunnel()) return message.open_tunnel();
+    }
+    ADD_FAILURE() << "the session ended";
+    return {};
+  }
+
+  const SystemClock clock_;
+  MemoryStore store_;
+  ObjectStore objects_{store_, clock_};
+  AgentEvents events_{store_, clock_, AgentEvents::Options{}};
+  AdminApi api_{objects_, clock_};
+  pki::KeyAndCertificate ca_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<Stepper> stepper_;
+  std::unique_ptr<SessionHub> hub_;
+  std::unique_ptr<TunnelBroker> tunnels_;
+  std::unique_ptr<SessionService> sessions_;
+  std::unique_ptr<AdminService> remote_, local_;
+  std::unique_ptr<RpcServers> servers_;
+  std::thread thread_;
+  bool stopped_ = false;
+};
+
+TEST_F(ServicesTest, TheAdminApiIsForAdministratorsAndLocalConnections) {
+  struct Case {
+    std::unique_ptr<Admin::Stub> stub;
+    grpc::StatusCode code;
+  };
+  Case cases[] = {
+      {Admin::NewStub(Channel()), grpc::StatusCode::UNAUTHENTICATED},
+      {Admin::NewStub(NodeChannel("n1")), grpc::StatusCode::PERMISSION_DENIED},
+      {Admin::NewStub(Channel("anna", pki::kAdminOrganization)), grpc::StatusCode::OK},
+      {LocalAdmin(), grpc::StatusCode::OK},
+  };
+  for (const Case& c : cases) {
+    Context unary, stream;
+    admin::v1::ListRequest request;
+    request.set_resource("nodes");
+    admin::v1::ListResponse response;
+    EXPECT_EQ(c.stub->List(&unary, request, &response).error_code(), c.code);
+    admin::v1::LogsRequest logs;
+    logs.set_pod("none");
+    auto reader = c.stub->Logs(&stream, logs);
+    admin::v1::LogsChunk chunk;
+    EXPECT_FALSE(reader->Read(&chunk));
+    EXPECT_EQ(reader->Finish().error_code(),
+              c.code == grpc::StatusCode::OK ? grpc::StatusCode::NOT_FOUND : c.code);
+  }
+}
+
+TEST_F(ServicesTest, ASessionIsForNodesAndEnrolmentForAll) {
+  for (const auto& [channel, code] :
+       {std::pair(Channel(), grpc::StatusCode::UNAUTHENTICATED),
+        std::pair(Channel("anna", pki::kAdminOrganization), grpc::StatusCode::PERMISSION_DENIED),
+        // The organization alone says what a name is worth.
+        std::pair(Channel(pki::NodeCommonName("n1"), "others"),
+                  grpc::StatusCode::PERMISSION_DENIED)}) {
+    const auto stub = AgentSession::NewStub(channel);
+    Context session, tunnel;
+    EXPECT_EQ(stub->Session(&session)->Finish().error_code(), code);
+    EXPECT_EQ(stub->Tunnel(&tunnel)->Finish().error_code(), code);
+  }
+  Context context;
+  session::v1::EnrolRequest request;
+  request.set_node_name("n7");
+  session::v1::EnrolResponse response;
+  ASSERT_TRUE(AgentSession::NewStub(Channel())->Enrol(&context, request, &response).ok());
+  EXPECT_EQ(response.ca_pem(), "for n7");
+}
+
+TEST_F(ServicesTest, ProblemsOfAnApplyAreInTheErrorDetails) {
+  admin::v1::ApplyRequest request;
+  *request.add_objects() = model::NewObject(*model::FindKind(v1::Object::kDaemonSet));
+  request.mutable_objects(0)->mutable_daemon_set()->mutable_metadata()->set_name("web");
+  Context context;
+  admin::v1::ApplyResponse response;
+  const grpc::Status status = LocalAdmin()->Apply(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  admin::v1::ErrorDetails details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  ASSERT_EQ(details.details_size(), 1);
+  EXPECT_EQ(details.code(), static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
+  admin::v1::ApplyProblems problems;
+  ASSERT_TRUE(details.details(0).UnpackTo(&problems));
+  EXPECT_GT(problems.problems_size(), 1);
+}
+
+TEST_F(ServicesTest, ASessionThatIsReplacedHearsWhyEvenWhenItReadsLate) {
+  v1::Object map = model::NewObject(*model::FindKind(v1::Object::kConfigMap));
+  map.mutable_config_map()->mutable_metadata()->set_name("large");
+  map.mutable_config_map()->mutable_metadata()->set_namespace_("default");
+  (*map.mutable_config_map()->mutable_data())["key"] = std::string(900'000, 'x');
+  Put(map);
+  v1::Object pod = model::NewObject(*model::FindKind(v1::Object::kPod));
+  pod.mutable_pod()->mutable_metadata()->set_name("web");
+  pod.mutable_pod()->mutable_metadata()->set_namespace_("default");
+  pod.mutable_pod()->mutable_spec()->set_node_name("n1");
+  pod.mutable_pod()->mutable_spec()->add_volumes()->mutable_config_map()->set_name("large");
+  Put(pod);
+  const auto stub = AgentSession::NewStub(NodeChannel("n1"));
+  Context context;
+  auto slow = stub->Session(&context);
+  FromAgent hello;
+  hello.mutable_hello();
+  ASSERT_TRUE(slow->Write(hello));
+  ToAgent message;
+  ASSERT_TRUE(slow->Read(&message));  // The welcome; the assignment stays under way.
+  const std::unique_ptr<Agent> second = Connect("n1");
+  while (slow->Read(&message)) {
+  }
+  const grpc::Status end = slow->Finish();
+  EXPECT_EQ(end.error_code(), grpc::StatusCode::ABORTED) << end.error_message();
+}
+
+TEST_F(ServicesTest, AWatchTellsWhatChangesUntilItsCallerLeaves) {
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::WatchRequest request;
+  request.mutable_list()->set_resource("nodes");
+  auto reader = stub->Watch(&context, request);
+  admin::v1::WatchEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.object().node().metadata().name(), "n1");
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.type(), admin::v1::WatchEvent::SYNCED);
+  PutNode("n2");
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.type(), admin::v1::WatchEvent::ADDED);
+  EXPECT_EQ(event.object().node().metadata().name(), "n2");
+  context.TryCancel();
+  EXPECT_FALSE(reader->Read(&event));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(ServicesTest, ARolloutIsFollowedToItsEnd) {
+  v1::Object object = model::NewObject(*model::FindKind(v1::Object::kDaemonSet));
+  v1::DaemonSet& set = *object.mutable_daemon_set();
+  set.mutable_metadata()->set_name("web");
+  set.mutable_metadata()->set_namespace_("default");
+  set.mutable_metadata()->set_generation(1);
+  Put(object);
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::RolloutStatusRequest request;
+  request.mutable_ref()->set_resource("daemonsets");
+  request.mutable_ref()->set_name("web");
+  request.set_watch(true);
+  auto reader = stub->RolloutStatus(&context, request);
+  admin::v1::RolloutStatusUpdate update;
+  ASSERT_TRUE(reader->Read(&update));
+  EXPECT_EQ(update.line(), "Waiting for daemon set spec update to be observed...");
+  v1::Object observed = *objects_.Get(v1::Object::kDaemonSet, "default", "web");
+  observed.mutable_daemon_set()->mutable_status()->set_observed_generation(1);
+  ObjectTransaction transaction;
+  transaction.Update(observed);
+  ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
+  ASSERT_TRUE(reader->Read(&update));
+  EXPECT_EQ(update.line(), "daemon set \"web\" successfully rolled out");
+  EXPECT_TRUE(update.done());
+  EXPECT_FALSE(reader->Read(&update));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(ServicesTest, ARolloutOfNothingIsNotFound) {
+  Context context;
+  admin::v1::RolloutStatusRequest request;
+  request.mutable_ref()->set_resource("daemonsets");
+  request.mutable_ref()->set_name("web");
+  auto reader = LocalAdmin()->RolloutStatus(&context, request);
+  admin::v1::RolloutStatusUpdate update;
+  EXPECT_FALSE(reader->Read(&update));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(status.error_message(), "daemonsets.apps \"web\" not found");
+}
+
+TEST_F(ServicesTest, LogsComeFromTheAgentsTunnel) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::LogsRequest request;
+  request.set_pod("web");
+  request.set_tail_lines(7);
+  auto reader = stub->Logs(&context, request);
+
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  EXPECT_EQ(open.logs().pod_uid(), "uid-web");
+  EXPECT_EQ(open.logs().container(), "main");
+  EXPECT_EQ(open.logs().tail_lines(), 7);
+  Context tunnel_context;
+  auto tunnel = agent->stub->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id(open.tunnel_id());
+  ASSERT_TRUE(tunnel->Write(frame));
+  // More than any buffer between the two takes.
+  const std::string line(64'000, 'x');
+  std::thread writer([&] {
+    for (int i = 0; i < 200; ++i) {
+      TunnelFromAgent data;
+      data.set_stdout(line);
+      ASSERT_TRUE(tunnel->Write(data));
+    }
+    ASSERT_TRUE(tunnel->WritesDone());
+  });
+  size_t bytes = 0;
+  admin::v1::LogsChunk chunk;
+  while (reader->Read(&chunk)) bytes += chunk.data().size();
+  writer.join();
+  EXPECT_EQ(bytes, 200 * line.size());
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_TRUE(tunnel->Finish().ok());
+}
+
+TEST_F(ServicesTest, TheAgentsRefusalIsTheUsersError) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::LogsRequest request;
+  request.set_pod("web");
+  auto reader = stub->Logs(&context, request);
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  Context tunnel_context;
+  auto tunnel = agent->stub->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id(open.tunnel_id());
+  ASSERT_TRUE(tunnel->Write(frame));
+  frame.mutable_error()->set_code(static_cast<int>(absl::StatusCode::kInvalidArgument));
+  frame.mutable_error()->set_message("container \"main\" is waiting to start: ContainerCreating");
+  ASSERT_TRUE(tunnel->Write(frame));
+  admin::v1::LogsChunk chunk;
+  EXPECT_FALSE(reader->Read(&chunk));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "container \"main\" is waiting to start: ContainerCreating");
+}
+
+TEST_F(ServicesTest, AUserWhoLeavesEndsTheAgentsTunnel) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::LogsRequest request;
+  request.set_pod("web");
+  request.set_follow(true);
+  auto reader = stub->Logs(&context, request);
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  Context tunnel_context;
+  auto tunnel = agent->stub->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id(open.tunnel_id());
+  ASSERT_TRUE(tunnel->Write(frame));
+  frame.set_stdout("line");
+  ASSERT_TRUE(tunnel->Write(frame));
+  admin::v1::LogsChunk chunk;
+  ASSERT_TRUE(reader->Read(&chunk));
+  context.TryCancel();
+  TunnelToAgent input;
+  EXPECT_FALSE(tunnel->Read(&input));
+  EXPECT_EQ(tunnel->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  reader->Finish();
+}
+
+TEST_F(ServicesTest, AnAgentThatBreaksOffIsTheUsersError) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::LogsRequest request;
+  request.set_pod("web");
+  auto reader = stub->Logs(&context, request);
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  {
+    Context tunnel_context;
+    auto tunnel = agent->stub->Tunnel(&tunnel_context);
+    TunnelFromAgent frame;
+    frame.set_tunnel_id(open.tunnel_id());
+    ASSERT_TRUE(tunnel->Write(frame));
+    frame.set_stdout("line");
+    ASSERT_TRUE(tunnel->Write(frame));
+    admin::v1::LogsChunk chunk;
+    ASSERT_TRUE(reader->Read(&chunk));
+    tunnel_context.TryCancel();
+    tunnel->Finish();
+  }
+  admin::v1::LogsChunk chunk;
+  EXPECT_FALSE(reader->Read(&chunk));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status.error_message(), "the connection to the node broke");
+}
+
+TEST_F(ServicesTest, ExecCarriesBothWaysAndEndsWithTheExitCode) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  auto exec = stub->Exec(&context);
+  admin::v1::ExecInput input;
+  input.mutable_start()->set_pod("web");
+  input.mutable_start()->add_command("cat");
+  input.mutable_start()->set_stdin(true);
+  ASSERT_TRUE(exec->Write(input));
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  ASSERT_EQ(open.exec().command_size(), 1);
+  EXPECT_EQ(open.exec().command(0), "cat");
+  EXPECT_TRUE(open.exec().stdin());
+
+  Context tunnel_context;
+  auto tunnel = agent->stub->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id(open.tunnel_id());
+  ASSERT_TRUE(tunnel->Write(frame));
+  input.set_stdin("hello");
+  ASSERT_TRUE(exec->Write(input));
+  input.mutable_resize()->set_columns(80);
+  input.mutable_resize()->set_rows(25);
+  ASSERT_TRUE(exec->Write(input));
+  ASSERT_TRUE(exec->WritesDone());
+  TunnelToAgent received;
+  ASSERT_TRUE(tunnel->Read(&received));
+  EXPECT_EQ(received.stdin(), "hello");
+  ASSERT_TRUE(tunnel->Read(&received));
+  EXPECT_EQ(received.terminal_size(), (uint64_t{80} << 32) + 25);
+  ASSERT_TRUE(tunnel->Read(&received));
+  EXPECT_TRUE(received.stdin_closed());
+
+  frame.set_stdout("out");
+  ASSERT_TRUE(tunnel->Write(frame));
+  frame.set_stderr("err");
+  ASSERT_TRUE(tunnel->Write(frame));
+  frame.set_exit_code(3);
+  ASSERT_TRUE(tunnel->Write(frame));
+  admin::v1::ExecOutput output;
+  ASSERT_TRUE(exec->Read(&output));
+  EXPECT_EQ(output.stdout(), "out");
+  ASSERT_TRUE(exec->Read(&output));
+  EXPECT_EQ(output.stderr(), "err");
+  ASSERT_TRUE(exec->Read(&output));
+  EXPECT_EQ(output.exit_code(), 3);
+  EXPECT_FALSE(exec->Read(&output));
+  EXPECT_TRUE(exec->Finish().ok());
+}
+
+TEST_F(ServicesTest, ExecSaysWhatIsMissing) {
+  PutPod("web", "n1");
+  const auto stub = LocalAdmin();
+  const auto run = [&](const admin::v1::ExecInput& input) {
+    Context context;
+    auto exec = stub->Exec(&context);
+    exec->Write(input);
+    return exec->Finish();
+  };
+  admin::v1::ExecInput input;
+  input.set_stdin("x");
+  EXPECT_EQ(run(input).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  input.mutable_start()->set_pod("web");
+  EXPECT_EQ(run(input).error_message(),
+            "you must specify at least one command for the container");
+  input.mutable_start()->add_command("ls");
+  // Nobody is connected.
+  EXPECT_EQ(run(input).error_message(), "node \"n1\" is not connected");
+  input.mutable_start()->set_container("other");
+  EXPECT_EQ(run(input).error_message(), "container other is not valid for pod web");
+  input.mutable_start()->set_pod("none");
+  EXPECT_EQ(run(input).error_message(), "pods \"none\" not found");
+}
+
+TEST_F(ServicesTest, ANodeCannotTakeTheTunnelOfAnother) {
+  PutNode("n2");
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::LogsRequest request;
+  request.set_pod("web");
+  auto reader = stub->Logs(&context, request);
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  const auto thief = AgentSession::NewStub(NodeChannel("n2"));
+  Context tunnel_context;
+  auto tunnel = thief->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id(open.tunnel_id());
+  tunnel->Write(frame);
+  EXPECT_EQ(tunnel->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
+  context.TryCancel();
+  reader->Finish();
+}
+
+TEST_F(ServicesTest, StoppingEndsOpenStreamsSoon) {
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::WatchRequest request;
+  request.mutable_list()->set_resource("nodes");
+  auto reader = stub->Watch(&context, request);
+  admin::v1::WatchEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  const auto start = std::chrono::steady_clock::now();
+  Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
+  ToAgent message;
+  while (agent->stream->Read(&message)) {
+  }
+  const grpc::Status end = agent->stream->Finish();
+  EXPECT_EQ(end.error_code(), grpc::StatusCode::UNAVAILABLE) << end.error_message();
+  while (reader->Read(&event)) {
+  }
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
+}  // namespace
+}  // namespace muster::coordinator
