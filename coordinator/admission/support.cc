@@ -90,7 +90,8 @@ void CheckAnnotations(const FieldPath& path, const v1::ObjectMeta& metadata,
     const std::string_view key = annotation->first;
     const FieldPath at = path.Child("annotations").Key(key);
     if (key.starts_with("container.apparmor.security.beta.kubernetes.io/")) {
-      Warn(at, "ignored; use securityContext.appArmorProfile", report);
+      if (annotation->second == "runtime/default") continue;
+      Warn(at, "ignored; the container gets the default AppArmor profile of the runtime", report);
     } else if (key == "seccomp.security.alpha.kubernetes.io/pod" ||
                key.starts_with("container.seccomp.security.alpha.kubernetes.io/")) {
       Warn(at, "ignored, as in Kubernetes since 1.27; use securityContext.seccompProfile", report);

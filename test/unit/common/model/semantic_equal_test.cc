@@ -22,6 +22,7 @@ TEST(SemanticallyEqual, ComparesQuantitiesByValue) {
   EXPECT_FALSE(SemanticallyEqual(Cpu("1001m"), Cpu("1")));
   EXPECT_FALSE(SemanticallyEqual(Cpu("1500m"), Cpu("1501m")));
   // Where thousandths no longer fit 64 bits.
+  EXPECT_TRUE(SemanticallyEqual(Cpu("10Pi"), Cpu("11258999068426240")));
   EXPECT_FALSE(SemanticallyEqual(Cpu("5E"), Cpu("6E")));
 }
 

@@ -110,6 +110,7 @@ TEST(Support, NamesAnnotationsThatNoLongerConfigure) {
                            ->mutable_metadata()
                            ->mutable_annotations();
   annotations["container.apparmor.security.beta.kubernetes.io/main"] = "localhost/x";
+  annotations["container.apparmor.security.beta.kubernetes.io/other"] = "runtime/default";
   annotations["scheduler.alpha.kubernetes.io/critical-pod"] = "";
   annotations["seccomp.security.alpha.kubernetes.io/pod"] = "runtime/default";
   annotations["prometheus.io/scrape"] = "true";

@@ -296,6 +296,16 @@ TEST(PodRestartsCell, CountsInitContainersOnlyWhileInitialising) {
   EXPECT_EQ(Summarize(pod, kNow).restarts, "1");
 }
 
+TEST(PodRestartsCell, AnInitializedPodCountsItsContainersAlthoughAnInitContainerRuns) {
+  v1::Pod pod = WithInitContainers();
+  AddCondition(pod, "Initialized", "True");
+  v1::ContainerStatus& init = AddInitStatus(pod, "i");
+  AddRestarts(init, 4, 0);
+  SetRunning(init);
+  AddRestarts(AddStatus(pod, "a"), 1, 0);
+  EXPECT_EQ(Summarize(pod, kNow).restarts, "1");
+}
+
 TEST(PodRestartsCell, CountsSidecarsAlways) {
   v1::Pod pod = WithInitContainers();
   pod.mutable_spec()->mutable_init_containers(0)->set_restart_policy("Always");
