@@ -47,12 +47,16 @@ int Fail(const absl::Status& status) {
   return kFailed;
 }
 
+int Print(const std::string& text, int exit_code) {
+  std::FILE* out = exit_code == 0 ? stdout : stderr;
+  std::fputs(text.c_str(), out);
+  if (!text.ends_with('\n')) std::fputc('\n', out);
+  return exit_code;
+}
+
 int RunJoin(int argc, const char* const* argv) {
   const JoinLine line = ParseJoinLine(argc, argv);
-  if (line.print_and_exit) {
-    std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
-    return line.exit_code;
-  }
+  if (line.print_and_exit) return Print(line.text, line.exit_code);
   const SystemClock clock;
   const absl::StatusOr<JoinResult> joined = Join(line.options, clock);
   if (!joined.ok()) return Fail(joined.status());
@@ -174,8 +178,7 @@ int Main(int argc, const char* const* argv) {
   if (!line.ok()) return Fail(line.status());
   switch (line->task) {
     case CommandLine::Task::kPrintAndExit:
-      std::fputs(line->text.c_str(), line->exit_code == 0 ? stdout : stderr);
-      return line->exit_code;
+      return Print(line->text, line->exit_code);
     case CommandLine::Task::kCheckConfig:
       std::puts("The settings are good.");
       return 0;
