@@ -4,10 +4,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc/impl/codegen/grpc_types.h"
+#include "grpc/support/log.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "grpcpp/server_posix.h"
+#include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
 namespace {
@@ -34,9 +36,14 @@ void SetKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
 }
 
+void LogForGrpc(gpr_log_func_args* args) {
+  spdlog::debug("grpc: {}:{}: {}", args->file, args->line, args->message);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& options) {
+  gpr_set_log_function(&LogForGrpc);
   grpc::ServerBuilder local_builder;
   SetCommonOptions(local_builder);
   local_builder.RegisterService(options.local_admin);

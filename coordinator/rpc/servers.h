@@ -26,7 +26,8 @@ class RpcServers {
     grpc::Service* local_admin = nullptr;
   };
 
-  // Unavailable when the address cannot be had.
+  // Unavailable when the address cannot be had. Also makes what gRPC itself logs ours, at level
+  // debug: for it every scanner that does not speak TLS is an error.
   static absl::StatusOr<std::unique_ptr<RpcServers>> Start(const Options& options);
   ~RpcServers();
 
