@@ -1,10 +1,13 @@
 #include "agent/loop/action_runner.h"
 
 #include <chrono>
+#include <deque>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/translate/translate.h"
+#include "agent/workload/pull_secrets.h"
 
 namespace muster::agent {
 namespace {
@@ -44,6 +47,14 @@ struct ActionRunner::Launch {
   absl::StatusOr<ContainerFiles> files = absl::UnknownError("not prepared");
   std::string log_path;
   Step step;
+  Done done;
+};
+
+// A PullImage on its way.
+struct ActionRunner::Pull {
+  std::string image;
+  std::deque<std::optional<RegistryAuth>> auths;  // Still to be tried.
+  std::optional<SandboxConfig> sandbox;
   Done done;
 };
 
@@ -110,27 +121,19 @@ struct ActionRunner::Starter {
   void operator()(const InspectImage& action) const { runner.LookUpImage(action.image, done); }
 
   void operator()(const PullImage& action) const {
-    const absl::StatusOr<SandboxConfig> config = SandboxConfigOf(*context, 0);
-    runner.runtime_.PullImage(
-        action.image, std::nullopt, config.ok() ? &*config : nullptr,
-        [&runner = runner, inbox = runner.inbox_, alive = runner.alive_,
-         done = done](absl::StatusOr<std::string> reference) {
-          inbox->Post(std::function<void()>([&runner, alive, done, reference] {
-            if (!*alive) return;
-            if (!reference.ok()) {
-              done(Failed(reference.status()));
-              return;
-            }
-            // Who the image wants to run as is not part of the answer.
-            runner.LookUpImage(*reference, [done, reference](Outcome outcome) {
-              if (outcome.status.ok() && !outcome.image) {
-                outcome.image.emplace();
-                outcome.image->id = *reference;
-              }
-              done(outcome);
-            });
-          }));
-        });
+    auto pull = std::make_shared<Pull>();
+    pull->image = action.image;
+    pull->done = done;
+    for (RegistryAuth& auth :
+         CredentialsFor(*context->pod, action.image, [this](const std::string& name) {
+           return context->configs->FindSecret(context->pod->metadata().namespace_(), name);
+         })) {
+      pull->auths.push_back(std::move(auth));
+    }
+    if (pull->auths.empty()) pull->auths.push_back(std::nullopt);
+    const absl::StatusOr<SandboxConfig> sandbox = SandboxConfigOf(*context, 0);
+    if (sandbox.ok()) pull->sandbox = *sandbox;
+    runner.PullOnce(pull);
   }
 
   void operator()(const LaunchContainer& action) const {
@@ -189,6 +192,34 @@ struct ActionRunner::Starter {
 void ActionRunner::Run(const Action& action, std::shared_ptr<const ActionContext> context,
                        Step step, Done done) {
   std::visit(Starter{*this, context, std::move(step), std::move(done)}, action);
+}
+
+void ActionRunner::PullOnce(const std::shared_ptr<Pull>& pull) {
+  const std::optional<RegistryAuth> auth = std::move(pull->auths.front());
+  pull->auths.pop_front();
+  runtime_.PullImage(
+      pull->image, auth, pull->sandbox ? &*pull->sandbox : nullptr,
+      [this, inbox = inbox_, alive = alive_, pull](const absl::StatusOr<std::string>& reference) {
+        inbox->Post(std::function<void()>([this, alive, pull, reference] {
+          if (!*alive) return;
+          if (!reference.ok() && !pull->auths.empty() && !RuntimeAway(reference.status())) {
+            PullOnce(pull);
+            return;
+          }
+          if (!reference.ok()) {
+            pull->done(Failed(reference.status()));
+            return;
+          }
+          // Who the image wants to run as is not part of the answer.
+          LookUpImage(*reference, [pull, reference](Outcome outcome) {
+            if (outcome.status.ok() && !outcome.image) {
+              outcome.image.emplace();
+              outcome.image->id = *reference;
+            }
+            pull->done(outcome);
+          });
+        }));
+      });
 }
 
 void ActionRunner::ReadExitMessage(const std::string& pod_uid, const ContainerStatus& status,

@@ -63,7 +63,10 @@ class ActionRunner {
  private:
   struct Starter;
   struct Launch;
+  struct Pull;
 
+  // With the next credentials there are.
+  void PullOnce(const std::shared_ptr<Pull>& pull);
   void PrepareFiles(const std::shared_ptr<Launch>& launch);
   void Create(const std::shared_ptr<Launch>& launch);
   void Start(const std::shared_ptr<Launch>& launch, const std::string& id);
