@@ -211,7 +211,6 @@ void SessionHub::Receive(Session& session, FromAgent& message) {
   switch (message.message_case()) {
     case FromAgent::kNodeStatus:
       session.node_status = std::move(*message.mutable_node_status());
-      session.marked_unknown = false;
       writer_.ReportNode(session.node, *session.node_status);
       break;
     case FromAgent::kPodReports:

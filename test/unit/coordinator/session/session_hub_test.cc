@@ -316,6 +316,29 @@ TEST_F(SessionHubTest, DeletingTheNodeTellsItsAgentAndEndsTheSession) {
   EXPECT_EQ(hub_.session_count(), 0u);
 }
 
+TEST_F(SessionHubTest, TheRemovalOfANodeComesBeforeAllThatWaits) {
+  Agent agent = Hello();  // The welcome is not taken yet.
+  hub_.Post(TunnelWanted{"n1", {}, [](absl::Status) {}});
+  Settle();
+  Remove(v1::Object::kNode, "", "n1");
+  Settle();
+  ASSERT_TRUE(Next(agent)->has_welcome());
+  EXPECT_TRUE(Next(agent)->has_node_removed());
+  EXPECT_FALSE(Next(agent));
+}
+
+TEST_F(SessionHubTest, ANodeThatJoinedAgainIsNotHarmedByTheEndOfItsOldSession) {
+  Agent old = Connected();
+  Remove(v1::Object::kNode, "", "n1");
+  Settle();
+  PutNode("n1");
+  Agent again = Connected();
+  Next(old);  // The old one has heard it, and ends.
+  ASSERT_TRUE(old.peer->finished);
+  EXPECT_TRUE(hub_.Contact("n1")->connected);
+  EXPECT_EQ(hub_.session_count(), 1u);
+}
+
 TEST_F(SessionHubTest, ASecondSessionOfANodeReplacesTheFirst) {
   Agent first = Connected();
   Agent second = Connected();
@@ -430,6 +453,18 @@ TEST_F(SessionHubTest, ATerminatingPodThatIsGoneIsRemoved) {
   ASSERT_TRUE(HasPod("a"));
   Say(agent, Report("a", "Succeeded", /*gone=*/true));
   EXPECT_FALSE(HasPod("a"));
+}
+
+TEST_F(SessionHubTest, APodWithAFinalizerWaitsForItsOwner) {
+  v1::Object pod = PodOn("n1", "a");
+  pod.mutable_pod()->mutable_metadata()->mutable_deletion_timestamp()->set_seconds(5);
+  pod.mutable_pod()->mutable_metadata()->add_finalizers("example.com/mine");
+  Put(pod);
+  Settle();
+  Agent agent = Connected();
+  Say(agent, Report("a", "Succeeded", /*gone=*/true));
+  ASSERT_TRUE(HasPod("a"));
+  EXPECT_EQ(Pod("a").status().phase(), "Succeeded");
 }
 
 TEST_F(SessionHubTest, APodThatIsGoneButWantedStays) {
@@ -580,6 +615,19 @@ TEST_F(SessionHubTest, ALostWatchIsMadeGoodByReadingAllAgain) {
   Put(PodOn("n1", "c"));
   Settle();
   EXPECT_THAT(Upserted(NextAssignment(agent)), ElementsAre("pods/ns/c"));
+}
+
+TEST_F(SessionHubTest, AnOldWatchThatStillSpeaksIsNotHeard) {
+  Agent agent = Connected();
+  store_.BreakWatches(absl::DataLossError("gone"));
+  Settle();
+  Change stale;
+  stale.kv = {.key = "/pods/ns/stale", .value = EncodeObject(PodOn("n1", "stale"))};
+  hub_.Post(StoreChanged{1, std::vector<Change>{stale}});
+  Settle();
+  Next(agent);
+  Say(agent, Report("stale", "Running"));
+  EXPECT_THAT(Removed(NextAssignment(agent)), ElementsAre("pods/ns/stale"));
 }
 
 TEST_F(SessionHubTest, AnUnreadableStoreDelaysAssignmentsOnly) {
