@@ -113,9 +113,13 @@ class ManifestDecoder {
 
   void DecodeForeign(const Value& root, const std::string& api_version, const std::string& name) {
     // Our kinds under another version, and slips in their names, are not to be skipped quietly.
+    const std::string group =
+        absl::StrContains(api_version, "/") ? api_version.substr(0, api_version.find('/')) : "";
     std::vector<std::string_view> names;
     for (const model::KindInfo& info : model::AllKinds()) {
-      if (info.name == name && info.group().empty() == !absl::StrContains(api_version, "/")) {
+      // Groups with a dot belong to whoever owns that domain.
+      const bool may_be_ours = group == info.group() || !absl::StrContains(group, ".");
+      if (info.name == name && may_be_ours) {
         std::string message = absl::StrCat("there is no ", name, " of version ", api_version);
         message.append(", did you mean ").append(info.api_version).append("?");
         return findings_.Error(root.Find("apiVersion")->position, "apiVersion", std::move(message));

@@ -305,18 +305,17 @@ void MessageDecoder::DecodeQuantity(const Value& value, Message& message) {
 }
 
 void MessageDecoder::DecodeTime(const Value& value, Message& message) {
-  if (value.type != Value::Type::kString) return Expected("time in quotes", value);
-  absl::Status status;
+  constexpr std::string_view kWanted = "time such as \"2026-01-31T09:15:00Z\"";
+  if (value.type != Value::Type::kString) return Expected(kWanted, value);
   if (message.GetDescriptor() == v1::MicroTime::descriptor()) {
-    auto time = model::ParseMicroTime(value.text);
-    status = time.status();
-    if (time.ok()) static_cast<v1::MicroTime&>(message) = *time;
+    const auto time = model::ParseMicroTime(value.text);
+    if (!time.ok()) return Expected(kWanted, value);
+    static_cast<v1::MicroTime&>(message) = *time;
   } else {
-    auto time = model::ParseTime(value.text);
-    status = time.status();
-    if (time.ok()) static_cast<v1::Time&>(message) = *time;
+    const auto time = model::ParseTime(value.text);
+    if (!time.ok()) return Expected(kWanted, value);
+    static_cast<v1::Time&>(message) = *time;
   }
-  if (!status.ok()) findings_.Error(value.position, path_, Excerpt(std::string(status.message())));
 }
 
 void MessageDecoder::CheckFreeForm(const Value& value) {

@@ -336,15 +336,17 @@ std::vector<Chunk> SplitDocuments(std::string_view text) {
   return chunks;
 }
 
-// The parser's own words for a tab in the indentation do not mention it.
-bool LineIsIndentedByTab(std::string_view text, int line) {
+// Where a line (counted from 0) has a tab in its indentation, as column from 1; 0 if nowhere. The
+// parser's own words for that do not mention it.
+int TabInIndentation(std::string_view text, int line) {
   for (int i = 0; i < line; ++i) {
     const size_t end = text.find('\n');
-    if (end == std::string_view::npos) return false;
+    if (end == std::string_view::npos) return 0;
     text.remove_prefix(end + 1);
   }
   const size_t start = text.find_first_not_of(' ');
-  return start != std::string_view::npos && text[start] == '\t';
+  const bool tab = start != std::string_view::npos && text[start] == '\t';
+  return tab ? static_cast<int>(start) + 1 : 0;
 }
 
 void ReadChunk(const Chunk& chunk, const DecodeLimits& limits, ReadResult& result) {
@@ -360,9 +362,12 @@ void ReadChunk(const Chunk& chunk, const DecodeLimits& limits, ReadResult& resul
   } catch (const Refusal& refusal) {
     refuse(refusal.position, refusal.message);
   } catch (const YAML::Exception& error) {
-    const bool tab = error.mark.line >= 0 && LineIsIndentedByTab(chunk.text, error.mark.line);
-    refuse(builder.At(error.mark), tab ? "a tab cannot indent YAML, use blanks"
-                                       : absl::StrCat("this is not valid YAML: ", error.msg));
+    const int tab = TabInIndentation(chunk.text, error.mark.line);
+    if (tab > 0) {
+      refuse({chunk.first_line + error.mark.line, tab}, "a tab cannot indent YAML, use blanks");
+    } else {
+      refuse(builder.At(error.mark), absl::StrCat("this is not valid YAML: ", error.msg));
+    }
   } catch (const std::exception& error) {
     refuse({chunk.first_line, 1}, absl::StrCat("this cannot be read: ", error.what()));
   }
