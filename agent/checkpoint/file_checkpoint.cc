@@ -160,21 +160,20 @@ absl::StatusOr<CheckpointState> FileCheckpoint::Load(std::string* problem) {
   MUSTER_RETURN_IF_ERROR(MakeDirectories(directory_, 0700));
   absl::StatusOr<std::string> content = ReadFile(path_, kFileBytesMax);
   if (absl::IsNotFound(content.status())) {
-    state_ = {};
-    MUSTER_RETURN_IF_ERROR(Compact());
-    return state_;
+    MUSTER_RETURN_IF_ERROR(Rewrite({}));
+    return CheckpointState();
   }
   if (!content.ok()) return content.status();
 
   Replayed replayed = Replay(*content);
-  state_ = std::move(replayed.state);
+  CheckpointState& state = replayed.state;
   const size_t rest = content->size() - replayed.whole_bytes;
   if (rest == 0) {
     MUSTER_RETURN_IF_ERROR(OpenForAppend(replayed.whole_bytes));
-    return state_;
+    return state;
   }
   // Something is missing. What there is may be started, but nothing may be missed for it.
-  state_.complete = false;
+  state.complete = false;
   if (replayed.damaged) {
     const std::string aside = path_ + ".damaged";
     if (::rename(path_.c_str(), aside.c_str()) != 0) {
@@ -182,14 +181,14 @@ absl::StatusOr<CheckpointState> FileCheckpoint::Load(std::string* problem) {
     }
     *problem = absl::StrCat(path_, " is damaged at byte ", replayed.whole_bytes, "; kept as ",
                             aside, ". Nothing is stopped until the coordinator answers.");
-    state_.objects.clear();
+    state.objects.clear();
   } else {
     *problem = absl::StrCat("the last write to ", path_, " was cut short; its ", rest,
                             " bytes are dropped. Nothing is stopped until the coordinator "
                             "answers.");
   }
-  MUSTER_RETURN_IF_ERROR(Compact());
-  return state_;
+  MUSTER_RETURN_IF_ERROR(Rewrite(state));
+  return state;
 }
 
 absl::Status FileCheckpoint::OpenForAppend(uint64_t keep_bytes) {
@@ -223,7 +222,6 @@ absl::Status FileCheckpoint::Save(const CheckpointChange& change) {
     return appended;
   }
   size_bytes_ += frame.size();
-  ApplyChange(change, state_);
   if (size_bytes_ > compact_at_bytes_) {
     // What was asked for is on disk already; a full disk must not make it look as if not.
     if (!Compact().ok()) compact_at_bytes_ = size_bytes_ + kCompactSlackBytes;
@@ -232,7 +230,18 @@ absl::Status FileCheckpoint::Save(const CheckpointChange& change) {
 }
 
 absl::Status FileCheckpoint::Compact() {
-  const std::string content = absl::StrCat(std::string(kMagic), Frame(ToRecord(Snapshot(state_))));
+  MUSTER_ASSIGN_OR_RETURN(std::string content, ReadFile(path_, kFileBytesMax));
+  // Behind it may be the rest of a write that failed.
+  content.resize(std::min<size_t>(content.size(), size_bytes_));
+  const Replayed replayed = Replay(content);
+  if (replayed.whole_bytes != size_bytes_) {
+    return absl::DataLossError(absl::StrCat(path_, " was changed by somebody else"));
+  }
+  return Rewrite(replayed.state);
+}
+
+absl::Status FileCheckpoint::Rewrite(const CheckpointState& state) {
+  const std::string content = absl::StrCat(std::string(kMagic), Frame(ToRecord(Snapshot(state))));
   MUSTER_RETURN_IF_ERROR(WriteFileAtomically(path_, content, 0600));
   Close();
   compact_at_bytes_ = 2 * content.size() + kCompactSlackBytes;

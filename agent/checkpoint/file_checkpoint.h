@@ -30,6 +30,9 @@ class FileCheckpoint final : public Checkpoint {
  private:
   absl::Status OpenForAppend(uint64_t keep_bytes);
   absl::Status Append(const std::string& frame);
+  // Makes the file say `state` and nothing else, and opens it.
+  absl::Status Rewrite(const CheckpointState& state);
+  // Rewrites what the file says so far.
   absl::Status Compact();
   void Close();
 
@@ -38,7 +41,6 @@ class FileCheckpoint final : public Checkpoint {
   int fd_ = -1;
   uint64_t size_bytes_ = 0;       // Of what is whole in the file.
   uint64_t compact_at_bytes_ = 0;
-  CheckpointState state_;  // As on disk.
 };
 
 }  // namespace muster::agent

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/runtime/runtime.h"
 
@@ -27,12 +28,16 @@ struct HostFacts {
   bool operator==(const HostFacts&) const = default;
 };
 
-// The machine. Quick local reads; called on the loop thread.
+// The machine. Quick local calls; thread-safe.
 class Host {
  public:
   virtual ~Host() = default;
   // Fails only when something without which no pod can run cannot be read.
   virtual absl::StatusOr<HostFacts> Facts() = 0;
+  // Removes the control group at `path` ("/kubepods/podUID") and what is empty below it, in every
+  // hierarchy. The runtime makes it for the first container and never removes it. OK when there is
+  // none; processes in it are an error.
+  virtual absl::Status RemoveControlGroup(const std::string& path) = 0;
 };
 
 }  // namespace muster::agent

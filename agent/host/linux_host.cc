@@ -63,6 +63,24 @@ std::vector<std::string> AddressesOf(const std::string& interface) {
   return result;
 }
 
+// A control group can only be removed when those below it are; its files go with it.
+absl::Status RemoveGroupTree(const std::filesystem::path& group) {
+  std::error_code error;
+  std::vector<std::filesystem::path> below;
+  for (const auto& entry : std::filesystem::directory_iterator(group, error)) {
+    std::error_code ignored;
+    if (entry.is_directory(ignored) && !entry.is_symlink(ignored)) below.push_back(entry.path());
+  }
+  absl::Status first;
+  for (const std::filesystem::path& path : below) {
+    if (absl::Status removed = RemoveGroupTree(path); first.ok()) first = removed;
+  }
+  if (::rmdir(group.c_str()) != 0 && errno != ENOENT && first.ok()) {
+    first = absl::ErrnoToStatus(errno, absl::StrCat("cannot remove ", group.string()));
+  }
+  return first;
+}
+
 }  // namespace
 
 std::string PrettyName(std::string_view os_release) {
@@ -203,6 +221,25 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
   facts.may_lower_oom_score = HasCapability(ReadLine("/proc/self/status"), kCapSysResource);
   facts.systemd = std::filesystem::is_directory(options_.root + "/run/systemd/system", ignored);
   return facts;
+}
+
+absl::Status LinuxHost::RemoveControlGroup(const std::string& path) {
+  const std::string mount = options_.root + "/sys/fs/cgroup";
+  std::error_code error;
+  // One hierarchy for each controller, or one for all of them.
+  std::vector<std::string> hierarchies{mount};
+  for (const auto& entry : std::filesystem::directory_iterator(mount, error)) {
+    if (entry.is_directory(error) && !entry.is_symlink(error)) {
+      hierarchies.push_back(entry.path().string());
+    }
+  }
+  absl::Status first;
+  for (const std::string& hierarchy : hierarchies) {
+    const std::string group = hierarchy + path;
+    if (!std::filesystem::is_directory(group, error)) continue;
+    if (absl::Status removed = RemoveGroupTree(group); first.ok()) first = removed;
+  }
+  return first;
 }
 
 }  // namespace muster::agent

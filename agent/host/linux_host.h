@@ -22,6 +22,7 @@ class LinuxHost final : public Host {
   explicit LinuxHost(Options options) : options_(std::move(options)) {}
 
   absl::StatusOr<HostFacts> Facts() override;
+  absl::Status RemoveControlGroup(const std::string& path) override;
 
  private:
   std::string ReadLine(const std::string& path) const;

@@ -31,6 +31,17 @@ const v1::Container* FindContainer(const v1::PodSpec& spec, const std::string& n
   return nullptr;
 }
 
+// Where the pod's control group may be; the class of its quality of service may be lost with its
+// specification. Slices of systemd go by themselves.
+std::vector<std::string> ControlGroupsOf(const ActionContext& context) {
+  if (context.node.systemd_cgroups) return {};
+  std::vector<std::string> groups;
+  for (const char* tier : {"", "/burstable", "/besteffort"}) {
+    groups.push_back(absl::StrCat(context.node.cgroup_root, tier, "/pod", context.pod_uid));
+  }
+  return groups;
+}
+
 Outcome Failed(absl::Status status, LaunchStep at = LaunchStep::kConfig) {
   return {std::move(status), at, std::nullopt};
 }
@@ -58,11 +69,12 @@ struct ActionRunner::Pull {
   Done done;
 };
 
-ActionRunner::ActionRunner(Runtime& runtime, VolumeHost& volumes, PodLogs& logs, Worker& worker,
-                           std::shared_ptr<NodeInbox> inbox)
+ActionRunner::ActionRunner(Runtime& runtime, VolumeHost& volumes, PodLogs& logs, Host& host,
+                           Worker& worker, std::shared_ptr<NodeInbox> inbox)
     : runtime_(runtime),
       volumes_(volumes),
       logs_(logs),
+      host_(host),
       worker_(worker),
       inbox_(std::move(inbox)) {}
 
@@ -178,12 +190,18 @@ struct ActionRunner::Starter {
   void operator()(const CleanUp&) const {
     auto result = std::make_shared<absl::Status>();
     runner.Offload(
-        [&volumes = runner.volumes_, &logs = runner.logs_, context = context, result] {
-          *result = volumes.Remove(context->pod_uid);
-          const absl::Status logs_removed =
-              context->log_directory.empty() ? absl::OkStatus()
-                                             : logs.RemovePod(context->log_directory);
-          if (result->ok()) *result = logs_removed;
+        [&volumes = runner.volumes_, &logs = runner.logs_, &host = runner.host_,
+         context = context, result] {
+          const auto keep_first = [&result](absl::Status status) {
+            if (result->ok()) *result = std::move(status);
+          };
+          keep_first(volumes.Remove(context->pod_uid));
+          if (!context->log_directory.empty()) {
+            keep_first(logs.RemovePod(context->log_directory));
+          }
+          for (const std::string& group : ControlGroupsOf(*context)) {
+            keep_first(host.RemoveControlGroup(group));
+          }
         },
         [done = done, result] { done(Failed(*result)); });
   }

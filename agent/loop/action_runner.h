@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/host/host.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/worker.h"
@@ -41,7 +42,7 @@ class ActionRunner {
   using Done = std::function<void(const Outcome&)>;
   using Step = std::function<void(LaunchStep)>;
 
-  ActionRunner(Runtime& runtime, VolumeHost& volumes, PodLogs& logs, Worker& worker,
+  ActionRunner(Runtime& runtime, VolumeHost& volumes, PodLogs& logs, Host& host, Worker& worker,
                std::shared_ptr<NodeInbox> inbox);
   ~ActionRunner();
   ActionRunner(const ActionRunner&) = delete;
@@ -77,6 +78,7 @@ class ActionRunner {
   Runtime& runtime_;
   VolumeHost& volumes_;
   PodLogs& logs_;
+  Host& host_;
   Worker& worker_;
   const std::shared_ptr<NodeInbox> inbox_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/loop/node_status.h"
+#include "agent/workload/pod_status.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
 #include "spdlog/spdlog.h"
@@ -32,7 +33,8 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
     : seams_(seams),
       options_(std::move(options)),
       on_tunnel_(std::move(on_tunnel)),
-      runner_(seams_.runtime, seams_.volumes, seams_.logs, seams_.worker, seams_.inbox),
+      runner_(seams_.runtime, seams_.volumes, seams_.logs, seams_.host, seams_.worker,
+              seams_.inbox),
       view_(seams_.runtime, seams_.clock, seams_.inbox,
             [this](const std::string& uid, const ContainerStatus& status, uint32_t restart_count,
                    std::function<void(std::string)> done) {
@@ -49,6 +51,10 @@ absl::Status NodeLoop::Start() {
   if (!facts.ok()) return Annotate(facts.status(), "looking at this host");
   facts_ = *facts;
   facts_due_ = seams_.clock.Mono() + options_.facts_period;
+
+  if (!facts_.may_lower_oom_score) {
+    spdlog::warn("without CAP_SYS_RESOURCE no container gets an OOM score below 0");
+  }
 
   std::string problem;
   absl::StatusOr<CheckpointState> saved = seams_.checkpoint.Load(&problem);
@@ -113,7 +119,8 @@ std::optional<MonoTime> NodeLoop::Step() {
   return wake;
 }
 
-LinkHello NodeLoop::MakeHello() const {
+LinkHello NodeLoop::MakeHello() {
+  sent_status_ = node_status_;
   return {options_.agent_version, facts_.boot_id, assignment_.Known(), node_status_};
 }
 
@@ -121,7 +128,6 @@ void NodeLoop::OnEvent(const LinkWelcome& welcome) {
   const MonoTime now = seams_.clock.Mono();
   keeper_.OnWelcome(welcome, now);
   session_is_new_ = true;
-  sent_status_ = node_status_;  // It was in the hello.
   status_due_ = now + options_.status_period;
   spdlog::info("connected to coordinator {}", welcome.coordinator_version);
   const std::string& uid = welcome.node.metadata().uid();
@@ -208,7 +214,9 @@ void NodeLoop::RefreshFacts(MonoTime now) {
   if (now < facts_due_) return;
   facts_due_ = now + options_.facts_period;
   absl::StatusOr<HostFacts> facts = seams_.host.Facts();
-  if (facts.ok()) facts_ = *std::move(facts);
+  if (!facts.ok() || *facts == facts_) return;
+  facts_ = *std::move(facts);
+  node_status_due_ = true;
 }
 
 void NodeLoop::AskRuntimeInfo(MonoTime now) {
@@ -220,6 +228,7 @@ void NodeLoop::AskRuntimeInfo(MonoTime now) {
       info_asked_ = false;
       info_status_ = info.status();
       if (info.ok()) runtime_info_ = *info;
+      node_status_due_ = true;
       const bool fine = info.ok() && info->runtime_ready && info->network_ready;
       info_due_ = seams_.clock.Mono() + (fine ? kInfoPeriod : kInfoRetry);
     }));
@@ -261,22 +270,32 @@ void NodeLoop::UpdateNodeStatus() {
              now - *view_.failing_since() >= options_.runtime_unhealthy_after) {
     runtime_problem = absl::StrCat("container runtime is down: ", view_.status().message());
   }
+  std::vector<std::string> problems = {runtime_problem, save_problem_};
+  if (runtime_info_) {
+    problems.push_back(RuntimeProblem(*runtime_info_));
+    problems.push_back(NetworkProblem(*runtime_info_));
+  }
+  if (!std::exchange(node_status_due_, false) && problems == problems_) return;
+  problems_ = problems;
   NodeStatusInput input{.facts = facts_,
                         .runtime = runtime_info_,
                         .node_ip = options_.node_ip,
                         .agent_version = options_.agent_version,
                         .pods_max = options_.pods_max};
-  input.problems = {runtime_problem, save_problem_};
-  if (runtime_info_) {
-    input.problems.push_back(RuntimeProblem(*runtime_info_));
-    input.problems.push_back(NetworkProblem(*runtime_info_));
-  }
+  input.problems = std::move(problems);
   node_status_ = MakeNodeStatus(input, node_status_, seams_.clock.Wall());
+  node_status_changed_ = true;
 }
 
 void NodeLoop::SendReports(MonoTime now) {
   if (!keeper_.up()) return;
-  if (now >= status_due_ || !SameNodeStatus(node_status_, sent_status_)) {
+  const bool changed = std::exchange(node_status_changed_, false) &&
+                       !SameNodeStatus(node_status_, sent_status_);
+  if (changed || now >= status_due_) {
+    const v1::Time time = ToApiTime(seams_.clock.Wall());
+    for (v1::NodeCondition& condition : *node_status_.mutable_conditions()) {
+      *condition.mutable_last_heartbeat_time() = time;
+    }
     seams_.link.SendNodeStatus(node_status_);
     sent_status_ = node_status_;
     status_due_ = now + options_.status_period;

@@ -91,7 +91,7 @@ class NodeLoop {
   void OnEvent(const TunnelRequest& request);
   void OnEvent(const LinkDown& down);
 
-  LinkHello MakeHello() const;
+  LinkHello MakeHello();
   void TakeAssignments(MonoTime now);
   void SetOwners();
   void RefreshFacts(MonoTime now);
@@ -123,6 +123,9 @@ class NodeLoop {
   absl::Status info_status_;
   bool info_asked_ = false;
   MonoTime info_due_{};
+  std::vector<std::string> problems_;  // That node_status_ tells of.
+  bool node_status_due_ = true;        // Something it is made from changed.
+  bool node_status_changed_ = false;
   v1::NodeStatus node_status_;  // As it is now.
   v1::NodeStatus sent_status_;
   MonoTime status_due_{};

@@ -29,6 +29,7 @@ struct PodSet::Record {
   std::optional<v1::PodStatus> status;
   bool status_final = false;  // Everything stopped, or refused: it does not change any more.
   std::string reported;       // What was sent last, in bytes.
+  bool report_due = true;     // It may differ from that.
   std::map<std::string, WaitingReason> told_waiting;
   std::string told_blocked;
   bool refused = false;  // Its status says why; it is never run.

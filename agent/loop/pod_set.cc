@@ -255,6 +255,7 @@ std::string PodSet::HoldOf(const Record& record) {
 
 void PodSet::PlanOne(Record& record, MonoTime now) {
   record.dirty = false;
+  record.report_due = true;
   record.wake_at.reset();
   SyncObserved(record);
   if (!record.desired && !assignment_->complete()) return;  // It may only be missing.
@@ -397,7 +398,8 @@ void PodSet::Tell(const Record& record, const PodEvent& event) {
 std::vector<PodReport> PodSet::TakeReports(bool all) {
   std::vector<PodReport> reports = std::exchange(farewells_, {});
   for (auto& [uid, record] : records_) {
-    if (!record->desired || !record->status) continue;
+    if (!record->desired || !record->status || (!all && !record->report_due)) continue;
+    record->report_due = false;
     PodReport report{record->namespace_, record->name, uid, *record->status, false};
     report.gone = record->gone && record->pod->metadata().has_deletion_timestamp();
     std::string bytes = report.status.SerializeAsString() + (report.gone ? "g" : "");

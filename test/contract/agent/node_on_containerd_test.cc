@@ -203,12 +203,12 @@ TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
   EXPECT_FALSE(fs::exists(node_.root() + "/pods/u1"));
   EXPECT_FALSE(fs::exists(node_.root() + "/pods-logs/default_web_u1"));
   EXPECT_TRUE(fs::is_empty(node_.root() + "/links"));
-  std::atomic<bool> listed = false;
+  std::atomic<bool> listed{false};
   node_.runtime().ListSandboxes([&](auto sandboxes) {
     EXPECT_TRUE(sandboxes->empty());
     listed = true;
   });
-  ASSERT_TRUE(node_.RunUntil([&] { return listed; }));
+  ASSERT_TRUE(node_.RunUntil([&] { return listed.load(); }));
 }
 
 }  // namespace

@@ -62,6 +62,27 @@ TEST(LinuxHost, WithoutProcItSaysSo) {
   EXPECT_NE(status.message().find("/proc"), std::string::npos);
 }
 
+TEST(LinuxHost, ControlGroupsAreRemovedInEveryHierarchyWithWhatIsBelow) {
+  std::string pattern = fs::temp_directory_path() / "muster-host-XXXXXX";
+  const fs::path root = ::mkdtemp(pattern.data());
+  const fs::path mount = root / "sys/fs/cgroup";
+  fs::create_directories(mount / "memory/kubepods/podu1/c1");
+  fs::create_directories(mount / "pids/kubepods/podu1");
+  fs::create_directories(mount / "pids/kubepods/podu2");
+  fs::create_directories(mount / "kubepods/podu1");
+  LinuxHost host({.root = root});
+  EXPECT_TRUE(host.RemoveControlGroup("/kubepods/podu1").ok());
+  EXPECT_FALSE(fs::exists(mount / "memory/kubepods/podu1"));
+  EXPECT_FALSE(fs::exists(mount / "pids/kubepods/podu1"));
+  EXPECT_FALSE(fs::exists(mount / "kubepods/podu1"));
+  EXPECT_TRUE(fs::exists(mount / "pids/kubepods/podu2"));
+  EXPECT_TRUE(host.RemoveControlGroup("/kubepods/podu1").ok());
+  // What is not empty cannot be removed, as one with processes.
+  std::ofstream(mount / "pids/kubepods/podu2/busy") << "1";
+  EXPECT_FALSE(host.RemoveControlGroup("/kubepods/podu2").ok());
+  fs::remove_all(root);
+}
+
 TEST(DefaultInterface, IsTheRouteToEverywhereWithTheLowestMetric) {
   EXPECT_EQ(DefaultInterface(
                 "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWin\tIRTT\n"

@@ -18,6 +18,10 @@ namespace muster::agent {
 class FakeHost final : public Host {
  public:
   absl::StatusOr<HostFacts> Facts() override { return facts; }
+  absl::Status RemoveControlGroup(const std::string& path) override {
+    removed_groups.push_back(path);
+    return absl::OkStatus();
+  }
   HostFacts facts{.hostname = "node-a",
                   .boot_id = "boot-1",
                   .machine_id = "m",
@@ -29,6 +33,7 @@ class FakeHost final : public Host {
                   .cpus = 4,
                   .memory_bytes = int64_t{8} << 30,
                   .ephemeral_storage_bytes = int64_t{100} << 30};
+  std::vector<std::string> removed_groups;
 };
 
 // Volumes without a disk: what was prepared for which pod.
