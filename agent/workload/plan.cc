@@ -258,7 +258,7 @@ bool Planner::Initialized(const SandboxInstance& sandbox) {
     const ContainerInstance* instance =
         NewestInstance(observed_, spec.init_containers(i).name());
     if (instance == nullptr || instance->status.sandbox_id != sandbox.status.id) continue;
-    if (IsAlive(instance->status)) return false;
+    // One that still runs is "next" as well: starting what runs does nothing.
     const bool done =
         instance->status.state == ContainerState::kExited && instance->status.exit_code == 0;
     next = done ? i + 1 : i;

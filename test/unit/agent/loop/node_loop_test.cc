@@ -446,6 +446,49 @@ TEST_F(NodeLoopTest, ReconnectsAfterABreakAndTellsEverythingAgain) {
   EXPECT_EQ(node_.Status("u1").phase(), "Running");
 }
 
+TEST_F(NodeLoopTest, AfterALongOutageABreakIsRepairedQuicklyAgain) {
+  node_.refuse_connects = true;
+  node_.RestartAgent();
+  node_.Run(seconds(600));
+  node_.link->AcceptConnects();
+  for (int i = 0; i < 31 && !node_.link->connected(); ++i) node_.Run(seconds(1));
+  node_.Welcome({});
+  node_.link->Break(absl::UnavailableError("reset"));
+  node_.Run(milliseconds(501));
+  EXPECT_TRUE(node_.link->connected());
+}
+
+// The next hello does not know it, so the coordinator says what of it still holds.
+TEST_F(NodeLoopTest, UnsavedAssignmentOfALostSessionIsForgotten) {
+  RunWeb();
+  node_.disk->fail = absl::ResourceExhaustedError("no space left on device");
+  node_.Assign({PodObject("other", "u2")});
+  node_.link->Break(absl::UnavailableError("reset"));
+  node_.Run(seconds(1));
+  EXPECT_FALSE(node_.link->hello().known.contains("pods/ns/other"));
+  node_.disk->fail = absl::OkStatus();
+  node_.Welcome({});
+  node_.Run(seconds(20));
+  EXPECT_EQ(node_.runtime.running_containers(), 1);
+}
+
+// The first list that shows the pod could not be read to its end: that is no sign of an empty node.
+TEST_F(NodeLoopTest, PodWhoseDetailsCannotBeReadIsLeftAlone) {
+  RunWeb();
+  for (const RuntimeCall call : {RuntimeCall::kContainerStatusOf, RuntimeCall::kSandboxStatusOf}) {
+    node_.KillAgent();
+    node_.runtime.FailNext(RuntimeCall::kListContainers, absl::UnknownError("busy"));
+    node_.runtime.FailNext(call, absl::UnknownError("busy"), 5);
+    node_.runtime.ClearJournal();
+    node_.StartAgent();
+    node_.Run(seconds(15));
+    EXPECT_THAT(node_.runtime.journal(), Not(Contains(testing::StartsWith("RunSandbox"))));
+    EXPECT_THAT(Stops(), IsEmpty());
+    node_.Welcome({});
+    EXPECT_EQ(node_.Status("u1").phase(), "Running");
+  }
+}
+
 TEST_F(NodeLoopTest, UnreachableCoordinatorIsTriedEverMoreSeldom) {
   node_.refuse_connects = true;
   node_.RestartAgent();

@@ -45,6 +45,18 @@ TEST_F(OutcomeTest, LaunchErrorsAreNamedByTheStepThatFailed) {
   EXPECT_FALSE(observed_.containers["web"].failure);
 }
 
+// Kubernetes: the pull policy is applied to every start.
+TEST_F(OutcomeTest, WhatIsKnownOfAnImageIsForOneStartOnly) {
+  for (const absl::Status& status : {absl::OkStatus(), absl::UnknownError("bad")}) {
+    ImageStatus image;
+    image.id = "sha256:1";
+    Do(PullImage{"web", "img:1"}, {absl::OkStatus(), LaunchStep::kConfig, image});
+    EXPECT_EQ(observed_.containers["web"].image, ImageKnowledge::kPulled);
+    Do(launch_, {status, LaunchStep::kStart, std::nullopt});
+    EXPECT_EQ(observed_.containers["web"].image, ImageKnowledge::kUnknown);
+  }
+}
+
 TEST_F(OutcomeTest, RuntimeThatIsAwayIsTriedAgainSoon) {
   Do(launch_, {absl::UnavailableError("gone"), LaunchStep::kCreate, std::nullopt});
   EXPECT_EQ(observed_.containers["web"].failure->retry_at, kNow + seconds(1));

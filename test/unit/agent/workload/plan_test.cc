@@ -173,6 +173,48 @@ TEST(PlanPod, NothingElseIsBegunWhileAStepIsUnderWay) {
   EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty());
 }
 
+TEST(PlanPod, LostSandboxIsDealtWithAfterTheStepUnderWay) {
+  const v1::Pod pod = MakePod({"web", "side"});
+  ObservedPod observed = WithSandbox();
+  observed.sandboxes[0].status.state = SandboxState::kNotReady;
+  observed.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
+  observed.in_flight.push_back({LaunchContainer{"side", false, "s0", 0, 0, "v1"}, kNow});
+  EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty());
+  observed.in_flight.clear();
+  EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),
+              ElementsAre("stop container web within 30 s"));
+}
+
+TEST(PlanPod, ChangedDefinitionIsNotHeldByTheOldOnesBackOff) {
+  const v1::Pod pod = MakePod({"web"});
+  ObservedPod observed = WithSandbox();
+  ObservedContainer& web = observed.containers["web"];
+  web.image = ImageKnowledge::kPresent;
+  web.image_asked = "img:1";
+  web.instances = {Instance("c0", ContainerState::kExited, 0, 1)};
+  web.restarts.OnStart(kNow, kNow);
+  EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty());
+  web.instances[0].hash = "m1-older";
+  EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),
+              ElementsAre("launch container web (restart 1)"));
+}
+
+TEST(PlanPod, NothingIsStartedBesideARunningInstanceOfAnotherSandbox) {
+  const v1::Pod pod = MakePod({"web"});
+  ObservedPod observed = WithSandbox();
+  ObservedContainer& web = observed.containers["web"];
+  web.image = ImageKnowledge::kPresent;
+  web.image_asked = "img:1";
+  web.instances = {Instance("c1", ContainerState::kExited, 1),
+                   Instance("c0", ContainerState::kRunning)};
+  web.instances[1].status.sandbox_id = "older";
+  EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),
+              ElementsAre("stop container web within 30 s"));
+  // Also while the stop has to wait.
+  observed.teardown_held_until = kNow + seconds(1);
+  EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty());
+}
+
 struct PullCase {
   const char* policy;
   ImageKnowledge knowledge;
