@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -191,6 +192,10 @@ int Main(int argc, const char* const* argv) {
   }
   // Before the first thread; a join under way can still be interrupted.
   BlockSignals({SIGTERM, SIGINT});
+  // A peer that hangs up is an error of a write, not the end.
+  ::signal(SIGPIPE, SIG_IGN);
+  // Collectors of logs read what we make under another user.
+  ::umask(0022);
   spdlog::info("muster-agent {} ({})", Version(), GitVersion());
   if (absl::Status served = Serve(line->settings); !served.ok()) {
     spdlog::error("{}", Text(served));

@@ -25,6 +25,7 @@ struct HostFacts {
   DnsConfig dns;                            // The host's resolv.conf.
   bool may_lower_oom_score = false;         // CAP_SYS_RESOURCE.
   bool systemd = false;                     // systemd is the service manager here.
+  bool root_is_shared = false;              // Mounts below / reach other mount namespaces.
   bool operator==(const HostFacts&) const = default;
 };
 

@@ -152,6 +152,20 @@ bool HasCapability(std::string_view proc_status, int bit) {
   return false;
 }
 
+bool RootIsShared(std::string_view mountinfo) {
+  bool shared = false;
+  for (const absl::string_view line : absl::StrSplit(View(mountinfo), '\n')) {
+    // ID PARENT DEVICE ROOT MOUNT-POINT OPTIONS [shared:N ...] - TYPE ...
+    const std::vector<absl::string_view> fields = absl::StrSplit(line, ' ');
+    if (fields.size() < 7 || fields[4] != "/") continue;
+    shared = false;  // The last one is on top.
+    for (size_t i = 6; i < fields.size() && fields[i] != "-"; ++i) {
+      shared = shared || absl::StartsWith(fields[i], "shared:");
+    }
+  }
+  return shared;
+}
+
 std::string ArchitectureName(std::string_view machine) {
   if (machine == "x86_64") return "amd64";
   if (machine == "aarch64") return "arm64";
@@ -220,6 +234,7 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
   }
   facts.may_lower_oom_score = HasCapability(ReadLine("/proc/self/status"), kCapSysResource);
   facts.systemd = std::filesystem::is_directory(options_.root + "/run/systemd/system", ignored);
+  facts.root_is_shared = RootIsShared(ReadLine("/proc/self/mountinfo"));
   return facts;
 }
 

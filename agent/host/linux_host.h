@@ -41,6 +41,8 @@ std::string DefaultInterface(std::string_view route_table);
 DnsConfig ParseResolvConf(std::string_view text);
 // A bit of CapEff of /proc/self/status.
 bool HasCapability(std::string_view proc_status, int bit);
+// Is "/" a shared mount, by /proc/self/mountinfo?
+bool RootIsShared(std::string_view mountinfo);
 // uname's machine as Kubernetes names architectures.
 std::string ArchitectureName(std::string_view machine);
 

@@ -55,6 +55,10 @@ absl::Status NodeLoop::Start() {
   if (!facts_.may_lower_oom_score) {
     spdlog::warn("without CAP_SYS_RESOURCE no container gets an OOM score below 0");
   }
+  if (!facts_.root_is_shared) {
+    spdlog::warn("/ is not a shared mount, so containers with mountPropagation cannot start; "
+                 "'mount --make-rshared /' changes that");
+  }
 
   std::string problem;
   absl::StatusOr<CheckpointState> saved = seams_.checkpoint.Load(&problem);
@@ -279,6 +283,7 @@ void NodeLoop::UpdateNodeStatus() {
   problems_ = problems;
   NodeStatusInput input{.facts = facts_,
                         .runtime = runtime_info_,
+                        .node_name = options_.node_name,
                         .node_ip = options_.node_ip,
                         .agent_version = options_.agent_version,
                         .pods_max = options_.pods_max};

@@ -64,7 +64,8 @@ v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus
   } else {
     for (const std::string& ip : facts.addresses) address("InternalIP", ip);
   }
-  address("Hostname", facts.hostname);
+  // Kubernetes: a node whose name was given has it as its host name, too.
+  address("Hostname", input.node_name.empty() ? facts.hostname : input.node_name);
 
   v1::NodeSystemInfo& info = *status.mutable_node_info();
   info.set_machine_id(facts.machine_id);

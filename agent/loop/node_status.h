@@ -14,6 +14,7 @@ namespace muster::agent {
 struct NodeStatusInput {
   const HostFacts& facts;
   const std::optional<RuntimeInfo>& runtime;
+  std::string node_name;
   std::string node_ip;  // From the configuration; empty: the address of the default route.
   std::string agent_version;
   int pods_max = 110;

@@ -1,9 +1,13 @@
 #include "agent/workload/container_statuses.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace muster::agent {
 namespace {
+
+constexpr int kMessageBytesMax = 12 * 1024;
 
 std::string ContainerId(const StatusInput& input, const std::string& id) {
   return absl::StrCat(input.runtime_name, "://", id);
@@ -22,7 +26,11 @@ void SetTerminated(const StatusInput& input, const ContainerInstance& instance,
   if (left != input.termination_messages.end() && !left->second.empty()) {
     absl::StrAppend(&message, message.empty() ? "" : ": ", left->second);
   }
-  terminated.set_message(message);
+  // Kubernetes: 12 KiB for all containers of a pod together.
+  const v1::PodSpec& spec = input.pod.spec();
+  const int share = kMessageBytesMax / std::max(1, spec.containers_size() +
+                                                       spec.init_containers_size());
+  terminated.set_message(message.substr(0, share));
   // A process that never came up has no start of its own.
   if (status.started_at > WallTime()) *terminated.mutable_started_at() = ToApiTime(status.started_at);
   if (status.finished_at > WallTime()) {

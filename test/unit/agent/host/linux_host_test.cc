@@ -108,6 +108,15 @@ TEST(HasCapability, ReadsTheEffectiveSet) {
   EXPECT_FALSE(HasCapability("", 24));
 }
 
+TEST(RootIsShared, IsReadFromTheTopmostMountOfTheRoot) {
+  const std::string below = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
+  EXPECT_TRUE(RootIsShared(below));
+  EXPECT_TRUE(RootIsShared("22 1 8:1 / / rw master:2 shared:1 - ext4 /dev/sda1 rw\n"));
+  EXPECT_FALSE(RootIsShared("22 1 8:1 / / rw,relatime - ext4 shared:1 rw\n"));
+  EXPECT_FALSE(RootIsShared(below + "30 22 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"));
+  EXPECT_FALSE(RootIsShared("25 22 0:5 / /dev rw shared:2 - devtmpfs dev rw\n"));
+}
+
 TEST(ArchitectureName, IsKubernetesName) {
   EXPECT_EQ(ArchitectureName("x86_64"), "amd64");
   EXPECT_EQ(ArchitectureName("aarch64"), "arm64");

@@ -22,7 +22,7 @@ class FakeHost final : public Host {
     removed_groups.push_back(path);
     return absl::OkStatus();
   }
-  HostFacts facts{.hostname = "node-a",
+  HostFacts facts{.hostname = "some-host",
                   .boot_id = "boot-1",
                   .machine_id = "m",
                   .system_uuid = "s",

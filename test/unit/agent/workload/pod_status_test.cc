@@ -104,6 +104,16 @@ TEST_F(PodStatusTest, CrashLoopKeepsPhaseRunningAndShowsTheExitAsLastState) {
   EXPECT_FALSE(web.ready());
 }
 
+TEST_F(PodStatusTest, ExitMessagesShareTwelveKibibytes) {
+  for (const auto& [containers, length] : {std::pair{1, 12288}, {3, 4096}, {4, 3072}}) {
+    pod_ = MakePod(std::vector<std::string>(containers, "web"));
+    observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 1)};
+    observed_.containers["web"].instances[0].status.message = std::string(20'000, 'x');
+    EXPECT_EQ(Make().container_statuses(0).state().terminated().message().size(),
+              static_cast<size_t>(length));
+  }
+}
+
 TEST_F(PodStatusTest, RestartedContainerShowsTheExitBefore) {
   observed_.containers["web"].instances = {Instance("c1", ContainerState::kRunning, 1),
                                            Instance("c0", ContainerState::kExited, 0, 0)};
