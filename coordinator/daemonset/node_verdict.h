@@ -80,7 +80,7 @@ struct NodeVerdict {
   Tally tally;
   bool should_run = false;
   bool create = false;
-  bool advance_backoff = false;  // A failed pod is among the removals.
+  bool advance_backoff = false;   // A failed pod is among the removals.
   bool counts_available = false;  // A pod of it is available, eligible node or not.
   bool has_pods = false;
   RolloutRole role = RolloutRole::kNone;

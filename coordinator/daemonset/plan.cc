@@ -84,8 +84,7 @@ class Planner {
 
   void Rollout() {
     if (!IsRollingUpdate(input_.daemon_set)) return;
-    const UpdateBudget budget =
-        BudgetOf(input_.daemon_set, input_.roster.tally().desired);
+    const UpdateBudget budget = BudgetOf(input_.daemon_set, input_.roster.tally().desired);
     if (budget.max_surge > 0) {
       RolloutStartingFirst(budget.max_surge);
     } else {
@@ -104,8 +103,7 @@ class Planner {
 
   void RolloutStartingFirst(int32_t max_surge) {
     const Roster& roster = input_.roster;
-    const auto surging =
-        static_cast<int64_t>(roster.with_role(RolloutRole::kSurging).size());
+    const auto surging = static_cast<int64_t>(roster.with_role(RolloutRole::kSurging).size());
     for (const std::string_view node : roster.with_role(RolloutRole::kStartNow)) {
       Create(std::string(node));
     }
@@ -141,17 +139,16 @@ class Planner {
     if (removal.reason == RemovalReason::kFailed) {
       plan_.failed_on.push_back(node);
       plan_.events.push_back({true, "FailedDaemonPod",
-                              absl::StrCat("Found failed daemon pod ", full_name, " on node ",
-                                           node, ", will try to kill it")});
+                              absl::StrCat("Found failed daemon pod ", full_name, " on node ", node,
+                                           ", will try to kill it")});
     } else if (removal.reason == RemovalReason::kSucceeded) {
       plan_.events.push_back({false, "SucceededDaemonPod",
                               absl::StrCat("Found succeeded daemon pod ", full_name, " on node ",
                                            node, ", will try to delete it")});
     }
-    plan_.events.push_back(
-        {false, "SuccessfulDelete", absl::StrCat("Deleted pod: ", removal.pod)});
-    plan_.notes.push_back(absl::StrCat("delete pod ", full_name, " on node ", node, ": ",
-                                       Why(removal.reason)));
+    plan_.events.push_back({false, "SuccessfulDelete", absl::StrCat("Deleted pod: ", removal.pod)});
+    plan_.notes.push_back(
+        absl::StrCat("delete pod ", full_name, " on node ", node, ": ", Why(removal.reason)));
     plan_.remove.push_back({node, removal});
   }
 
@@ -170,8 +167,8 @@ class Planner {
 
   absl::Status CreateOn(const std::string& node) {
     if (!pattern_) {
-      absl::StatusOr<v1::Pod> pattern = MakePodPattern(
-          input_.daemon_set, plan_.revisions.current_hash, input_.priority_classes);
+      absl::StatusOr<v1::Pod> pattern =
+          MakePodPattern(input_.daemon_set, plan_.revisions.current_hash, input_.priority_classes);
       if (!pattern.ok()) return pattern.status();
       pattern_ = *std::move(pattern);
     }

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/model/resources.h"
+#include "coordinator/admission/defaults.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/placement/placement.h"
@@ -34,9 +35,8 @@ absl::StatusOr<Priority> FindPriority(const v1::PodSpec& spec, const std::string
   if (!wanted.empty()) {
     const auto found = classes.find(wanted);
     if (found == classes.end()) {
-      return absl::NotFoundError(absl::StrCat("pods \"", prefix,
-                                              "\" is forbidden: no PriorityClass with name ",
-                                              wanted, " was found"));
+      return absl::NotFoundError(absl::StrCat(
+          "pods \"", prefix, "\" is forbidden: no PriorityClass with name ", wanted, " was found"));
     }
     chosen = &found->second;
   } else {
@@ -53,41 +53,10 @@ absl::StatusOr<Priority> FindPriority(const v1::PodSpec& spec, const std::string
   return priority;
 }
 
-// Kubernetes' pod-level defaults, which are in no template and in no hash.
-void DefaultPod(v1::PodSpec& spec) {
-  const auto default_containers = [&](auto& containers) {
-    for (v1::Container& container : containers) {
-      if (container.has_resources()) {
-        v1::ResourceRequirements& resources = *container.mutable_resources();
-        for (const auto& [name, limit] : resources.limits()) {
-          resources.mutable_requests()->insert({name, limit});
-        }
-      }
-      if (!spec.host_network()) continue;
-      for (v1::ContainerPort& port : *container.mutable_ports()) {
-        if (port.host_port() == 0) port.set_host_port(port.container_port());
-      }
-    }
-  };
-  default_containers(*spec.mutable_containers());
-  default_containers(*spec.mutable_init_containers());
-  if (!spec.has_enable_service_links()) spec.set_enable_service_links(true);
-  if (spec.service_account_name().empty()) {
-    spec.set_service_account_name("default");
-    spec.set_service_account("default");
-  }
-}
-
 }  // namespace
 
 std::string RandomSuffix(const RandomBits& random) {
-  std::string suffix;
-  uint64_t bits = random();
-  for (size_t i = 0; i < kSuffixLength; ++i) {
-    suffix += kSuffixAlphabet[bits % kSuffixAlphabet.size()];
-    bits /= kSuffixAlphabet.size();
-  }
-  return suffix;
+  return RandomText(random, kSuffixAlphabet, kSuffixLength);
 }
 
 std::string PodNamePrefix(const std::string& daemon_set) {
@@ -129,7 +98,7 @@ absl::StatusOr<v1::Pod> MakePodPattern(const v1::DaemonSet& daemon_set, std::str
   v1::PodSpec& spec = *pod.mutable_spec();
   spec = source.spec();
   *spec.mutable_tolerations() = WithDaemonTolerations(source.spec());
-  DefaultPod(spec);
+  SetPodLevelDefaults(spec);
   const absl::StatusOr<Priority> priority =
       FindPriority(source.spec(), meta.generate_name(), priority_classes);
   if (!priority.ok()) return priority.status();

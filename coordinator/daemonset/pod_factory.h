@@ -1,20 +1,17 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "common/base/random.h"
 #include "muster/v1/cluster.pb.h"
 #include "muster/v1/pod.pb.h"
 #include "muster/v1/workload.pb.h"
 
 namespace muster::coordinator {
-
-// Where names come from: evenly distributed bits. Seeded in tests and simulations.
-using RandomBits = std::function<uint64_t()>;
 
 // PriorityClasses by name.
 using PriorityClasses = std::map<std::string, v1::PriorityClass>;

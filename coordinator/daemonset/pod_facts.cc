@@ -7,9 +7,7 @@
 
 namespace muster::coordinator {
 
-WallTime ToWallTime(const v1::Time& time) {
-  return absl::ToChronoTime(model::ToAbslTime(time));
-}
+WallTime ToWallTime(const v1::Time& time) { return absl::ToChronoTime(model::ToAbslTime(time)); }
 
 v1::Time FromWallTime(WallTime time) { return model::ToTime(absl::FromChrono(time)); }
 
@@ -28,8 +26,7 @@ std::string TargetNode(const v1::PodSpec& spec) {
       spec.affinity().node_affinity().required_during_scheduling_ignored_during_execution();
   for (const v1::NodeSelectorTerm& term : required.node_selector_terms()) {
     for (const v1::NodeSelectorRequirement& field : term.match_fields()) {
-      if (field.key() == "metadata.name" && field.operator_() == "In" &&
-          field.values_size() == 1) {
+      if (field.key() == "metadata.name" && field.operator_() == "In" && field.values_size() == 1) {
         return field.values(0);
       }
     }

@@ -12,8 +12,7 @@ namespace muster::coordinator {
 
 inline constexpr char kRevisionHashLabel[] = "controller-revision-hash";
 inline constexpr char kTemplateGenerationLabel[] = "pod-template-generation";
-inline constexpr char kTemplateGenerationAnnotation[] =
-    "deprecated.daemonset.template.generation";
+inline constexpr char kTemplateGenerationAnnotation[] = "deprecated.daemonset.template.generation";
 
 enum class PodPhase : uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown };
 

@@ -87,8 +87,8 @@ void KeepCurrent(Revisions current, int64_t number, RevisionPlan& plan) {
 
 void Prune(const RevisionInput& input, Revisions old, RevisionPlan& plan) {
   const v1::DaemonSetSpec& spec = input.daemon_set.spec();
-  const int32_t limit = spec.has_revision_history_limit() ? spec.revision_history_limit()
-                                                          : kDefaultHistoryLimit;
+  const int32_t limit =
+      spec.has_revision_history_limit() ? spec.revision_history_limit() : kDefaultHistoryLimit;
   auto excess = static_cast<int64_t>(old.size()) - std::max(limit, 0);
   std::sort(old.begin(), old.end(), OlderThan);
   for (const v1::ControllerRevision* each : old) {
@@ -115,8 +115,8 @@ void AdoptInto(const v1::DaemonSet& daemon_set, const v1::ControllerRevision& re
 std::string RevisionData(const v1::PodTemplateSpec& pod_template) {
   // The fields of the template without the brace in front, since $patch sorts before all of them.
   const std::string fields = model::CanonicalText(pod_template).substr(1);
-  return absl::StrCat("{\"spec\":{\"template\":{\"$patch\":\"replace\"",
-                      fields == "}" ? "" : ",", fields, "}}");
+  return absl::StrCat("{\"spec\":{\"template\":{\"$patch\":\"replace\"", fields == "}" ? "" : ",",
+                      fields, "}}");
 }
 
 std::string HashOf(const v1::ControllerRevision& revision) {
@@ -137,8 +137,8 @@ RevisionPlan PlanRevisions(const RevisionInput& input) {
   int64_t highest_old = 0;
   Revisions adopted;
   for (const v1::ControllerRevision* each : input.revisions) {
-    const bool labels_match = model::SelectorMatches(input.daemon_set.spec().selector(),
-                                                     each->metadata().labels());
+    const bool labels_match =
+        model::SelectorMatches(input.daemon_set.spec().selector(), each->metadata().labels());
     const Claim claim = ClaimOf(each->metadata(), labels_match, input.daemon_set);
     if (claim == Claim::kNone) continue;
     if (claim == Claim::kRelease) {

@@ -32,8 +32,6 @@ UpdateBudget BudgetOf(const v1::DaemonSet& daemon_set, int32_t desired) {
   return budget;
 }
 
-bool AllowsSurge(const v1::DaemonSet& daemon_set) {
-  return BudgetOf(daemon_set, 1).max_surge > 0;
-}
+bool AllowsSurge(const v1::DaemonSet& daemon_set) { return BudgetOf(daemon_set, 1).max_surge > 0; }
 
 }  // namespace muster::coordinator

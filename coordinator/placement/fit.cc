@@ -13,8 +13,8 @@ namespace {
 void AppendPorts(const v1::Container& container, std::vector<HostPort>& ports) {
   for (const v1::ContainerPort& port : container.ports()) {
     if (port.host_port() == 0) continue;
-    ports.push_back({port.host_port(), port.protocol().empty() ? "TCP" : port.protocol(),
-                     port.host_ip()});
+    ports.push_back(
+        {port.host_port(), port.protocol().empty() ? "TCP" : port.protocol(), port.host_ip()});
   }
 }
 

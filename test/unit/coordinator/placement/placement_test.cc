@@ -1,0 +1,186 @@
+#include "coordinator/placement/placement.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/unit/coordinator/placement/parse.h"
+
+namespace muster::coordinator {
+namespace {
+
+using Obstacle = Placement::Obstacle;
+
+constexpr Placement kRuns{true, true, Obstacle::kNone};
+
+struct Case {
+  const char* name;  // The Kubernetes rule.
+  const char* spec;  // Of the template.
+  const char* node;
+  Placement expected;
+};
+
+std::string NameOf(const testing::TestParamInfo<Case>& info) { return info.param.name; }
+
+class ShouldRunRule : public testing::TestWithParam<Case> {};
+
+TEST_P(ShouldRunRule, Holds) {
+  const v1::Node node = Parse<v1::Node>(GetParam().node);
+  const v1::PodSpec spec = Parse<v1::PodSpec>(GetParam().spec);
+  const Placement placement = ShouldRun(node, spec);
+  EXPECT_EQ(placement, GetParam().expected);
+  EXPECT_EQ(PlacementRule(spec).Explain(node).empty(), placement.should_run);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    NodeName, ShouldRunRule,
+    testing::Values(Case{"NothingAskedRunsEverywhere", "", "metadata { name: 'a' }", kRuns},
+                    Case{"NodeNameOfThisNode", "node_name: 'a'", "metadata { name: 'a' }", kRuns},
+                    Case{"NodeNameOfAnotherNode",
+                         "node_name: 'b'",
+                         "metadata { name: 'a' }",
+                         {false, false, Obstacle::kNodeName}}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Labels, ShouldRunRule,
+    testing::Values(
+        Case{"NodeSelectorMatches", "node_selector { key: 'disk' value: 'ssd' }",
+             "metadata { name: 'a' labels { key: 'disk' value: 'ssd' } }", kRuns},
+        Case{"NodeSelectorOtherValue",
+             "node_selector { key: 'disk' value: 'ssd' }",
+             "metadata { name: 'a' labels { key: 'disk' value: 'hdd' } }",
+             {false, false, Obstacle::kNodeSelector}},
+        Case{"NodeSelectorEmptyValueNeedsTheLabel",
+             "node_selector { key: 'disk' value: '' }",
+             "metadata { name: 'a' }",
+             {false, false, Obstacle::kNodeSelector}},
+        Case{"SelectorAndAffinityAreBothRequired",
+             "node_selector { key: 'disk' value: 'ssd' } affinity { node_affinity { "
+             "required_during_scheduling_ignored_during_execution { node_selector_terms { "
+             "match_expressions { key: 'zone' operator: 'In' values: 'x' } } } } }",
+             "metadata { name: 'a' labels { key: 'disk' value: 'ssd' } }",
+             {false, false, Obstacle::kNodeAffinity}},
+        Case{"AffinityByNodeName",
+             "affinity { node_affinity { required_during_scheduling_ignored_during_execution { "
+             "node_selector_terms { match_fields { key: 'metadata.name' operator: 'In' values: "
+             "'a' } } } } }",
+             "metadata { name: 'a' }", kRuns},
+        Case{"AffinityWithOnlyAnEmptyTermMatchesNothing",
+             "affinity { node_affinity { required_during_scheduling_ignored_during_execution { "
+             "node_selector_terms { } } } }",
+             "metadata { name: 'a' }",
+             {false, false, Obstacle::kNodeAffinity}},
+        Case{"PreferredAffinityIsNotLookedAt",
+             "affinity { node_affinity { preferred_during_scheduling_ignored_during_execution { "
+             "weight: 1 preference { match_expressions { key: 'zone' operator: 'Exists' } } } } }",
+             "metadata { name: 'a' }", kRuns}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Taints, ShouldRunRule,
+    testing::Values(
+        Case{"NoScheduleKeepsARunningPod",
+             "",
+             "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoSchedule' } }",
+             {false, true, Obstacle::kNoScheduleTaint}},
+        Case{"NoExecuteDrivesOut",
+             "",
+             "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoExecute' } }",
+             {false, false, Obstacle::kNoExecuteTaint}},
+        Case{"NoExecuteWinsOverNoSchedule",
+             "",
+             "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoSchedule' } taints { "
+             "key: 'k' effect: 'NoExecute' } }",
+             {false, false, Obstacle::kNoExecuteTaint}},
+        Case{"PreferNoScheduleIsNotLookedAt", "",
+             "metadata { name: 'a' } spec { taints { key: 'k' effect: 'PreferNoSchedule' } }",
+             kRuns},
+        Case{"EveryTaintNeedsAToleration",
+             "tolerations { key: 'k' operator: 'Exists' }",
+             "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoSchedule' } taints { "
+             "key: 'l' effect: 'NoSchedule' } }",
+             {false, true, Obstacle::kNoScheduleTaint}},
+        Case{"TolerationSecondsNeverAffectPlacement",
+             "tolerations { key: 'k' operator: 'Exists' effect: 'NoExecute' "
+             "toleration_seconds: 0 }",
+             "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoExecute' } }", kRuns},
+        Case{"ExistsWithoutKeyToleratesEverything", "tolerations { operator: 'Exists' }",
+             "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoExecute' } taints { "
+             "key: 'l' value: 'v' effect: 'NoSchedule' } }",
+             kRuns}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    SickNodes, ShouldRunRule,
+    testing::Values(
+        Case{"CordonedNodeStillGetsDaemonPods", "",
+             "metadata { name: 'a' } spec { unschedulable: true taints { key: "
+             "'node.kubernetes.io/unschedulable' effect: 'NoSchedule' } }",
+             kRuns},
+        Case{"NotReadyNodeKeepsItsPodButGetsNone",
+             "",
+             "metadata { name: 'a' } spec { taints { key: 'node.kubernetes.io/not-ready' effect: "
+             "'NoSchedule' } taints { key: 'node.kubernetes.io/not-ready' effect: 'NoExecute' } }",
+             {false, true, Obstacle::kNoScheduleTaint}},
+        Case{"PressureIsTolerated", "",
+             "metadata { name: 'a' } spec { taints { key: 'node.kubernetes.io/disk-pressure' "
+             "effect: 'NoSchedule' } taints { key: 'node.kubernetes.io/memory-pressure' effect: "
+             "'NoSchedule' } taints { key: 'node.kubernetes.io/pid-pressure' effect: "
+             "'NoSchedule' } }",
+             kRuns},
+        Case{"MissingNetworkStopsPodsOfTheirOwnNetwork",
+             "",
+             "metadata { name: 'a' } spec { taints { key: "
+             "'node.kubernetes.io/network-unavailable' effect: 'NoSchedule' } }",
+             {false, true, Obstacle::kNoScheduleTaint}},
+        Case{"MissingNetworkDoesNotStopHostNetworkPods", "host_network: true",
+             "metadata { name: 'a' } spec { taints { key: "
+             "'node.kubernetes.io/network-unavailable' effect: 'NoSchedule' } }",
+             kRuns},
+        Case{"ReadyConditionIsNotLookedAt", "",
+             "metadata { name: 'a' } status { conditions { type: 'Ready' status: 'False' } }",
+             kRuns},
+        Case{"UnschedulableFlagIsNotLookedAt", "",
+             "metadata { name: 'a' } spec { unschedulable: true }", kRuns}),
+    NameOf);
+
+std::vector<std::string> KeysAndEffects(const model::Tolerations& tolerations) {
+  std::vector<std::string> texts;
+  for (const v1::Toleration& each : tolerations) texts.push_back(each.key() + ":" + each.effect());
+  return texts;
+}
+
+TEST(DaemonTolerations, AreAppendedInOrderAfterTheTemplatesOwn) {
+  EXPECT_THAT(KeysAndEffects(WithDaemonTolerations(Parse<v1::PodSpec>(
+                  "host_network: true tolerations { key: 'k' operator: 'Exists' }"))),
+              testing::ElementsAre("k:", "node.kubernetes.io/not-ready:NoExecute",
+                                   "node.kubernetes.io/unreachable:NoExecute",
+                                   "node.kubernetes.io/disk-pressure:NoSchedule",
+                                   "node.kubernetes.io/memory-pressure:NoSchedule",
+                                   "node.kubernetes.io/pid-pressure:NoSchedule",
+                                   "node.kubernetes.io/unschedulable:NoSchedule",
+                                   "node.kubernetes.io/network-unavailable:NoSchedule"));
+}
+
+TEST(DaemonTolerations, ReplaceOneOfTheTemplatesWithoutItsSeconds) {
+  const model::Tolerations tolerations = WithDaemonTolerations(Parse<v1::PodSpec>(
+      "tolerations { key: 'node.kubernetes.io/unreachable' operator: 'Exists' effect: "
+      "'NoExecute' toleration_seconds: 60 }"));
+  ASSERT_EQ(tolerations.size(), 6);
+  EXPECT_EQ(tolerations[0].key(), "node.kubernetes.io/unreachable");
+  EXPECT_FALSE(tolerations[0].has_toleration_seconds());
+}
+
+TEST(PlacementRule, ExplainsWhatIsInTheWay) {
+  const v1::Node node = Parse<v1::Node>(
+      "metadata { name: 'a' } spec { taints { key: 'gpu' value: 'yes' effect: 'NoSchedule' } }");
+  EXPECT_EQ(PlacementRule({}).Explain(node), "taint gpu=yes:NoSchedule is not tolerated");
+  EXPECT_EQ(
+      PlacementRule(Parse<v1::PodSpec>("node_selector { key: 'disk' value: 'ssd' }")).Explain(node),
+      "the node's labels do not match nodeSelector disk=ssd");
+}
+
+}  // namespace
+}  // namespace muster::coordinator
