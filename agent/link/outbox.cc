@@ -1,0 +1,78 @@
+#include "agent/link/outbox.h"
+
+#include <utility>
+
+namespace muster::agent {
+
+void Outbox::AddNodeStatus(v1::NodeStatus status) {
+  if (node_status_) {
+    **node_status_ = std::move(status);
+    return;
+  }
+  node_status_ = items_.insert(items_.end(), std::move(status));
+}
+
+void Outbox::AddPodReport(PodReport report) {
+  if (const auto it = reports_.find(report.uid); it != reports_.end()) {
+    *it->second = std::move(report);
+    return;
+  }
+  const std::string uid = report.uid;
+  reports_[uid] = items_.insert(items_.end(), std::move(report));
+}
+
+void Outbox::AddEvent(v1::Event event) {
+  events_.push_back(items_.insert(items_.end(), std::move(event)));
+  if (events_.size() <= limits_.events) return;
+  items_.erase(events_.front());
+  events_.pop_front();
+}
+
+void Outbox::AddHeartbeat() {
+  if (!heartbeat_) heartbeat_ = items_.insert(items_.end(), Heartbeat());
+}
+
+void Outbox::Clear() {
+  items_.clear();
+  node_status_.reset();
+  heartbeat_.reset();
+  reports_.clear();
+  events_.clear();
+}
+
+std::optional<session::v1::FromAgent> Outbox::Next() {
+  if (items_.empty()) return std::nullopt;
+  session::v1::FromAgent message;
+  Item& first = items_.front();
+  if (auto* status = std::get_if<v1::NodeStatus>(&first)) {
+    *message.mutable_node_status() = std::move(*status);
+    node_status_.reset();
+    items_.pop_front();
+  } else if (auto* event = std::get_if<v1::Event>(&first)) {
+    *message.mutable_event() = std::move(*event);
+    events_.pop_front();
+    items_.pop_front();
+  } else if (std::holds_alternative<Heartbeat>(first)) {
+    message.mutable_heartbeat();
+    heartbeat_.reset();
+    items_.pop_front();
+  } else {
+    size_t count = 0;
+    while (!items_.empty() && count < limits_.reports_per_message) {
+      auto* report = std::get_if<PodReport>(&items_.front());
+      if (report == nullptr) break;
+      session::v1::PodReport* sent = message.mutable_pod_reports()->add_reports();
+      sent->set_namespace_(report->namespace_);
+      sent->set_name(report->name);
+      sent->set_uid(report->uid);
+      *sent->mutable_status() = std::move(report->status);
+      sent->set_gone(report->gone);
+      reports_.erase(report->uid);
+      items_.pop_front();
+      ++count;
+    }
+  }
+  return message;
+}
+
+}  // namespace muster::agent
