@@ -108,8 +108,7 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.cluster_domain = settings.cluster_domain;
   options.pods_max = static_cast<int>(settings.max_pods);
   options.relist_period = duration_cast<milliseconds>(settings.relist_period);
-  options.runtime_unhealthy_after =
-      duration_cast<milliseconds>(settings.runtime_unhealthy_after);
+  options.runtime_unhealthy_after = duration_cast<milliseconds>(settings.runtime_unhealthy_after);
   options.link.seed = std::random_device()();
   return options;
 }
@@ -118,9 +117,10 @@ absl::Status Serve(const Settings& settings) {
   MUSTER_RETURN_IF_ERROR(LockStateDir(settings.state_dir));
   MUSTER_ASSIGN_OR_RETURN(const NodeIdentity identity, LoadNodeIdentity(settings.state_dir));
   if (!settings.node_name.empty() && settings.node_name != identity.node_name) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the settings say that this is node \"", settings.node_name, "\", but its certificate is \"",
-        identity.node_name, "\"'s; join again under the new name, or correct nodeName"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the settings say that this is node \"", settings.node_name,
+                     "\", but its certificate is \"", identity.node_name,
+                     "\"'s; join again under the new name, or correct nodeName"));
   }
   MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<EventLoop> events, EventLoop::Create());
 
@@ -186,8 +186,7 @@ int Main(int argc, const char* const* argv) {
     case CommandLine::Task::kRun:
       break;
   }
-  if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm());
-      !status.ok()) {
+  if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm()); !status.ok()) {
     return Fail(status);
   }
   // Before the first thread; a join under way can still be interrupted.

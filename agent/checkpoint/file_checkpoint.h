@@ -39,7 +39,7 @@ class FileCheckpoint final : public Checkpoint {
   const std::string directory_;
   const std::string path_;
   int fd_ = -1;
-  uint64_t size_bytes_ = 0;       // Of what is whole in the file.
+  uint64_t size_bytes_ = 0;  // Of what is whole in the file.
   uint64_t compact_at_bytes_ = 0;
 };
 

@@ -14,9 +14,9 @@ namespace muster::agent {
 struct HostFacts {
   std::string hostname;  // Lower case.
   std::string boot_id, machine_id, system_uuid;
-  std::string kernel_version;  // "6.1.0-18-amd64"
-  std::string os_image;        // "Debian GNU/Linux 12 (bookworm)"
-  std::string architecture;    // As Kubernetes names it: "amd64", "arm64".
+  std::string kernel_version;          // "6.1.0-18-amd64"
+  std::string os_image;                // "Debian GNU/Linux 12 (bookworm)"
+  std::string architecture;            // As Kubernetes names it: "amd64", "arm64".
   std::vector<std::string> addresses;  // Of the interface with the default route, the first first.
   int64_t cpus = 0;
   int64_t memory_bytes = 0;

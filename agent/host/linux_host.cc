@@ -211,8 +211,8 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
       static_cast<int64_t>(disk.f_blocks) * static_cast<int64_t>(disk.f_frsize);
 
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           options_.root + "/sys/kernel/mm/hugepages", ignored)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(options_.root + "/sys/kernel/mm/hugepages", ignored)) {
     const std::string name = entry.path().filename().string();  // hugepages-2048kB
     absl::string_view size = name;
     int64_t kib = 0;

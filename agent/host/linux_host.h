@@ -16,8 +16,7 @@ class LinuxHost final : public Host {
     // Where pods' disk space comes from.
     std::string storage_path = "/var/lib/muster/agent";
     // Tried in this order; systemd-resolved's stub address in the second is of no use to pods.
-    std::vector<std::string> resolv_conf = {"/run/systemd/resolve/resolv.conf",
-                                            "/etc/resolv.conf"};
+    std::vector<std::string> resolv_conf = {"/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"};
   };
   explicit LinuxHost(Options options) : options_(std::move(options)) {}
 

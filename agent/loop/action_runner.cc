@@ -16,15 +16,13 @@ absl::StatusOr<SandboxConfig> SandboxConfigOf(const ActionContext& context, uint
   absl::StatusOr<SandboxConfig> config = MakeSandboxConfig(*context.pod, attempt, context.node);
   if (!config.ok()) return config;
   config->labels[kLabelNodeUid] = context.node.node_uid;
-  config->annotations[kAnnotationStartTime] =
-      absl::StrCat(std::chrono::duration_cast<std::chrono::milliseconds>(
-                       context.start_time.time_since_epoch())
-                       .count());
+  config->annotations[kAnnotationStartTime] = absl::StrCat(
+      std::chrono::duration_cast<std::chrono::milliseconds>(context.start_time.time_since_epoch())
+          .count());
   return config;
 }
 
-const v1::Container* FindContainer(const v1::PodSpec& spec, const std::string& name,
-                                   bool is_init) {
+const v1::Container* FindContainer(const v1::PodSpec& spec, const std::string& name, bool is_init) {
   for (const v1::Container& container : is_init ? spec.init_containers() : spec.containers()) {
     if (container.name() == name) return &container;
   }
@@ -190,8 +188,8 @@ struct ActionRunner::Starter {
   void operator()(const CleanUp&) const {
     auto result = std::make_shared<absl::Status>();
     runner.Offload(
-        [&volumes = runner.volumes_, &logs = runner.logs_, &host = runner.host_,
-         context = context, result] {
+        [&volumes = runner.volumes_, &logs = runner.logs_, &host = runner.host_, context = context,
+         result] {
           const auto keep_first = [&result](absl::Status status) {
             if (result->ok()) *result = std::move(status);
           };
@@ -241,8 +239,7 @@ void ActionRunner::PullOnce(const std::shared_ptr<Pull>& pull) {
 }
 
 void ActionRunner::ReadExitMessage(const std::string& pod_uid, const ContainerStatus& status,
-                                   uint32_t restart_count,
-                                   std::function<void(std::string)> done) {
+                                   uint32_t restart_count, std::function<void(std::string)> done) {
   const auto policy = status.annotations.find(kAnnotationTerminationPolicy);
   const bool from_logs = policy != status.annotations.end() &&
                          policy->second == "FallbackToLogsOnError" && status.exit_code != 0;
@@ -274,8 +271,7 @@ void ActionRunner::PrepareFiles(const std::shared_ptr<Launch>& launch) {
     launch->done(Failed(absl::InternalError("the pod has no such container")));
     return;
   }
-  absl::StatusOr<SandboxConfig> sandbox =
-      SandboxConfigOf(context, launch->action.sandbox_attempt);
+  absl::StatusOr<SandboxConfig> sandbox = SandboxConfigOf(context, launch->action.sandbox_attempt);
   absl::StatusOr<Environment> environment = ResolveEnvironment(
       *context.pod, *launch->container, context.pod_ips, context.node, *context.configs);
   if (!sandbox.ok() || !environment.ok()) {
@@ -293,9 +289,9 @@ void ActionRunner::PrepareFiles(const std::shared_ptr<Launch>& launch) {
           launch->files = made;
           return;
         }
-        launch->files = volumes.PrepareContainer(*context.pod, *launch->container,
-                                                 launch->action.restart_count, context.pod_ips,
-                                                 launch->environment);
+        launch->files =
+            volumes.PrepareContainer(*context.pod, *launch->container, launch->action.restart_count,
+                                     context.pod_ips, launch->environment);
       },
       [this, launch] { Create(launch); });
 }
@@ -333,19 +329,19 @@ void ActionRunner::Create(const std::shared_ptr<Launch>& launch) {
 
 void ActionRunner::Start(const std::shared_ptr<Launch>& launch, const std::string& id) {
   runtime_.StartContainer(id, Status([this, launch, id](const Outcome& outcome) {
-    if (!outcome.status.ok()) {
-      launch->done(Failed(outcome.status, LaunchStep::kStart));
-      return;
-    }
-    if (launch->step) launch->step(LaunchStep::kStart);
-    launch->done(Outcome{});
-    // For log collectors only; a container without it runs all the same.
-    const std::string link =
-        ContainerLogLinkName(*launch->context->pod, launch->container->name(), id);
-    worker_.Run([&logs = logs_, link, path = launch->log_path] {
-      logs.Link(link, path).IgnoreError();
-    });
-  }));
+                            if (!outcome.status.ok()) {
+                              launch->done(Failed(outcome.status, LaunchStep::kStart));
+                              return;
+                            }
+                            if (launch->step) launch->step(LaunchStep::kStart);
+                            launch->done(Outcome{});
+                            // For log collectors only; a container without it runs all the same.
+                            const std::string link = ContainerLogLinkName(
+                                *launch->context->pod, launch->container->name(), id);
+                            worker_.Run([&logs = logs_, link, path = launch->log_path] {
+                              logs.Link(link, path).IgnoreError();
+                            });
+                          }));
 }
 
 }  // namespace muster::agent

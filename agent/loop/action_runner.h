@@ -21,13 +21,13 @@ namespace muster::agent {
 // Everything one action needs, as it is when the action begins. Plain value.
 struct ActionContext {
   std::string pod_uid;
-  std::string log_directory;              // Of the pod.
-  std::shared_ptr<const v1::Pod> pod;     // Null when its specification is lost.
+  std::string log_directory;           // Of the pod.
+  std::shared_ptr<const v1::Pod> pod;  // Null when its specification is lost.
   std::shared_ptr<const ConfigSource> configs;
   NodeContext node;
-  WallTime start_time;                    // Of the pod, kept on its sandbox.
+  WallTime start_time;  // Of the pod, kept on its sandbox.
   std::vector<std::string> pod_ips;
-  ResolvedImage image;                    // Of LaunchContainer.
+  ResolvedImage image;  // Of LaunchContainer.
 };
 
 // On every sandbox: when this node took the pod, in milliseconds since the epoch.

@@ -52,13 +52,11 @@ bool SameOnDisk(const v1::Object& a, const v1::Object& b) {
 const v1::ConfigMap* ConfigSnapshot::FindConfigMap(const std::string& ns,
                                                    const std::string& name) const {
   const auto found = objects_.find(absl::StrCat("configmaps/", ns, "/", name));
-  return found != objects_.end() && found->second->has_config_map()
-             ? &found->second->config_map()
-             : nullptr;
+  return found != objects_.end() && found->second->has_config_map() ? &found->second->config_map()
+                                                                    : nullptr;
 }
 
-const v1::Secret* ConfigSnapshot::FindSecret(const std::string& ns,
-                                             const std::string& name) const {
+const v1::Secret* ConfigSnapshot::FindSecret(const std::string& ns, const std::string& name) const {
   const auto found = objects_.find(absl::StrCat("secrets/", ns, "/", name));
   return found != objects_.end() && found->second->has_secret() ? &found->second->secret()
                                                                 : nullptr;
@@ -117,8 +115,7 @@ std::map<std::string, std::shared_ptr<const v1::Pod>> Assignment::Pods() const {
   std::map<std::string, std::shared_ptr<const v1::Pod>> pods;
   for (const auto& [key, object] : objects_) {
     if (!object->has_pod() || object->pod().metadata().uid().empty()) continue;
-    pods[object->pod().metadata().uid()] =
-        std::shared_ptr<const v1::Pod>(object, &object->pod());
+    pods[object->pod().metadata().uid()] = std::shared_ptr<const v1::Pod>(object, &object->pod());
   }
   return pods;
 }
@@ -141,8 +138,8 @@ std::string Assignment::InputsOf(const v1::Pod& pod) const {
     const std::string prefix = absl::StrCat(plural, "/", pod.metadata().namespace_(), "/");
     for (auto at = objects_.lower_bound(prefix);
          at != objects_.end() && absl::StartsWith(at->first, prefix); ++at) {
-      absl::StrAppend(&inputs, at->first, "=",
-                      model::MetadataOf(*at->second).resource_version(), "\n");
+      absl::StrAppend(&inputs, at->first, "=", model::MetadataOf(*at->second).resource_version(),
+                      "\n");
     }
   }
   const v1::ObjectMeta& meta = pod.metadata();

@@ -21,8 +21,7 @@ class ConfigSnapshot final : public ConfigSource {
   using Objects = std::map<std::string, std::shared_ptr<const v1::Object>>;  // By session key.
   explicit ConfigSnapshot(Objects objects) : objects_(std::move(objects)) {}
 
-  const v1::ConfigMap* FindConfigMap(const std::string& ns,
-                                     const std::string& name) const override;
+  const v1::ConfigMap* FindConfigMap(const std::string& ns, const std::string& name) const override;
   const v1::Secret* FindSecret(const std::string& ns, const std::string& name) const override;
 
  private:

@@ -42,8 +42,7 @@ void LinkKeeper::OnDown(MonoTime now) {
   for (int i = 0; i < failures_ && most < options_.backoff_ceiling; ++i) most *= 2;
   most = std::min(most, options_.backoff_ceiling);
   ++failures_;
-  next_ = now + milliseconds(
-                    std::uniform_int_distribution<int64_t>(0, most.count())(dice_));
+  next_ = now + milliseconds(std::uniform_int_distribution<int64_t>(0, most.count())(dice_));
 }
 
 }  // namespace muster::agent

@@ -23,7 +23,8 @@ class LinkKeeper {
     uint64_t seed = 0;
   };
 
-  LinkKeeper(Link& link, const Options& options) : link_(link), options_(options), dice_(options.seed) {}
+  LinkKeeper(Link& link, const Options& options)
+      : link_(link), options_(options), dice_(options.seed) {}
 
   // Connects or heartbeats when it is time; returns when it has to be called again.
   std::optional<MonoTime> Step(MonoTime now, const std::function<LinkHello()>& make_hello);

@@ -56,8 +56,9 @@ absl::Status NodeLoop::Start() {
     spdlog::warn("without CAP_SYS_RESOURCE no container gets an OOM score below 0");
   }
   if (!facts_.root_is_shared) {
-    spdlog::warn("/ is not a shared mount, so containers with mountPropagation cannot start; "
-                 "'mount --make-rshared /' changes that");
+    spdlog::warn(
+        "/ is not a shared mount, so containers with mountPropagation cannot start; "
+        "'mount --make-rshared /' changes that");
   }
 
   std::string problem;
@@ -226,17 +227,18 @@ void NodeLoop::RefreshFacts(MonoTime now) {
 void NodeLoop::AskRuntimeInfo(MonoTime now) {
   if (info_asked_ || now < info_due_) return;
   info_asked_ = true;
-  seams_.runtime.Info([this, inbox = seams_.inbox, alive = alive_](absl::StatusOr<RuntimeInfo> info) {
-    inbox->Post(std::function<void()>([this, alive, info = std::move(info)] {
-      if (!*alive) return;
-      info_asked_ = false;
-      info_status_ = info.status();
-      if (info.ok()) runtime_info_ = *info;
-      node_status_due_ = true;
-      const bool fine = info.ok() && info->runtime_ready && info->network_ready;
-      info_due_ = seams_.clock.Mono() + (fine ? kInfoPeriod : kInfoRetry);
-    }));
-  });
+  seams_.runtime.Info(
+      [this, inbox = seams_.inbox, alive = alive_](absl::StatusOr<RuntimeInfo> info) {
+        inbox->Post(std::function<void()>([this, alive, info = std::move(info)] {
+          if (!*alive) return;
+          info_asked_ = false;
+          info_status_ = info.status();
+          if (info.ok()) runtime_info_ = *info;
+          node_status_due_ = true;
+          const bool fine = info.ok() && info->runtime_ready && info->network_ready;
+          info_due_ = seams_.clock.Mono() + (fine ? kInfoPeriod : kInfoRetry);
+        }));
+      });
 }
 
 NodeSituation NodeLoop::MakeSituation() const {
@@ -244,8 +246,8 @@ NodeSituation NodeLoop::MakeSituation() const {
   NodeContext& context = situation.context;
   context.node_name = options_.node_name;
   context.node_uid = identity_.node_uid;
-  context.host_ips = options_.node_ip.empty() ? facts_.addresses
-                                              : std::vector<std::string>{options_.node_ip};
+  context.host_ips =
+      options_.node_ip.empty() ? facts_.addresses : std::vector<std::string>{options_.node_ip};
   context.log_root = options_.log_root;
   context.seccomp_root = options_.seccomp_root;
   context.cgroup_root = options_.cgroup_root;
@@ -294,8 +296,8 @@ void NodeLoop::UpdateNodeStatus() {
 
 void NodeLoop::SendReports(MonoTime now) {
   if (!keeper_.up()) return;
-  const bool changed = std::exchange(node_status_changed_, false) &&
-                       !SameNodeStatus(node_status_, sent_status_);
+  const bool changed =
+      std::exchange(node_status_changed_, false) && !SameNodeStatus(node_status_, sent_status_);
   if (changed || now >= status_due_) {
     const v1::Time time = ToApiTime(seams_.clock.Wall());
     for (v1::NodeCondition& condition : *node_status_.mutable_conditions()) {
@@ -335,8 +337,8 @@ void NodeLoop::SweepFiles() {
 
 std::string NodeLoop::StatusLine() const {
   const PodSet::Counts counts = pods_.Count();
-  std::string line = absl::StrCat(counts.pods, counts.pods == 1 ? " pod, " : " pods, ",
-                                  counts.ready, " ready");
+  std::string line =
+      absl::StrCat(counts.pods, counts.pods == 1 ? " pod, " : " pods, ", counts.ready, " ready");
   absl::StrAppend(&line, keeper_.up() ? "; coordinator connected" : "; no coordinator");
   if (!view_.status().ok()) absl::StrAppend(&line, "; runtime: ", view_.status().message());
   if (!save_problem_.empty()) absl::StrAppend(&line, "; ", save_problem_);

@@ -36,9 +36,8 @@ std::string RuntimeProblem(const RuntimeInfo& info) {
 }
 
 std::string NetworkProblem(const RuntimeInfo& info) {
-  return info.network_ready
-             ? ""
-             : NotReadyText("network not ready: NetworkReady", info.network_message);
+  return info.network_ready ? ""
+                            : NotReadyText("network not ready: NetworkReady", info.network_message);
 }
 
 v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus& previous,
@@ -94,8 +93,8 @@ v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus
     if (!problem.empty()) problems.push_back(problem);
   }
   if (problems.empty()) {
-    AddCondition("Ready", true, "KubeletReady", "muster-agent is posting ready status", previous, now,
-                 status);
+    AddCondition("Ready", true, "KubeletReady", "muster-agent is posting ready status", previous,
+                 now, status);
   } else {
     const std::string all = absl::StrJoin(problems, ", ");
     AddCondition("Ready", false, "KubeletNotReady",

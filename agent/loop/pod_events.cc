@@ -27,12 +27,12 @@ bool IsInit(const v1::Pod& pod, const std::string& container) {
 
 std::optional<PodEvent> EventOfBegin(const Action& action) {
   if (const auto* pull = std::get_if<PullImage>(&action)) {
-    return Normal("Pulling", absl::StrCat("Pulling image \"", pull->image, "\""),
-                  pull->container);
+    return Normal("Pulling", absl::StrCat("Pulling image \"", pull->image, "\""), pull->container);
   }
   if (const auto* stop = std::get_if<StopContainer>(&action)) {
     const bool told = stop->why.starts_with("Container ");
-    return Normal("Killing", told ? stop->why : absl::StrCat("Stopping container ", stop->container),
+    return Normal("Killing",
+                  told ? stop->why : absl::StrCat("Stopping container ", stop->container),
                   stop->container);
   }
   return std::nullopt;
@@ -42,17 +42,17 @@ std::optional<PodEvent> EventOfEnd(const Action& action, const Outcome& outcome,
   const bool ok = outcome.status.ok();
   if (const auto* inspect = std::get_if<InspectImage>(&action)) {
     if (!ok || !outcome.image) return std::nullopt;
-    return Normal("Pulled",
-                  absl::StrCat("Container image \"", inspect->image,
-                               "\" already present on machine"),
-                  inspect->container);
+    return Normal(
+        "Pulled",
+        absl::StrCat("Container image \"", inspect->image, "\" already present on machine"),
+        inspect->container);
   }
   if (const auto* pull = std::get_if<PullImage>(&action)) {
     if (!ok) {
-      return Warning("Failed",
-                     absl::StrCat("Failed to pull image \"", pull->image, "\": ",
-                                  Text(outcome.status)),
-                     pull->container);
+      return Warning(
+          "Failed",
+          absl::StrCat("Failed to pull image \"", pull->image, "\": ", Text(outcome.status)),
+          pull->container);
     }
     const std::string time = DurationText(took);
     return Normal("Pulled",
@@ -115,9 +115,9 @@ v1::Event MakeEvent(const PodEvent& event, const v1::Pod& pod, const std::string
   object.set_name(meta.name());
   object.set_uid(meta.uid());
   if (!event.container.empty()) {
-    object.set_field_path(absl::StrCat(
-        IsInit(pod, event.container) ? "spec.initContainers{" : "spec.containers{",
-        event.container, "}"));
+    object.set_field_path(
+        absl::StrCat(IsInit(pod, event.container) ? "spec.initContainers{" : "spec.containers{",
+                     event.container, "}"));
   }
   result.set_reason(event.reason);
   result.set_message(event.message);

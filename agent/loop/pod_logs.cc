@@ -125,8 +125,8 @@ std::string LinuxPodLogs::Tail(const std::string& log_path) {
     texts.push_back(parts[2] == "P" ? std::string(text) : absl::StrCat(text, "\n"));
   }
   std::string tail;
-  for (size_t i = texts.size() > kTailLinesMax ? texts.size() - kTailLinesMax : 0;
-       i < texts.size(); ++i) {
+  for (size_t i = texts.size() > kTailLinesMax ? texts.size() - kTailLinesMax : 0; i < texts.size();
+       ++i) {
     tail += texts[i];
   }
   return tail.size() > kTailBytesMax ? tail.substr(tail.size() - kTailBytesMax) : tail;

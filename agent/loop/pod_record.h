@@ -20,7 +20,7 @@ struct PodSet::Record {
 
   ObservedPod observed;
   std::map<std::string, std::string> exit_messages;  // By container id.
-  uint64_t after_list = 0;  // Not planned before this list was taken in.
+  uint64_t after_list = 0;                           // Not planned before this list was taken in.
   bool dirty = true;
   bool logs_read = false;
   std::optional<MonoTime> wake_at;

@@ -181,8 +181,8 @@ void PodSet::SyncObserved(Record& record) {
   for (auto& [name, container] : observed.containers) {
     // What we knew of it counts on, should the runtime have lost it.
     if (!container.instances.empty()) {
-      container.restarts_from_logs = std::max(container.restarts_from_logs,
-                                              container.instances.front().restart_count + 1);
+      container.restarts_from_logs =
+          std::max(container.restarts_from_logs, container.instances.front().restart_count + 1);
     }
     container.instances.clear();
   }
@@ -194,10 +194,12 @@ void PodSet::SyncObserved(Record& record) {
   if (record.pod != nullptr && !std::exchange(record.logs_read, true)) {
     const std::string directory = PodLogDirectory(*record.pod, node_.context);
     for (const v1::Container& c : record.pod->spec().init_containers()) {
-      observed.containers[c.name()].restarts_from_logs = logs_.RestartsFromLogs(directory, c.name());
+      observed.containers[c.name()].restarts_from_logs =
+          logs_.RestartsFromLogs(directory, c.name());
     }
     for (const v1::Container& c : record.pod->spec().containers()) {
-      observed.containers[c.name()].restarts_from_logs = logs_.RestartsFromLogs(directory, c.name());
+      observed.containers[c.name()].restarts_from_logs =
+          logs_.RestartsFromLogs(directory, c.name());
     }
   }
   if (!record.start_time) {
@@ -219,8 +221,8 @@ PodIntent PodSet::MakeIntent(const Record& record) const {
   PodIntent intent;
   intent.pod = record.pod.get();
   intent.terminate = record.IsTerminating();
-  intent.grace = record.pod == nullptr ? GraceFromAnnotations(record.observed)
-                                       : GraceOf(*record.pod);
+  intent.grace =
+      record.pod == nullptr ? GraceFromAnnotations(record.observed) : GraceOf(*record.pod);
   intent.inputs = record.inputs;
   if (record.pod != nullptr) {
     for (const v1::Container& c : record.pod->spec().init_containers()) {
@@ -308,8 +310,7 @@ void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& p
                           .start_time = *record.start_time,
                           .runtime_name = node_.runtime_name,
                           .termination_messages = record.exit_messages};
-  record.status =
-      MakePodStatus(input, record.status.value_or(record.pod->status()), clock_.Wall());
+  record.status = MakePodStatus(input, record.status.value_or(record.pod->status()), clock_.Wall());
   // What is removed from now on must not look as if it were lost.
   record.status_final = plan.stopped;
 }
@@ -327,14 +328,13 @@ void PodSet::TellWaiting(Record& record, const Plan& plan) {
   record.told_waiting = plan.waiting;
   const std::string blocked = plan.blocked ? plan.blocked->reason : "";
   if (blocked == "NetworkNotReady" && blocked != record.told_blocked) {
-    Tell(record, {"NetworkNotReady",
-                  absl::StrCat("network is not ready: ", plan.blocked->message), true, ""});
+    Tell(record, {"NetworkNotReady", absl::StrCat("network is not ready: ", plan.blocked->message),
+                  true, ""});
   }
   record.told_blocked = blocked;
 }
 
-void PodSet::Execute(Record& record, const PodIntent& intent, const Action& action,
-                     MonoTime now) {
+void PodSet::Execute(Record& record, const PodIntent& intent, const Action& action, MonoTime now) {
   auto context = std::make_shared<ActionContext>();
   context->pod_uid = record.uid;
   context->pod = record.pod;

@@ -82,8 +82,7 @@ class PodSet {
   void UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan);
   void TellWaiting(Record& record, const Plan& plan);
   void Execute(Record& record, const PodIntent& intent, const Action& action, MonoTime now);
-  void OnDone(const std::string& uid, const Action& action, const Outcome& outcome,
-              MonoTime begun);
+  void OnDone(const std::string& uid, const Action& action, const Outcome& outcome, MonoTime begun);
   void Tell(const Record& record, const PodEvent& event);
   void MarkNeighbours(const Record& record);
 
@@ -97,7 +96,7 @@ class PodSet {
   NodeSituation node_;
   bool runtime_ok_ = false;
   std::map<std::string, std::unique_ptr<Record>> records_;  // By uid.
-  std::vector<PodReport> farewells_;  // Of pods that are forgotten.
+  std::vector<PodReport> farewells_;                        // Of pods that are forgotten.
 };
 
 }  // namespace muster::agent

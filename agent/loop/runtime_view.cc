@@ -50,8 +50,9 @@ RuntimeView::RuntimeView(Runtime& runtime, const Clock& clock, std::shared_ptr<N
 RuntimeView::~RuntimeView() { *alive_ = false; }
 
 void RuntimeView::Post(std::function<void()> task) const {
-  inbox_->Post(std::function<void()>(
-      [alive = alive_, task = std::move(task)] { if (*alive) task(); }));
+  inbox_->Post(std::function<void()>([alive = alive_, task = std::move(task)] {
+    if (*alive) task();
+  }));
 }
 
 void RuntimeView::SetOwners(std::set<std::string> node_uids) {
@@ -115,7 +116,7 @@ void RuntimeView::Begin(MonoTime now) {
 void RuntimeView::OnLists(const std::shared_ptr<Lists>& lists) {
   if (!lists->sandboxes || !lists->containers) return;
   listing_ = false;
-  const absl::Status failed = !lists->sandboxes->ok() ? lists->sandboxes->status()
+  const absl::Status failed = !lists->sandboxes->ok()    ? lists->sandboxes->status()
                               : !lists->containers->ok() ? lists->containers->status()
                                                          : absl::OkStatus();
   if (!failed.ok()) {
@@ -265,8 +266,8 @@ ContainerInstance RuntimeView::MakeInstance(ContainerStatus status) const {
   instance.restart_count = restarts;
   instance.hash = Get(status.annotations, kAnnotationHash);
   if (status.state == ContainerState::kExited) {
-    const Duration ago = status.finished_at > WallTime() ? clock_.Wall() - status.finished_at
-                                                         : Duration::zero();
+    const Duration ago =
+        status.finished_at > WallTime() ? clock_.Wall() - status.finished_at : Duration::zero();
     instance.exited_at = clock_.Mono() - std::chrono::duration_cast<MonoTime::duration>(
                                              std::max(ago, Duration::zero()));
   }
@@ -280,8 +281,8 @@ void RuntimeView::FetchContainer(const std::string& uid,
   ++gathering->pending;
   std::string name = Get(listed.labels, kLabelContainerName);
   if (name.empty()) name = listed.name;
-  runtime_.ContainerStatusOf(listed.id, [this, alive = alive_, inbox = inbox_, uid, gathering,
-                                         name, listed](absl::StatusOr<ContainerStatus> result) {
+  runtime_.ContainerStatusOf(listed.id, [this, alive = alive_, inbox = inbox_, uid, gathering, name,
+                                         listed](absl::StatusOr<ContainerStatus> result) {
     inbox->Post(std::function<void()>([=, this, result = std::move(result)]() mutable {
       if (!*alive) return;
       std::vector<ContainerInstance>& instances = gathering->view.containers[name];

@@ -20,9 +20,9 @@ namespace muster::agent {
 // What the runtime holds of one of our pods.
 struct PodView {
   std::string name, namespace_;
-  std::vector<SandboxInstance> sandboxes;  // Newest first.
+  std::vector<SandboxInstance> sandboxes;                            // Newest first.
   std::map<std::string, std::vector<ContainerInstance>> containers;  // Newest first.
-  std::map<std::string, std::string> exit_messages;  // By container id.
+  std::map<std::string, std::string> exit_messages;                  // By container id.
 };
 
 // Watches the runtime by listing it, as kubelet's pod lifecycle event generator does: both lists,

@@ -66,8 +66,7 @@ absl::Status CheckCoordinator(const std::string& text) {
   int port = 0;
   if (colon == std::string::npos || colon == 0 ||
       !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("coordinator: \"", text, "\" is not HOST:PORT"));
+    return absl::InvalidArgumentError(absl::StrCat("coordinator: \"", text, "\" is not HOST:PORT"));
   }
   return absl::OkStatus();
 }
@@ -121,8 +120,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   const CLI::Option* config =
       app.add_option("--config", file, "Settings file")->option_text("FILE")->capture_default_str();
   app.add_flag("--check-config", check, "Check the settings and exit");
-  app.set_version_flag("--version", std::string("muster-agent ") + Version() + " (" +
-                                        GitVersion() + ")");
+  app.set_version_flag("--version",
+                       std::string("muster-agent ") + Version() + " (" + GitVersion() + ")");
   app.add_option("--coordinator", coordinator, "Where the coordinator is")
       ->option_text("HOST:PORT");
   app.add_option("--node-name", node_name, "Name of this node")->option_text("NAME");
@@ -133,9 +132,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       ->option_text("unix:///PATH");
   app.add_option("--node-ip", node_ip, "Address of this node")->option_text("IP");
   app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
-  app.footer("Enrol this host first:\n"
-             "  muster-agent join HOST:PORT --token ID.SECRET --ca-hash sha256:HEX\n"
-             "'muster-agent join --help' explains it.");
+  app.footer(
+      "Enrol this host first:\n"
+      "  muster-agent join HOST:PORT --token ID.SECRET --ca-hash sha256:HEX\n"
+      "'muster-agent join --help' explains it.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
@@ -147,8 +147,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   } catch (const CLI::ParseError& e) {
     line.task = CommandLine::Task::kPrintAndExit;
     line.exit_code = kUsageError;
-    line.text = absl::StrCat("muster-agent: ", e.what(),
-                             "\nRun 'muster-agent --help' for the flags.\n");
+    line.text =
+        absl::StrCat("muster-agent: ", e.what(), "\nRun 'muster-agent --help' for the flags.\n");
     return line;
   }
 

@@ -23,9 +23,7 @@ struct Describer {
   std::string operator()(const RemoveContainer& a) const {
     return absl::StrCat("remove container ", a.container, " (restart ", a.restart_count, ")");
   }
-  std::string operator()(const StopSandbox& a) const {
-    return absl::StrCat("stop sandbox ", a.id);
-  }
+  std::string operator()(const StopSandbox& a) const { return absl::StrCat("stop sandbox ", a.id); }
   std::string operator()(const RemoveSandbox& a) const {
     return absl::StrCat("remove sandbox ", a.id);
   }

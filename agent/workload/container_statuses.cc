@@ -18,7 +18,7 @@ void SetTerminated(const StatusInput& input, const ContainerInstance& instance,
   const ContainerStatus& status = instance.status;
   v1::ContainerStateTerminated& terminated = *state.mutable_terminated();
   terminated.set_exit_code(status.exit_code);
-  terminated.set_reason(!status.reason.empty() ? status.reason
+  terminated.set_reason(!status.reason.empty()  ? status.reason
                         : status.exit_code == 0 ? "Completed"
                                                 : "Error");
   std::string message = status.message;
@@ -28,11 +28,12 @@ void SetTerminated(const StatusInput& input, const ContainerInstance& instance,
   }
   // Kubernetes: 12 KiB for all containers of a pod together.
   const v1::PodSpec& spec = input.pod.spec();
-  const int share = kMessageBytesMax / std::max(1, spec.containers_size() +
-                                                       spec.init_containers_size());
+  const int share =
+      kMessageBytesMax / std::max(1, spec.containers_size() + spec.init_containers_size());
   terminated.set_message(message.substr(0, share));
   // A process that never came up has no start of its own.
-  if (status.started_at > WallTime()) *terminated.mutable_started_at() = ToApiTime(status.started_at);
+  if (status.started_at > WallTime())
+    *terminated.mutable_started_at() = ToApiTime(status.started_at);
   if (status.finished_at > WallTime()) {
     *terminated.mutable_finished_at() = ToApiTime(status.finished_at);
   }

@@ -8,8 +8,7 @@
 namespace muster::agent {
 
 std::string DurationText(Duration duration) {
-  const int64_t millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  const int64_t millis = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   if (millis < 1000) return millis == 0 ? "0s" : absl::StrCat(millis, "ms");
   const int64_t hours = millis / 3'600'000;
   const int64_t minutes = millis / 60'000 % 60;

@@ -8,8 +8,7 @@ const SandboxInstance* CurrentSandbox(const ObservedPod& observed) {
   return newest.status.state == SandboxState::kReady ? &newest : nullptr;
 }
 
-const ContainerInstance* NewestInstance(const ObservedPod& observed,
-                                        const std::string& container) {
+const ContainerInstance* NewestInstance(const ObservedPod& observed, const std::string& container) {
   const auto found = observed.containers.find(container);
   if (found == observed.containers.end() || found->second.instances.empty()) return nullptr;
   return &found->second.instances.front();

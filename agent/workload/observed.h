@@ -57,8 +57,8 @@ struct ObservedContainer {
   // For the next start only, and about `image_asked`.
   ImageKnowledge image = ImageKnowledge::kUnknown;
   std::string image_asked;
-  ImageStatus resolved_image;  // When present or pulled.
-  std::optional<StepFailure> failure;               // Of the last start.
+  ImageStatus resolved_image;          // When present or pulled.
+  std::optional<StepFailure> failure;  // Of the last start.
   RestartBackoff restarts;
   ImageBackoff pulls;  // Of image_asked.
   // Restarts that the log files of a lost instance tell of; the next count when there is none.

@@ -87,8 +87,8 @@ struct Finisher {
       container.image = ImageKnowledge::kAbsent;
     } else {
       container.failure = Failure("ErrImageNeverPull", kRetry);
-      container.failure->message = "Container image \"" + action.image +
-                                   "\" is not present with pull policy of Never";
+      container.failure->message =
+          "Container image \"" + action.image + "\" is not present with pull policy of Never";
     }
     return false;
   }

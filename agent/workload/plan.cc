@@ -255,8 +255,7 @@ bool Planner::Initialized(const SandboxInstance& sandbox) {
   }
   int next = 0;
   for (int i = spec.init_containers_size() - 1; i >= 0; --i) {
-    const ContainerInstance* instance =
-        NewestInstance(observed_, spec.init_containers(i).name());
+    const ContainerInstance* instance = NewestInstance(observed_, spec.init_containers(i).name());
     if (instance == nullptr || instance->status.sandbox_id != sandbox.status.id) continue;
     // One that still runs is "next" as well: starting what runs does nothing.
     const bool done =
@@ -319,8 +318,7 @@ void Planner::StartOne(const v1::Container& container, bool is_init,
                        const SandboxInstance& sandbox) {
   static const ObservedContainer kNeverSeen;
   const auto found = observed_.containers.find(container.name());
-  const ObservedContainer& seen =
-      found == observed_.containers.end() ? kNeverSeen : found->second;
+  const ObservedContainer& seen = found == observed_.containers.end() ? kNeverSeen : found->second;
   if (AnyAlive(seen)) return;
 
   const ContainerInstance* newest = seen.instances.empty() ? nullptr : &seen.instances.front();

@@ -62,15 +62,14 @@ Verdict Initialized(const StatusInput& input, const v1::PodStatus& status) {
     const ContainerInstance* instance = NewestInstance(input.observed, init.name());
     if (instance != nullptr) since = std::max(since, instance->status.finished_at);
   }
-  const bool any_started = std::ranges::any_of(
-      status.container_statuses(), [](const v1::ContainerStatus& c) {
+  const bool any_started =
+      std::ranges::any_of(status.container_statuses(), [](const v1::ContainerStatus& c) {
         return c.state().has_running() || c.state().has_terminated() ||
                c.last_state().has_terminated();
       });
   if (incomplete.empty() || any_started) return {true, "", "", since};
   return {false, "ContainersNotInitialized",
-          absl::StrCat("containers with incomplete status: [", absl::StrJoin(incomplete, " "),
-                       "]"),
+          absl::StrCat("containers with incomplete status: [", absl::StrJoin(incomplete, " "), "]"),
           std::nullopt};
 }
 
@@ -86,9 +85,7 @@ Verdict ContainersReady(const StatusInput& input, const v1::PodStatus& status) {
     last_start = std::max(last_start, instance->status.started_at);
     last_finish = std::max(last_finish, instance->status.finished_at);
   }
-  const auto known = [](WallTime at) {
-    return at > WallTime() ? std::optional(at) : std::nullopt;
-  };
+  const auto known = [](WallTime at) { return at > WallTime() ? std::optional(at) : std::nullopt; };
   if (unready.empty()) return {true, "", "", known(last_start)};
   return {false, "ContainersNotReady",
           absl::StrCat("containers with unready status: [", absl::StrJoin(unready, " "), "]"),
@@ -111,13 +108,11 @@ void SetAddresses(const StatusInput& input, v1::PodStatus& status) {
 
 v1::Time ToApiTime(WallTime time) {
   v1::Time result;
-  result.set_seconds(
-      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
+  result.set_seconds(std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
   return result;
 }
 
-v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previous,
-                            WallTime now) {
+v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previous, WallTime now) {
   const v1::PodSpec& spec = input.pod.spec();
   v1::PodStatus status;
   status.set_observed_generation(input.pod.metadata().generation());
@@ -125,14 +120,13 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
   *status.mutable_start_time() = ToApiTime(input.start_time);
   SetAddresses(input, status);
   for (const v1::Container& container : spec.init_containers()) {
-    *status.add_init_container_statuses() = MakeContainerStatus(
-        input, container, true,
-        FindByName(previous.init_container_statuses(), container.name()), now);
+    *status.add_init_container_statuses() =
+        MakeContainerStatus(input, container, true,
+                            FindByName(previous.init_container_statuses(), container.name()), now);
   }
   for (const v1::Container& container : spec.containers()) {
-    *status.add_container_statuses() =
-        MakeContainerStatus(input, container, false,
-                            FindByName(previous.container_statuses(), container.name()), now);
+    *status.add_container_statuses() = MakeContainerStatus(
+        input, container, false, FindByName(previous.container_statuses(), container.name()), now);
   }
   const bool was_final = previous.phase() == "Failed" || previous.phase() == "Succeeded";
   if (was_final) {
@@ -155,9 +149,8 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
   SetCondition("ContainersReady", ready, previous, now, status);
   SetCondition("PodScheduled", scheduled, previous, now, status);
   for (const v1::PodCondition& old : previous.conditions()) {
-    const bool ours = std::ranges::any_of(status.conditions(), [&old](const v1::PodCondition& c) {
-      return c.type() == old.type();
-    });
+    const bool ours = std::ranges::any_of(
+        status.conditions(), [&old](const v1::PodCondition& c) { return c.type() == old.type(); });
     if (!ours) *status.add_conditions() = old;
   }
   return status;

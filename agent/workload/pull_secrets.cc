@@ -40,8 +40,7 @@ Entry ParseKey(const std::string& key) {
     absl::ConsumeSuffix(&path, "/");
     entry.path = std::string(path);
   }
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(host, absl::MaxSplits(':', 1));
+  const std::pair<std::string, std::string> parts = absl::StrSplit(host, absl::MaxSplits(':', 1));
   entry.host = parts.first == "index.docker.io" ? "docker.io" : parts.first;
   entry.port = parts.second;
   return entry;
@@ -100,8 +99,8 @@ std::vector<RegistryAuth> CredentialsFor(
     return !HostMatches(entry.host, host.first) || entry.port != host.second ||
            !absl::StartsWith(reference->path, entry.path);
   });
-  std::ranges::stable_sort(
-      entries, [](const Entry& a, const Entry& b) { return a.length > b.length; });
+  std::ranges::stable_sort(entries,
+                           [](const Entry& a, const Entry& b) { return a.length > b.length; });
   std::vector<RegistryAuth> auths;
   for (Entry& entry : entries) auths.push_back(std::move(entry.auth));
   return auths;

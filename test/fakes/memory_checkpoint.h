@@ -12,9 +12,9 @@ namespace muster::agent {
 struct MemoryDisk {
   CheckpointState synced;
   int writes = 0;
-  absl::Status fail;        // Not OK: what every Save comes to, without effect.
-  bool lose_next = false;   // The next Save says OK, but the machine dies before the disk has it.
-  bool damaged = false;     // Load finds something it cannot read.
+  absl::Status fail;       // Not OK: what every Save comes to, without effect.
+  bool lose_next = false;  // The next Save says OK, but the machine dies before the disk has it.
+  bool damaged = false;    // Load finds something it cannot read.
 };
 
 // A checkpoint on a MemoryDisk, which can lose what was not synced. Not thread-safe.

@@ -74,8 +74,7 @@ class RealNode {
       MonoTime until = end;
       if (wake && *wake < until) until = *wake;
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(&woken_),
-                              absl::FromChrono(until - clock_.Mono()));
+      mutex_.AwaitWithTimeout(absl::Condition(&woken_), absl::FromChrono(until - clock_.Mono()));
       woken_ = false;
     }
   }
@@ -157,21 +156,19 @@ TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
   ASSERT_TRUE(node_.RunUntil([this] { return node_.Ready(); }))
       << node_.Status().ShortDebugString();
   std::printf("assignment to Running: %ld ms\n",
-              static_cast<long>(std::chrono::duration_cast<milliseconds>(
-                                    std::chrono::steady_clock::now() - begun)
-                                    .count()));
+              static_cast<long>(
+                  std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun)
+                      .count()));
   const v1::PodStatus before = node_.Status();
-  const std::string log =
-      node_.root() + "/pods-logs/default_web_u1/web/0.log";
+  const std::string log = node_.root() + "/pods-logs/default_web_u1/web/0.log";
   ASSERT_TRUE(node_.RunUntil([&] {
     std::ifstream file(log);
     std::stringstream text;
     text << file.rdbuf();
     return text.str().find("hello from node-a") != std::string::npos;
   }));
-  EXPECT_EQ(std::distance(fs::directory_iterator(node_.root() + "/links"),
-                          fs::directory_iterator()),
-            1);
+  EXPECT_EQ(
+      std::distance(fs::directory_iterator(node_.root() + "/links"), fs::directory_iterator()), 1);
 
   // A new agent adopts what it finds.
   for (int i = 0; i < 3; ++i) {
@@ -180,14 +177,14 @@ TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
     node_.Welcome({});
     ASSERT_TRUE(node_.RunUntil([this] { return node_.Ready(); }));
     EXPECT_EQ(node_.Status().SerializeAsString(), before.SerializeAsString())
-        << node_.Status().ShortDebugString() << "\n" << before.ShortDebugString();
+        << node_.Status().ShortDebugString() << "\n"
+        << before.ShortDebugString();
   }
 
   // What dies is started again.
   const std::string id = before.container_statuses(0).container_id().substr(13);
   node_.runtime().StopContainer(id, seconds(0), [](const absl::Status&) {});
-  ASSERT_TRUE(node_.RunUntil(
-      [this] { return node_.Ready() && node_.Web().restart_count() == 1; }));
+  ASSERT_TRUE(node_.RunUntil([this] { return node_.Ready() && node_.Web().restart_count() == 1; }));
   EXPECT_EQ(node_.Web().last_state().terminated().exit_code(), 137);
 
   // And what is deleted leaves nothing.

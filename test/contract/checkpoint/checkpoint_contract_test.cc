@@ -148,12 +148,14 @@ TEST_P(CheckpointContract, DamageIsToldAndNeverCountsAsComplete) {
   EXPECT_TRUE(after.objects.contains("pods/ns/c"));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    File, CheckpointContract,
-    testing::Values([]() -> std::unique_ptr<Subject> { return std::make_unique<FileSubject>(); }));
-INSTANTIATE_TEST_SUITE_P(
-    Memory, CheckpointContract,
-    testing::Values([]() -> std::unique_ptr<Subject> { return std::make_unique<MemorySubject>(); }));
+INSTANTIATE_TEST_SUITE_P(File, CheckpointContract,
+                         testing::Values([]() -> std::unique_ptr<Subject> {
+                           return std::make_unique<FileSubject>();
+                         }));
+INSTANTIATE_TEST_SUITE_P(Memory, CheckpointContract,
+                         testing::Values([]() -> std::unique_ptr<Subject> {
+                           return std::make_unique<MemorySubject>();
+                         }));
 
 }  // namespace
 }  // namespace muster::agent

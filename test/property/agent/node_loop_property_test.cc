@@ -133,8 +133,7 @@ class RandomLife {
       again = false;
       for (const auto& [key, pod] : pods_) {
         const PodReport* report = node_.link->LastReport(pod.pod().metadata().uid());
-        if (!pod.pod().metadata().has_deletion_timestamp() || report == nullptr ||
-            !report->gone) {
+        if (!pod.pod().metadata().has_deletion_timestamp() || report == nullptr || !report->gone) {
           continue;
         }
         const std::string gone = key;
@@ -193,14 +192,21 @@ class RandomLife {
 
   void SomethingHappens() {
     switch (Roll(14)) {
-      case 0: case 1: case 2: return AddPod();
-      case 3: return DeletePod();
-      case 4: return DisturbRuntime(0);
-      case 5: return DisturbRuntime(1);
+      case 0:
+      case 1:
+      case 2:
+        return AddPod();
+      case 3:
+        return DeletePod();
+      case 4:
+        return DisturbRuntime(0);
+      case 5:
+        return DisturbRuntime(1);
       case 6:
         node_.RestartAgent();
         return Connect();
-      case 7: return node_.runtime.set_available(Roll(2) == 0);
+      case 7:
+        return node_.runtime.set_available(Roll(2) == 0);
       case 8:
         node_.link->Break(absl::UnavailableError("reset"));
         return;
@@ -209,10 +215,10 @@ class RandomLife {
             Roll(2) == 0 ? absl::OkStatus() : absl::ResourceExhaustedError("disk full");
         return;
       case 10: {
-        const RuntimeCall calls[] = {RuntimeCall::kRunSandbox, RuntimeCall::kCreateContainer,
-                                     RuntimeCall::kStartContainer, RuntimeCall::kStopSandbox,
-                                     RuntimeCall::kStopContainer, RuntimeCall::kRemoveSandbox,
-                                     RuntimeCall::kListContainers, RuntimeCall::kPullImage,
+        const RuntimeCall calls[] = {RuntimeCall::kRunSandbox,       RuntimeCall::kCreateContainer,
+                                     RuntimeCall::kStartContainer,   RuntimeCall::kStopSandbox,
+                                     RuntimeCall::kStopContainer,    RuntimeCall::kRemoveSandbox,
+                                     RuntimeCall::kListContainers,   RuntimeCall::kPullImage,
                                      RuntimeCall::kContainerStatusOf};
         node_.runtime.FailNext(calls[Roll(9)], absl::UnknownError("injected"), 1 + Roll(3));
         return;
@@ -223,7 +229,8 @@ class RandomLife {
         if (Roll(2) == 0) node_.disk->damaged = true;
         node_.StartAgent();
         return Connect();
-      default: return Connect();
+      default:
+        return Connect();
     }
   }
 
@@ -243,8 +250,7 @@ class RandomLife {
     EXPECT_TRUE(foreigner_runs) << "somebody else's container was touched";
     for (const std::string& line : node_.runtime.journal()) {
       const std::vector<std::string> words = absl::StrSplit(line, ' ');
-      if (words[0] != "StopContainer" && words[0] != "StopSandbox" &&
-          words[0] != "RemoveSandbox") {
+      if (words[0] != "StopContainer" && words[0] != "StopSandbox" && words[0] != "RemoveSandbox") {
         continue;
       }
       EXPECT_NE(words[1], foreign_sandbox_);

@@ -39,7 +39,8 @@ class FakeHost final : public Host {
 // Volumes without a disk: what was prepared for which pod.
 class FakeVolumes final : public VolumeHost {
  public:
-  absl::Status Prepare(const v1::Pod& pod, const NodeContext&, const ConfigSource& configs) override {
+  absl::Status Prepare(const v1::Pod& pod, const NodeContext&,
+                       const ConfigSource& configs) override {
     ++prepares;
     if (!fail.ok()) return fail;
     for (const v1::Volume& volume : pod.spec().volumes()) {
@@ -216,8 +217,7 @@ class NodeHarness {
   std::optional<MonoTime> wake_;
 };
 
-inline v1::Object PodObject(const std::string& name, const std::string& uid,
-                            int64_t version = 1) {
+inline v1::Object PodObject(const std::string& name, const std::string& uid, int64_t version = 1) {
   v1::Object object;
   v1::Pod& pod = *object.mutable_pod();
   pod.mutable_metadata()->set_name(name);

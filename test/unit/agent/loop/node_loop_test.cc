@@ -26,9 +26,7 @@ class NodeLoopTest : public testing::Test {
     ASSERT_EQ(node_.runtime.running_containers(), 1);
   }
   std::string Web() const { return node_.runtime.FindContainer("u1", "web"); }
-  const v1::ContainerStatus WebStatus() const {
-    return node_.Status("u1").container_statuses(0);
-  }
+  const v1::ContainerStatus WebStatus() const { return node_.Status("u1").container_statuses(0); }
   std::vector<std::string> Stops() const {
     std::vector<std::string> stops;
     for (const std::string& line : node_.runtime.journal()) {
@@ -55,8 +53,7 @@ TEST_F(NodeLoopTest, AssignedPodIsRunAndReported) {
   EXPECT_EQ(node_.link->events()[0].involved_object().field_path(), "spec.containers{web}");
   EXPECT_EQ(node_.link->events()[0].source().host(), "node-a");
   EXPECT_EQ(node_.logs.links.size(), 1u);
-  const SandboxConfig* sandbox =
-      node_.runtime.sandbox_config(node_.runtime.sandboxes()[0].id);
+  const SandboxConfig* sandbox = node_.runtime.sandbox_config(node_.runtime.sandboxes()[0].id);
   EXPECT_EQ(sandbox->labels.at(kLabelNodeUid), "node-uid-1");
   EXPECT_EQ(node_.runtime.container_config(Web())->labels.at(kLabelNodeUid), "node-uid-1");
 }

@@ -87,8 +87,8 @@ TEST(CommandLine, FlagsWinOverTheFile) {
   const std::filesystem::path directory = ::mkdtemp(pattern.data());
   const std::string file = directory / "agent.yaml";
   std::ofstream(file) << "coordinator: a:1\nnodeName: node-1\n";
-  const char* argv[] = {"muster-agent", "--config", file.c_str(), "--coordinator", "b:2",
-                        "--check-config"};
+  const char* argv[] = {"muster-agent",  "--config", file.c_str(),
+                        "--coordinator", "b:2",      "--check-config"};
   const absl::StatusOr<CommandLine> line = ParseCommandLine(6, argv);
   std::filesystem::remove_all(directory);
   ASSERT_TRUE(line.ok()) << line.status();

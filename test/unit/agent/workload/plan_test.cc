@@ -89,32 +89,33 @@ TEST_P(SandboxRules, IsReplacedByTheNextAttempt) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kubernetes, SandboxRules,
-    testing::Values(
-        SandboxCase{"newest not ready",
-                    [](v1::Pod&, ObservedPod& o) {
-                      o.sandboxes[0].status.state = SandboxState::kNotReady;
-                    },
-                    {"stop container web within 30 s"},
-                    {"stop sandbox s0"},
-                    {"run sandbox (attempt 1)"}},
-        SandboxCase{"several ready",
-                    [](v1::Pod&, ObservedPod& o) {
-                      o.sandboxes = {Sandbox("s1", SandboxState::kReady, 1),
-                                     Sandbox("s0", SandboxState::kReady, 0)};
-                    },
-                    {"stop container web within 30 s"},
-                    {"stop sandbox s1", "stop sandbox s0"},
-                    {"run sandbox (attempt 2)"}},
-        SandboxCase{"no address",
-                    [](v1::Pod&, ObservedPod& o) { o.sandboxes[0].status.ips.clear(); },
-                    {"stop container web within 30 s"},
-                    {"stop sandbox s0"},
-                    {"run sandbox (attempt 1)"}},
-        SandboxCase{"other network",
-                    [](v1::Pod& pod, ObservedPod&) { pod.mutable_spec()->set_host_network(true); },
-                    {"stop container web within 30 s"},
-                    {"stop sandbox s0"},
-                    {"run sandbox (attempt 1)"}}));
+    testing::Values(SandboxCase{"newest not ready",
+                                [](v1::Pod&, ObservedPod& o) {
+                                  o.sandboxes[0].status.state = SandboxState::kNotReady;
+                                },
+                                {"stop container web within 30 s"},
+                                {"stop sandbox s0"},
+                                {"run sandbox (attempt 1)"}},
+                    SandboxCase{"several ready",
+                                [](v1::Pod&, ObservedPod& o) {
+                                  o.sandboxes = {Sandbox("s1", SandboxState::kReady, 1),
+                                                 Sandbox("s0", SandboxState::kReady, 0)};
+                                },
+                                {"stop container web within 30 s"},
+                                {"stop sandbox s1", "stop sandbox s0"},
+                                {"run sandbox (attempt 2)"}},
+                    SandboxCase{"no address",
+                                [](v1::Pod&, ObservedPod& o) { o.sandboxes[0].status.ips.clear(); },
+                                {"stop container web within 30 s"},
+                                {"stop sandbox s0"},
+                                {"run sandbox (attempt 1)"}},
+                    SandboxCase{"other network",
+                                [](v1::Pod& pod, ObservedPod&) {
+                                  pod.mutable_spec()->set_host_network(true);
+                                },
+                                {"stop container web within 30 s"},
+                                {"stop sandbox s0"},
+                                {"run sandbox (attempt 1)"}}));
 
 TEST(PlanPod, SandboxOfTheHostsNetworkNeedsNoAddress) {
   v1::Pod pod = MakePod({"web"});
@@ -423,10 +424,9 @@ TEST(PlanPod, OnlyTheNewestDeadInstanceAndTheCurrentSandboxAreKept) {
   observed.sandboxes.push_back(Sandbox("old", SandboxState::kNotReady));
   observed.sandboxes.push_back(Sandbox("older", SandboxState::kNotReady));
   observed.sandboxes[2].stopped = true;
-  observed.containers["web"].instances = {Instance("c3", ContainerState::kRunning, 3),
-                                          Instance("c2", ContainerState::kExited, 2),
-                                          Instance("c1", ContainerState::kExited, 1),
-                                          Instance("c0", ContainerState::kExited, 0)};
+  observed.containers["web"].instances = {
+      Instance("c3", ContainerState::kRunning, 3), Instance("c2", ContainerState::kExited, 2),
+      Instance("c1", ContainerState::kExited, 1), Instance("c0", ContainerState::kExited, 0)};
   EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),
               ElementsAre("remove container web (restart 1)", "remove container web (restart 0)",
                           "stop sandbox old", "remove sandbox older"));
@@ -456,8 +456,8 @@ TEST(PlanTermination, GoesFromContainersToSandboxesToFiles) {
   observed.containers["side"].instances = {Instance("c1", ContainerState::kRunning),
                                            Instance("c9", ContainerState::kExited)};
   const auto plan = [&] { return PlanPod(intent, observed, kNow); };
-  EXPECT_THAT(Described(plan()), ElementsAre("stop container side within 10 s",
-                                             "stop container web within 10 s"));
+  EXPECT_THAT(Described(plan()),
+              ElementsAre("stop container side within 10 s", "stop container web within 10 s"));
   EXPECT_THAT(plan().notes, testing::SizeIs(2));
   for (const char* name : {"web", "side"}) {
     observed.containers[name].instances[0].status.state = ContainerState::kExited;

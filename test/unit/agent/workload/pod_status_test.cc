@@ -148,8 +148,7 @@ TEST_F(PodStatusTest, InitContainersGateTheOthers) {
   EXPECT_EQ(status.phase(), "Pending");
   EXPECT_EQ(status.container_statuses(0).state().waiting().reason(), "PodInitializing");
   EXPECT_TRUE(status.init_container_statuses(0).ready());
-  EXPECT_EQ(Condition(status, "Initialized").message(),
-            "containers with incomplete status: [two]");
+  EXPECT_EQ(Condition(status, "Initialized").message(), "containers with incomplete status: [two]");
   observed_.containers["two"].instances = {Instance("i2", ContainerState::kExited, 0, 0)};
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
   status = Make();

@@ -21,8 +21,7 @@ class PullSecretsTest : public testing::Test {
     (*secret.mutable_data())[key] = json;
   }
   void AddConfig(const std::string& name, const std::string& auths) {
-    Add(name, "kubernetes.io/dockerconfigjson", ".dockerconfigjson",
-        "{\"auths\":{" + auths + "}}");
+    Add(name, "kubernetes.io/dockerconfigjson", ".dockerconfigjson", "{\"auths\":{" + auths + "}}");
   }
   std::vector<std::string> Users(const std::string& image) const {
     std::vector<std::string> users;
