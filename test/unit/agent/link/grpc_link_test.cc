@@ -228,14 +228,29 @@ TEST_F(GrpcLinkTest, SendingWithoutAStreamIsDropped) {
 TEST_F(GrpcLinkTest, DestructionEndsTheStreamWithoutAnEvent) {
   absl::Notification over;
   Serve([&](grpc::ServerContext&, ServerStream& stream) {
+    ToAgent welcome;
+    welcome.mutable_welcome();
+    stream.Write(welcome);
     FromAgent message;
     while (stream.Read(&message)) continue;
     over.Notify();
     return grpc::Status::OK;
   });
   link().Connect({});
+  ASSERT_TRUE(events_.Next<LinkWelcome>().has_value());
   link_.reset();
   EXPECT_TRUE(over.WaitForNotificationWithTimeout(kLimit));
+  EXPECT_EQ(events_.size(), 0u);
+}
+
+TEST_F(GrpcLinkTest, DestructionWhileConnectingIsQuiet) {
+  Serve([](grpc::ServerContext&, ServerStream& stream) {
+    FromAgent message;
+    while (stream.Read(&message)) continue;
+    return grpc::Status::OK;
+  });
+  link().Connect({});
+  link_.reset();
   EXPECT_EQ(events_.size(), 0u);
 }
 
