@@ -1,0 +1,139 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "common/base/inbox.h"
+#include "common/base/moment.h"
+#include "common/base/random.h"
+#include "coordinator/controllers/daemonset_state.h"
+#include "coordinator/controllers/event_recorder.h"
+#include "coordinator/controllers/pod_binder.h"
+#include "coordinator/daemonset/plan.h"
+#include "coordinator/nodes/node_health.h"
+#include "coordinator/store/object_store.h"
+
+namespace muster::coordinator {
+
+// Everything the coordinator does by itself: the DaemonSet controller, binding pods to their nodes,
+// the health of nodes, and collecting what nobody owns or no node runs any more.
+//
+// A shell: it keeps a copy of the store's objects, fed by one watch, asks the pure parts
+// (daemonset, placement, nodes) what to do, and writes their answers, each in one transaction
+// against the revisions that it knew. What was written counts once the watch has shown it, so no
+// second decision is made on a world that is older than the first. After a restart it knows all it
+// needs from the store.
+//
+// Start and Step belong to the loop thread.
+class ControllerLoop {
+ public:
+  struct Options {
+    NodeHealthLimits health;
+    Duration health_period = std::chrono::seconds(5);
+    // How long pods of a node that was deleted are kept, in case it comes back.
+    Duration pod_gc_quarantine = std::chrono::seconds(40);
+    Duration event_ttl = std::chrono::hours(1);
+    PlanLimits plan;
+  };
+  // When a node was last heard; asked on the loop thread.
+  using FindContact = std::function<std::optional<NodeContact>(const std::string& node)>;
+
+  // `wake` is called on any thread when Step should be called soon.
+  ControllerLoop(ObjectStore& objects, const Clock& clock, FindContact find_contact,
+                 Options options, std::function<void()> wake, RandomBits random = &SystemRandomBits);
+
+  // Does what is due. Returns when to call it again at the latest. Failures are logged and tried
+  // again.
+  std::optional<MonoTime> Step();
+
+ private:
+  struct WatchedChanges {
+    uint64_t watch = 0;
+    absl::StatusOr<std::vector<ObjectChange>> changes;
+  };
+
+  // The copy of the store.
+  absl::Status Resync();
+  void TakeChanges();
+  void Absorb(const v1::Object& object, bool gone);
+  void AbsorbNode(const v1::Object& object, bool gone);
+  void AbsorbPod(const v1::Object& object, bool gone);
+  void AbsorbDaemonSet(const v1::Object& object, bool gone);
+  void AbsorbRevision(const v1::Object& object, bool gone);
+  void AbsorbEvent(const v1::Object& object, bool gone);
+  void IndexOwner(const std::string& key, const v1::Object& object, bool gone);
+
+  // The work, each part on its own.
+  void KeepNodes(const Moment& now);
+  bool KeepNode(const v1::Object& object, bool all_silent, const Moment& now);
+  void MarkPodsNotReady(const std::string& node, const Moment& now);
+  void KeepDaemonSets(const Moment& now);
+  absl::Status KeepDaemonSet(DaemonSetState& state, const Moment& now);
+  absl::Status EndDaemonSet(const DaemonSetState& state, const Moment& now);
+  absl::Status Carry(DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now);
+  void AddRevisions(const DaemonSetState& state, const RevisionPlan& plan,
+                    ObjectTransaction& transaction);
+  void AddPodChanges(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
+                     ObjectTransaction& transaction);
+  void AddNewPods(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
+                  ObjectTransaction& transaction);
+  void BindWaiting(const Moment& now);
+  // The event of a pod that was bound, or does not fit.
+  void Tell(const v1::Object& pod, const std::vector<std::string>& misfits, const Moment& now,
+            ObjectTransaction& transaction);
+  void CollectOrphans(const Moment& now);
+  void CollectPodsOfGoneNodes(const Moment& now);
+  void ExpireEvents(const Moment& now);
+
+  // Remembers the revision that the watch has to show before the next decision.
+  absl::Status Commit(ObjectTransaction transaction);
+  void CommitOrLog(ObjectTransaction transaction, std::string_view doing);
+  void WakeAt(MonoTime at);
+  const v1::Node* FindNode(const std::string& name) const;
+  void RemovePod(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
+
+  ObjectStore& objects_;
+  const Clock& clock_;
+  const FindContact find_contact_;
+  const Options options_;
+  const RandomBits random_;
+  const MonoTime started_;
+  Inbox<WatchedChanges> inbox_;
+
+  uint64_t watch_number_ = 0;
+  std::unique_ptr<Watch> watch_;
+  int64_t seen_revision_ = 0;
+  int64_t committed_revision_ = 0;
+
+  std::map<std::string, v1::Object> nodes_;  // By name.
+  std::map<std::string, v1::Object> pods_;   // By namespace/name, as those below.
+  std::map<std::string, v1::Object> revisions_;
+  std::map<std::string, DaemonSetState> daemon_sets_;
+  PriorityClasses priority_classes_;
+  NodeLoads loads_;
+
+  std::map<std::string, std::string> live_owners_;            // uid of each DaemonSet -> its key.
+  std::map<std::string, std::set<std::string>> dependents_;   // Owner's uid -> store keys.
+  std::map<std::string, std::string> owner_of_;               // Store key -> owner's uid.
+  std::set<std::string> orphan_candidates_;                   // Owners' uids.
+  std::map<std::string, MonoTime> gone_since_;                // Nodes that pods are still bound to.
+  std::set<std::string> stale_nodes_;                         // Whose health may have changed.
+  MonoTime next_health_{};
+  std::map<std::string, WallTime> event_times_;
+  std::set<std::pair<WallTime, std::string>> events_by_time_;
+  EventRecorder recorder_;
+
+  std::optional<MonoTime> wake_at_;
+};
+
+}  // namespace muster::coordinator

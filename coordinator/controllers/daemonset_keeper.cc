@@ -1,0 +1,254 @@
+// How ControllerLoop carries out the plans of DaemonSets.
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "common/model/kinds.h"
+#include "coordinator/controllers/controller_loop.h"
+#include "coordinator/nodes/pod_removal.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::coordinator {
+namespace {
+
+constexpr char kSource[] = "daemonset-controller";
+constexpr auto kRetryFirst = std::chrono::milliseconds(5);
+constexpr auto kRetryMax = std::chrono::seconds(1000);
+constexpr int kDoublingsMax = 18;
+
+// Kubernetes' work queue: 5 ms, doubled with each failure, up to 1000 s.
+MonoTime::duration RetryAfter(int failures) {
+  const auto wait = kRetryFirst * (int64_t{1} << std::min(failures, kDoublingsMax));
+  return std::min<MonoTime::duration>(wait, kRetryMax);
+}
+
+}  // namespace
+
+void ControllerLoop::KeepDaemonSets(const Moment& now) {
+  for (auto& [key, state] : daemon_sets_) {
+    const bool due = (state.wake_at && *state.wake_at <= now.mono) ||
+                     (state.retry_at && *state.retry_at <= now.mono);
+    const bool waits = state.retry_at && *state.retry_at > now.mono;
+    if ((state.dirty && !waits) || due) {
+      state.dirty = false;
+      state.retry_at.reset();
+      state.wake_at.reset();
+      const absl::Status status = state.daemon_set().metadata().has_deletion_timestamp()
+                                      ? EndDaemonSet(state, now)
+                                      : KeepDaemonSet(state, now);
+      if (status.ok()) {
+        state.failures = 0;
+      } else {
+        state.retry_at = now.mono + RetryAfter(state.failures++);
+        state.dirty = true;
+        if (!absl::IsAborted(status)) {
+          spdlog::warn("daemonset {}: {}", key, status.ToString());
+        }
+      }
+    }
+    if (state.wake_at) WakeAt(*state.wake_at);
+    if (state.retry_at) WakeAt(*state.retry_at);
+  }
+}
+
+absl::Status ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now) {
+  const std::string& ns = state.daemon_set().metadata().namespace_();
+  std::vector<const v1::ControllerRevision*> revisions;
+  if (state.needs_revisions()) {
+    const std::string prefix = absl::StrCat(ns, "/");
+    for (auto it = revisions_.lower_bound(prefix);
+         it != revisions_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
+      revisions.push_back(&it->second.controller_revision());
+    }
+  }
+  state.Judge(
+      revisions, now, [this](const std::string& node) { return FindNode(node); },
+      [this](const auto& each) {
+        for (const auto& [node, object] : nodes_) each(node);
+      });
+  const std::vector<std::string> adopt = state.adopt();
+  const std::vector<std::string> release = state.release();
+  const DaemonSetPlan plan = MakePlan(
+      {state.daemon_set(), state.roster(), state.revisions(), adopt, release, priority_classes_,
+       random_,
+       [&](const std::string& name) { return pods_.contains(absl::StrCat(ns, "/", name)); },
+       options_.plan});
+  for (const std::string& note : plan.notes) spdlog::debug("{}", note);
+  state.wake_at = plan.wake_at;
+  if (const std::optional<MonoTime> stale = state.roster().next_wake();
+      stale && (!state.wake_at || *stale < *state.wake_at)) {
+    state.wake_at = stale;
+  }
+  if (plan.more) state.dirty = true;
+  MUSTER_RETURN_IF_ERROR(Carry(state, plan, now));
+  for (const std::string& node : plan.failed_on) {
+    state.backoff().Advance(node, now.mono);
+    state.TouchNode(node);
+  }
+  return plan.creation;
+}
+
+absl::Status ControllerLoop::Carry(DaemonSetState& state, const DaemonSetPlan& plan,
+                                   const Moment& now) {
+  ObjectTransaction transaction;
+  AddRevisions(state, plan.revisions, transaction);
+  AddPodChanges(state, plan, now, transaction);
+  AddNewPods(state, plan, now, transaction);
+  if (plan.status) {
+    v1::Object updated = state.object();
+    *updated.mutable_daemon_set()->mutable_status() = *plan.status;
+    transaction.Update(std::move(updated));
+  }
+  if (transaction.empty() && plan.creation.ok()) return absl::OkStatus();
+  std::vector<v1::Object> bound;
+  for (const auto& step : transaction.steps()) {
+    if (step.kind == ObjectTransaction::Step::Kind::kCreate && step.object.has_pod()) {
+      bound.push_back(step.object);
+    }
+  }
+  for (const PlannedEvent& event : plan.events) {
+    recorder_.Add(state.object(), {event.warning, kSource, event.reason, event.message}, now.wall,
+                  transaction);
+  }
+  MUSTER_RETURN_IF_ERROR(Commit(std::move(transaction)));
+  // The next DaemonSet has to see what is taken on the nodes before the watch shows it.
+  for (const v1::Object& pod : bound) {
+    const v1::ObjectMeta& meta = pod.pod().metadata();
+    loads_.SetPod(absl::StrCat(meta.namespace_(), "/", meta.name()), &pod.pod());
+  }
+  return absl::OkStatus();
+}
+
+void ControllerLoop::AddRevisions(const DaemonSetState& state, const RevisionPlan& plan,
+                                  ObjectTransaction& transaction) {
+  const std::string& ns = state.daemon_set().metadata().namespace_();
+  for (const v1::ControllerRevision& revision : plan.create) {
+    v1::Object object;
+    *object.mutable_controller_revision() = revision;
+    transaction.Create(std::move(object));
+  }
+  for (const v1::ControllerRevision& revision : plan.update) {
+    v1::Object object;
+    *object.mutable_controller_revision() = revision;
+    transaction.Update(std::move(object));
+  }
+  for (const std::string& name : plan.remove) {
+    const auto found = revisions_.find(absl::StrCat(ns, "/", name));
+    if (found != revisions_.end()) transaction.Delete(found->second);
+  }
+}
+
+void ControllerLoop::AddPodChanges(const DaemonSetState& state, const DaemonSetPlan& plan,
+                                   const Moment& now, ObjectTransaction& transaction) {
+  const std::string& ns = state.daemon_set().metadata().namespace_();
+  // One change each, however many reasons a pod has to be changed.
+  std::map<std::string, v1::Object> changed;
+  const auto change = [&](const std::string& name) -> v1::Pod* {
+    const std::string key = absl::StrCat(ns, "/", name);
+    const auto found = pods_.find(key);
+    if (found == pods_.end()) return nullptr;
+    return changed.try_emplace(key, found->second).first->second.mutable_pod();
+  };
+  for (const std::string& name : plan.adopt) {
+    if (v1::Pod* pod = change(name)) Adopt(state.daemon_set(), *pod->mutable_metadata());
+  }
+  for (const std::string& name : plan.release) {
+    if (v1::Pod* pod = change(name)) {
+      Release(state.daemon_set().metadata().uid(), *pod->mutable_metadata());
+    }
+  }
+  if (!plan.revisions.relabel.empty()) {
+    const std::string uid = state.daemon_set().metadata().uid();
+    const auto dependents = dependents_.find(uid);
+    if (dependents != dependents_.end()) {
+      for (const auto& [key, object] : pods_) {
+        if (!dependents->second.contains(KeyOf(object))) continue;
+        const auto renamed = plan.revisions.relabel.find(PodFactsOf(object.pod()).hash);
+        if (renamed == plan.revisions.relabel.end()) continue;
+        v1::Pod* pod = change(object.pod().metadata().name());
+        (*pod->mutable_metadata()->mutable_labels())[kRevisionHashLabel] = renamed->second;
+      }
+    }
+  }
+  for (const PlannedRemoval& removal : plan.remove) {
+    const std::string key = absl::StrCat(ns, "/", removal.removal.pod);
+    const auto found = pods_.find(key);
+    if (found == pods_.end()) continue;
+    changed.erase(key);
+    RemovePod(found->second, now, transaction);
+  }
+  for (auto& [key, object] : changed) transaction.Update(std::move(object));
+}
+
+void ControllerLoop::AddNewPods(const DaemonSetState& state, const DaemonSetPlan& plan,
+                                const Moment& now, ObjectTransaction& transaction) {
+  for (const v1::Pod& planned : plan.create) {
+    v1::Object pod;
+    *pod.mutable_pod() = planned;
+    objects_.Stamp(pod);
+    const v1::Node* node = FindNode(PodFactsOf(planned).node);
+    if (node != nullptr) {
+      const std::vector<std::string> misfits =
+          Bind(*node, loads_.LoadOf(node->metadata().name()), static_cast<int>(nodes_.size()),
+               now.wall, *pod.mutable_pod());
+      Tell(pod, misfits, now, transaction);
+    }
+    transaction.Create(std::move(pod));
+  }
+}
+
+void ControllerLoop::RemovePod(const v1::Object& pod, const Moment& now,
+                               ObjectTransaction& transaction) {
+  v1::Object marked = pod;
+  switch (StartRemoval(*marked.mutable_pod(), now.wall)) {
+    case RemovalStep::kNone:
+      return;
+    case RemovalStep::kMark:
+      return transaction.Update(std::move(marked));
+    case RemovalStep::kRemove:
+      return transaction.Delete(pod);
+  }
+}
+
+absl::Status ControllerLoop::EndDaemonSet(const DaemonSetState& state, const Moment& now) {
+  const v1::ObjectMeta& meta = state.daemon_set().metadata();
+  std::set<std::string> dependents;
+  if (const auto found = dependents_.find(meta.uid()); found != dependents_.end()) {
+    dependents = found->second;
+  }
+  const bool orphan = HasFinalizer(meta, kOrphanFinalizer);
+  ObjectTransaction transaction;
+  if (orphan || HasFinalizer(meta, kForegroundFinalizer)) {
+    for (const auto* objects : {&pods_, &revisions_}) {
+      for (const auto& [key, object] : *objects) {
+        if (!dependents.contains(KeyOf(object))) continue;
+        if (transaction.size() >= options_.plan.removals_max) break;
+        if (orphan) {
+          v1::Object released = object;
+          Release(meta.uid(), model::MutableMetadataOf(released));
+          transaction.Update(std::move(released));
+        } else if (object.has_pod()) {
+          RemovePod(object, now, transaction);
+        } else {
+          transaction.Delete(object);
+        }
+      }
+    }
+    // Pods that are being stopped show up here again when they are gone.
+    if (!dependents.empty()) return Commit(std::move(transaction));
+  }
+  v1::Object ended = state.object();
+  RemoveFinalizer(model::MutableMetadataOf(ended), kOrphanFinalizer);
+  RemoveFinalizer(model::MutableMetadataOf(ended), kForegroundFinalizer);
+  if (model::MetadataOf(ended).finalizers().empty()) {
+    transaction.Delete(state.object());
+  } else if (model::MetadataOf(ended).finalizers_size() != meta.finalizers_size()) {
+    transaction.Update(std::move(ended));
+  }
+  return Commit(std::move(transaction));
+}
+
+}  // namespace muster::coordinator

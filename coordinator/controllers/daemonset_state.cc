@@ -1,0 +1,113 @@
+#include "coordinator/controllers/daemonset_state.h"
+
+#include <utility>
+#include <vector>
+
+namespace muster::coordinator {
+
+DaemonSetState::DaemonSetState(v1::Object object) : object_(std::move(object)) {
+  backoff_.SetGeneration(daemon_set().metadata().generation());
+}
+
+bool DaemonSetState::Update(v1::Object object) {
+  const v1::ObjectMeta& before = daemon_set().metadata();
+  const v1::ObjectMeta& after = object.daemon_set().metadata();
+  const bool another = before.uid() != after.uid();
+  const bool anew = another || before.generation() != after.generation() ||
+                    before.has_deletion_timestamp() != after.has_deletion_timestamp();
+  object_ = std::move(object);
+  dirty = true;
+  if (!anew) return false;
+  if (another) backoff_ = FailureBackoff();
+  backoff_.SetGeneration(daemon_set().metadata().generation());
+  rules_.reset();
+  claims_.clear();
+  pods_by_node_.clear();
+  pods_by_hash_.clear();
+  adopt_.clear();
+  release_.clear();
+  revisions_stale_ = true;
+  all_nodes_stale_ = true;
+  return true;
+}
+
+void DaemonSetState::ForgetPod(const std::string& name) {
+  const auto found = claims_.find(name);
+  if (found == claims_.end()) return;
+  const Claimed& claimed = found->second;
+  adopt_.erase(name);
+  release_.erase(name);
+  if (claimed.claim == Claim::kManaged) {
+    if (auto hash = pods_by_hash_.find(claimed.facts.hash); --hash->second == 0) {
+      pods_by_hash_.erase(hash);
+      revisions_stale_ = true;
+    }
+    if (auto node = pods_by_node_.find(claimed.facts.node); node != pods_by_node_.end()) {
+      node->second.erase(name);
+      if (node->second.empty()) pods_by_node_.erase(node);
+      stale_nodes_.insert(claimed.facts.node);
+    }
+  }
+  claims_.erase(found);
+  dirty = true;
+}
+
+void DaemonSetState::SetPod(const std::string& name, const v1::Pod* pod) {
+  Claim claim = Claim::kNone;
+  if (pod != nullptr) {
+    const bool labels_match =
+        model::SelectorMatches(daemon_set().spec().selector(), pod->metadata().labels());
+    claim = ClaimOf(pod->metadata(), labels_match, daemon_set());
+  }
+  if (claim == Claim::kNone) {
+    ForgetPod(name);
+    return;
+  }
+  PodFacts facts = PodFactsOf(*pod);
+  if (const auto known = claims_.find(name);
+      known != claims_.end() && known->second.claim == claim && known->second.facts == facts) {
+    return;
+  }
+  ForgetPod(name);
+  dirty = true;
+  if (claim == Claim::kAdopt) adopt_.insert(name);
+  if (claim == Claim::kRelease) release_.insert(name);
+  if (claim == Claim::kManaged) {
+    if (++pods_by_hash_[facts.hash] == 1) revisions_stale_ = true;
+    if (!facts.node.empty()) {
+      pods_by_node_[facts.node].insert(name);
+      stale_nodes_.insert(facts.node);
+    }
+  }
+  claims_.emplace(name, Claimed{claim, std::move(facts)});
+}
+
+void DaemonSetState::TouchNode(const std::string& node) {
+  stale_nodes_.insert(node);
+  dirty = true;
+}
+
+void DaemonSetState::RefreshRevisions(
+    const std::vector<const v1::ControllerRevision*>& revisions) {
+  if (revisions_stale_) {
+    revisions_ = PlanRevisions({daemon_set(), revisions, pods_by_hash_});
+    revisions_stale_ = false;
+  }
+  if (rules_ != nullptr && rules_->current_hash == revisions_.current_hash) return;
+  rules_ = std::make_unique<DaemonSetRules>(daemon_set(), revisions_.current_hash);
+  all_nodes_stale_ = true;
+}
+
+void DaemonSetState::JudgeOne(const std::string& node, const v1::Node* found, const Moment& now) {
+  std::vector<const PodFacts*> pods;
+  if (const auto here = pods_by_node_.find(node); here != pods_by_node_.end()) {
+    for (const std::string& name : here->second) pods.push_back(&claims_.at(name).facts);
+  }
+  if (found == nullptr && pods.empty()) {
+    roster_.Set(node, NodeVerdict());
+    return;
+  }
+  roster_.Set(node, JudgeNode(*rules_, found, node, pods, backoff_, now));
+}
+
+}  // namespace muster::coordinator

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "common/base/clock.h"
+#include "muster/v1/meta.pb.h"
+#include "muster/v1/pod.pb.h"
+
+namespace muster::coordinator {
+
+// What the coordinator's own controllers do to a pod that has to go. Pure.
+enum class RemovalStep {
+  kNone,    // It is on its way already.
+  kMark,    // Its agent has to stop it first: the pod was marked.
+  kRemove,  // Nobody has to stop anything.
+};
+
+// Kubernetes' graceful deletion: a pod that is bound and has not ended gets a deletionTimestamp and
+// its own grace period.
+RemovalStep StartRemoval(v1::Pod& pod, WallTime now);
+
+bool HasFinalizer(const v1::ObjectMeta& meta, const std::string& finalizer);
+void RemoveFinalizer(v1::ObjectMeta& meta, const std::string& finalizer);
+
+// What a deletion that waits for its dependents leaves on its object.
+inline constexpr char kForegroundFinalizer[] = "foregroundDeletion";
+inline constexpr char kOrphanFinalizer[] = "orphan";
+
+}  // namespace muster::coordinator
