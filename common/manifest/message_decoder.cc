@@ -109,10 +109,12 @@ void MessageDecoder::DecodeMessage(const Value& value, Message& message) {
       return DecodeIntOrString(value, message);
     case TextForm::kQuantity:
       return DecodeQuantity(value, message);
-    case TextForm::kRawJson:
-      CheckFreeForm(value);
-      static_cast<v1::RawJson&>(message).set_json(WriteJson(value, JsonForm::kCompact));
+    case TextForm::kRawJson: {
+      Value free_form = value;
+      NormalizeFreeForm(free_form);
+      static_cast<v1::RawJson&>(message).set_json(WriteJson(free_form, JsonForm::kCompact));
       return;
+    }
     case TextForm::kMessage:
       break;
   }
@@ -318,17 +320,23 @@ void MessageDecoder::DecodeTime(const Value& value, Message& message) {
   }
 }
 
-void MessageDecoder::CheckFreeForm(const Value& value) {
-  if (value.type == Value::Type::kFloat && value.text.empty()) Expected("JSON value", value);
+void MessageDecoder::NormalizeFreeForm(Value& value) {
+  if (IsNumber(value)) {
+    PlainScalar number = ResolvePlainScalar(value.text);
+    const bool fits = number.type == PlainScalar::Type::kInteger ||
+                      (number.type == PlainScalar::Type::kFloat && !number.json.empty());
+    if (!fits) return Expected("number that JSON can hold", value);
+    value.text = std::move(number.json);
+  }
   for (size_t i = 0; i < value.items.size(); ++i) {
     const Step step(path_, i);
-    CheckFreeForm(value.items[i]);
+    NormalizeFreeForm(value.items[i]);
   }
   KeyCheck keys(*this);
-  for (const Member& member : value.members) {
+  for (Member& member : value.members) {
     const Step step(path_, std::string_view(Excerpt(member.key)));
     keys.IsFirst(member);
-    CheckFreeForm(member.value);
+    NormalizeFreeForm(member.value);
   }
 }
 

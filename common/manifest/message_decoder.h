@@ -53,8 +53,9 @@ class MessageDecoder {
   bool DecodeInteger(const Value& value, int64_t low, int64_t high, int64_t& number);
   bool DecodeBytes(const Value& value, std::string& bytes);
 
-  // Free JSON: any shape, but no double keys and no number that JSON cannot hold.
-  void CheckFreeForm(const Value& value);
+  // Free JSON has any shape, but no double keys and no number that JSON cannot hold; numbers get
+  // one form, so that equal values have equal texts.
+  void NormalizeFreeForm(Value& value);
   void ReportUnknown(const Member& member, const Descriptor& type);
   std::string Describe(const Value& value) const;
   void Expected(std::string_view what, const Value& value, std::string_view hint = "");

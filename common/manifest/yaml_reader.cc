@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/manifest/reader.h"
-#include "common/manifest/utf8.h"
 #include "common/manifest/yaml_scalar.h"
+#include "common/manifest/yaml_text.h"
 
 namespace muster::manifest {
 namespace {
@@ -22,27 +22,18 @@ struct Refusal {
   std::string message;
 };
 
-// yaml-cpp turns the escapes \_ and \N into single bytes of Latin-1.
-std::string WithoutLooseBytes(const std::string& text) {
-  if (FindInvalidUtf8(text) == std::string_view::npos) return text;
-  std::string fixed;
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint point = ReadCodePoint(text, at);
-    AppendUtf8(point.valid ? point.value : static_cast<uint8_t>(text[at]), fixed);
-    at += point.size;
-  }
-  return fixed;
-}
-
 constexpr std::string_view kYamlTags = "tag:yaml.org,2002:";
 
-// Builds values from the events of one chunk of text, which is usually one document.
+// Builds a value from the events of one chunk of text, which holds at most one document.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(int first_line, const DecodeLimits& limits, ReadResult& result)
-      : first_line_(first_line), limits_(limits), result_(result) {}
+  TreeBuilder(std::string_view text, int first_line, const DecodeLimits& limits, ReadResult& result)
+      : text_(text), first_line_(first_line), limits_(limits), result_(result) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
+    // The parser is content with `{a: b} c`, and at `{a: b},` reports empty documents without end.
+    if (has_document_) throw Refusal{At(mark), "the document ended before this"};
+    has_document_ = true;
     frames_.clear();
     anchors_.clear();
     values_ = 0;
@@ -54,6 +45,9 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentEnd() override { result_.documents.push_back(std::move(root_)); }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (!frames_.empty() && frames_.back().is_block && frames_.back().key.has_value()) {
+      RequireColon(*frames_.back().key);
+    }
     OnScalar(mark, "?", anchor, "");
   }
 
@@ -64,7 +58,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Count(target, At(mark));
     if (ExpectsKey()) {
       if (IsContainer(target)) throw Refusal{At(mark), "a key has to be a plain text"};
-      SetKey(target.type, target.text, target.written, At(mark));
+      SetKey(target.type, target.text, target.written, mark);
       return;
     }
     Place(Value(target));
@@ -74,25 +68,28 @@ class TreeBuilder final : public YAML::EventHandler {
                 const std::string& text) override {
     bool is_merge = false;
     Value value = MakeScalar(mark, tag, WithoutLooseBytes(text), is_merge);
+    if (EndOfScalar(text_, mark.pos) == std::string_view::npos) {
+      throw Refusal{value.position, "the text in quotes does not end"};
+    }
     Count(value, value.position);
     Remember(anchor, value);
     if (!ExpectsKey()) return Place(std::move(value));
     if (is_merge) {
-      frames_.back().key = PendingKey{"<<", value.position, true};
+      frames_.back().key = PendingKey{"<<", "<<", value.position, mark.pos, true};
       return;
     }
-    SetKey(value.type, value.text, value.written, value.position);
+    SetKey(value.type, value.text, value.written, mark);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    Open(Value::Type::kList, mark, tag, anchor);
+    Open(Value::Type::kList, mark, tag, anchor, false);
   }
   void OnSequenceEnd() override { Close(); }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    Open(Value::Type::kMapping, mark, tag, anchor);
+                  YAML::EmitterStyle::value style) override {
+    Open(Value::Type::kMapping, mark, tag, anchor, style == YAML::EmitterStyle::Block);
   }
   void OnMapEnd() override { Close(); }
 
@@ -101,18 +98,35 @@ class TreeBuilder final : public YAML::EventHandler {
  private:
   struct PendingKey {
     std::string text;
+    std::string written;
     Position position;
+    int offset = 0;  // In the text of the chunk.
     bool is_merge = false;
   };
   struct Frame {
     Value value;
     YAML::anchor_t anchor = 0;
+    bool is_block = false;  // A mapping with one key a line.
     std::optional<PendingKey> key;
     std::vector<Member> merged;  // What << brings in, strongest first.
   };
 
   static bool IsContainer(const Value& value) {
     return value.type == Value::Type::kList || value.type == Value::Type::kMapping;
+  }
+
+  // The parser takes a line without colon in a mapping for a key without value.
+  void RequireColon(const PendingKey& key) const {
+    size_t at = EndOfScalar(text_, key.offset);
+    if (text_.substr(at, key.written.size()) == key.written) at += key.written.size();
+    at = text_.find_first_not_of(" \t", at);
+    if (at != std::string_view::npos && text_[at] == ':') return;
+    // After "? " a key needs none.
+    const std::string_view before =
+        text_.substr(0, std::min(static_cast<size_t>(key.offset), text_.size()));
+    const size_t last = before.find_last_not_of(" \t");
+    if (last != std::string_view::npos && before[last] == '?') return;
+    throw Refusal{key.position, absl::StrCat("expected ':' after \"", key.written, "\"")};
   }
 
   bool ExpectsKey() const {
@@ -176,7 +190,8 @@ class TreeBuilder final : public YAML::EventHandler {
   // Keys are texts. As in kubectl a number or boolean becomes its JSON form, which surprises
   // whoever wrote `on: 1`, so it is said.
   void SetKey(Value::Type type, const std::string& text, const std::string& written,
-              Position position) {
+              const YAML::Mark& mark) {
+    const Position position = At(mark);
     if (type == Value::Type::kNull) throw Refusal{position, "a key is missing"};
     if (type == Value::Type::kFloat && text.empty()) {
       throw Refusal{position, absl::StrCat("the key ", written, " has to be quoted")};
@@ -186,11 +201,12 @@ class TreeBuilder final : public YAML::EventHandler {
           {Severity::kWarning, position,
            absl::StrCat("the key ", written, " is read as \"", text, "\"; quote it")});
     }
-    frames_.back().key = PendingKey{text, position, false};
+    frames_.back().key =
+        PendingKey{text, written.empty() ? text : written, position, mark.pos, false};
   }
 
-  void Open(Value::Type type, const YAML::Mark& mark, const std::string& tag,
-            YAML::anchor_t anchor) {
+  void Open(Value::Type type, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            bool is_block) {
     const std::string expected =
         absl::StrCat(std::string(kYamlTags), type == Value::Type::kList ? "seq" : "map");
     if (tag != "?" && tag != "!" && !tag.empty() && tag != expected) {
@@ -204,6 +220,7 @@ class TreeBuilder final : public YAML::EventHandler {
     frame.value.type = type;
     frame.value.position = At(mark);
     frame.anchor = anchor;
+    frame.is_block = is_block;
     Count(frame.value, frame.value.position);
     frames_.push_back(std::move(frame));
   }
@@ -276,6 +293,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  const std::string_view text_;
   const int first_line_;
   const DecodeLimits& limits_;
   ReadResult& result_;
@@ -284,73 +302,11 @@ class TreeBuilder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, Value> anchors_;
   size_t values_ = 0;
   size_t bytes_ = 0;
+  bool has_document_ = false;
 };
 
-struct Chunk {
-  std::string_view text;
-  int first_line;
-};
-
-bool IsDirective(std::string_view line) {
-  return line.substr(0, 6) == "%YAML " || line.substr(0, 5) == "%TAG ";
-}
-
-// True for what may stand in front of a `---` that belongs to the same document.
-bool IsPrologue(std::string_view text) {
-  bool has_directive = false;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    const size_t start = line.find_first_not_of(" \t\r");
-    if (start == std::string_view::npos || line[start] == '#') continue;
-    if (!IsDirective(line)) return false;
-    has_directive = true;
-  }
-  return has_directive;
-}
-
-// Cuts at the lines that begin with `---`, which cannot occur inside a document, so that a mistake
-// in one document leaves the others readable.
-std::vector<Chunk> SplitDocuments(std::string_view text) {
-  std::vector<Chunk> chunks;
-  size_t start = 0;
-  int first_line = 1;
-  int line_number = 0;
-  for (size_t at = 0; at < text.size();) {
-    ++line_number;
-    size_t end = text.find('\n', at);
-    end = end == std::string_view::npos ? text.size() : end + 1;
-    const std::string_view line = text.substr(at, end - at);
-    const bool is_marker =
-        line.substr(0, 3) == "---" &&
-        (line.size() == 3 || std::string_view(" \t\r\n").find(line[3]) != std::string_view::npos);
-    const bool splits = is_marker && at > start && !IsPrologue(text.substr(start, at - start));
-    if (splits) {
-      chunks.push_back({text.substr(start, at - start), first_line});
-      start = at;
-      first_line = line_number;
-    }
-    at = end;
-  }
-  chunks.push_back({text.substr(start), first_line});
-  return chunks;
-}
-
-// Where a line (counted from 0) has a tab in its indentation, as column from 1; 0 if nowhere. The
-// parser's own words for that do not mention it.
-int TabInIndentation(std::string_view text, int line) {
-  for (int i = 0; i < line; ++i) {
-    const size_t end = text.find('\n');
-    if (end == std::string_view::npos) return 0;
-    text.remove_prefix(end + 1);
-  }
-  const size_t start = text.find_first_not_of(' ');
-  const bool tab = start != std::string_view::npos && text[start] == '\t';
-  return tab ? static_cast<int>(start) + 1 : 0;
-}
-
-void ReadChunk(const Chunk& chunk, const DecodeLimits& limits, ReadResult& result) {
-  TreeBuilder builder(chunk.first_line, limits, result);
+void ReadChunk(const YamlChunk& chunk, const DecodeLimits& limits, ReadResult& result) {
+  TreeBuilder builder(chunk.text, chunk.first_line, limits, result);
   const auto refuse = [&result](Position position, std::string message) {
     result.problems.push_back({Severity::kError, position, std::move(message)});
   };
@@ -391,12 +347,12 @@ ReadResult ReadYaml(std::string_view text, const DecodeLimits& limits) {
     } else if ((static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r') || c == 0x7F) {
       refuse(line, column, "YAML cannot hold this control character as it is");
       return result;
-    } else if (c == '%' && column == 1 && !IsDirective(text.substr(i, 6))) {
+    } else if (c == '%' && column == 1 && !IsYamlDirective(text.substr(i, 6))) {
       // The parser would drop the whole line without a word.
       refuse(line, column, "a line cannot begin with %, put it in quotes");
     }
   }
-  for (const Chunk& chunk : SplitDocuments(text)) ReadChunk(chunk, limits, result);
+  for (const YamlChunk& chunk : SplitDocuments(text)) ReadChunk(chunk, limits, result);
   return result;
 }
 

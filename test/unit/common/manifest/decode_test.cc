@@ -391,7 +391,11 @@ TEST(DecodeJson, FreeJsonIsKeptInOneForm) {
   v1::ControllerRevision revision;
   ASSERT_TRUE(
       DecodeJson(R"({"data": {"b": [1, 2.50], "a": {"y": null, "x": "1"}}})", revision).ok());
-  EXPECT_EQ(revision.data().json(), R"({"a":{"x":"1","y":null},"b":[1,2.50]})");
+  EXPECT_EQ(revision.data().json(), R"({"a":{"x":"1","y":null},"b":[1,2.5]})");
+  ASSERT_TRUE(DecodeJson(R"({"data": [1e3, -0, 123456789012345678901234567890]})", revision).ok());
+  EXPECT_EQ(revision.data().json(), "[1000,0,1.2345678901234568e+29]");
+  EXPECT_EQ(DecodeJson(R"({"data": {"a": [1e400]}})", revision).message(),
+            "data.a[0]: expected number that JSON can hold, found number 1e400");
   EXPECT_FALSE(DecodeJson(R"({"data": {"b": {"c": 1, "c": 2}}})", revision).ok());
 }
 
