@@ -176,6 +176,8 @@ void NodeLoop::TakeAssignments(MonoTime now) {
 }
 
 void NodeLoop::OnEvent(const LinkNodeRemoved&) {
+  // Said again in every session until the host is enrolled anew.
+  if (identity_.node_uid.empty() && identity_.complete && assignment_.Known().empty()) return;
   spdlog::warn("this node was removed from the cluster; its pods are stopped");
   unsaved_.clear();
   CheckpointChange change;

@@ -386,6 +386,11 @@ TEST_F(NodeLoopTest, RemovedNodeStopsItsPodsAndForgetsThem) {
   node_.Run(seconds(40));
   EXPECT_THAT(node_.runtime.containers(), IsEmpty());
   EXPECT_THAT(node_.disk->synced.objects, IsEmpty());
+  // It is told so in every session; once is enough.
+  const int writes = node_.disk->writes;
+  node_.link->Deliver(LinkNodeRemoved{});
+  node_.Settle();
+  EXPECT_EQ(node_.disk->writes, writes);
   // It is the same machine under a new name to the coordinator.
   node_.link->Break(absl::UnavailableError("bye"));
   node_.Run(seconds(5));
