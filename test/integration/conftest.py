@@ -16,11 +16,13 @@ KEEP = os.environ.get("MUSTER_KEEP_CLUSTER")  # Left up after the run, to look i
 
 
 @pytest.fixture(scope="session")
-def whole_cluster():
+def whole_cluster(tmp_path_factory):
     cluster = Cluster(STATE, INDEX)
     if not KEEP:
         cluster.testbed("down")
-    cluster.testbed("up", "-n", "3", timeout=300)
+    config = tmp_path_factory.mktemp("config") / "coordinator.yaml"
+    config.write_text("podGcQuarantine: 5s\n")  # The demo waits for the default.
+    cluster.testbed("up", "-n", "3", "--coordinator-config", config, timeout=300)
     yield cluster
     if not KEEP:
         cluster.testbed("down")

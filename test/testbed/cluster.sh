@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() {
   cat <<'EOF'
-./dev cluster up [-n N] [--control-on node-I] [--bare]
+./dev cluster up [-n N] [--control-on node-I] [--bare] [--coordinator-config FILE]
                                    N hosts (3), a coordinator, a registry; reports a running one
 ./dev cluster status               hosts, addresses, services
 ./dev cluster env                  shell exports: eval "$(./dev cluster env)"
@@ -101,11 +101,12 @@ boot_all() { # NODE...: boots those that are down, at the same time
 }
 
 up() {
-  local count=3 control=control bare='' node
+  local count=3 control=control bare='' config='' node
   while [ $# -gt 0 ]; do
     case $1 in
       -n) count=${2:-} && shift ;;
       --control-on) control=${2:-} && shift ;;
+      --coordinator-config) config=${2:-} && shift ;;
       --bare) bare=1 ;;  # Hosts and registry only: what runs on them is the caller's business.
       --systemd) die "--systemd: hosts with systemd are not there yet; only light ones are" ;;
       *) usage_error "cluster up: what is $1?" ;;
@@ -114,6 +115,7 @@ up() {
   done
   [[ $count =~ ^([1-9]|[1-4][0-9]|50)$ ]] || usage_error "-n wants a number from 1 to 50"
   [ "$control" = control ] || valid_node "$control" || usage_error "--control-on wants node-I"
+  [ -z "$config" ] || [ -r "$config" ] || die "cannot read $config"
   need_root
   lock
   state_up
@@ -131,7 +133,7 @@ up() {
   [ "$(control_host)" = control ] && host_boot control
   if [ -z "$bare" ]; then
     programs_built
-    coordinator_up
+    coordinator_up "$config"
     for node in $(nodes); do agent_up "$node"; done
     # shellcheck disable=SC2046
     nodes_wait_ready $(nodes)

@@ -16,9 +16,10 @@ service_log_tail() { tail -n 5 "$(host_root "$1")/var/log/$2.log" 2>/dev/null ||
 
 coordinator_answers() { musterctl version >/dev/null 2>&1; }
 
-coordinator_up() {
+coordinator_up() { # [CONFIG_FILE]
   local host
   host=$(control_host)
+  if [ -n "${1:-}" ]; then cp "$1" "$(host_dir "$host")/etc-own/muster/coordinator.yaml"; fi
   service_install "$host" coordinator "$BUILD/coordinator/muster-coordinator"
   service_start "$host" coordinator
   wait_until 30 coordinator_answers ||
