@@ -101,12 +101,12 @@ boot_all() { # NODE...: boots those that are down, at the same time
 }
 
 up() {
-  local count=3 control=control bare='' config='' node
+  local count=3 control=control bare='' settings='' node
   while [ $# -gt 0 ]; do
     case $1 in
       -n) count=${2:-} && shift ;;
       --control-on) control=${2:-} && shift ;;
-      --coordinator-config) config=${2:-} && shift ;;
+      --coordinator-config) settings=${2:-} && shift ;;
       --bare) bare=1 ;;  # Hosts and registry only: what runs on them is the caller's business.
       --systemd) die "--systemd: hosts with systemd are not there yet; only light ones are" ;;
       *) usage_error "cluster up: what is $1?" ;;
@@ -115,7 +115,7 @@ up() {
   done
   [[ $count =~ ^([1-9]|[1-4][0-9]|50)$ ]] || usage_error "-n wants a number from 1 to 50"
   [ "$control" = control ] || valid_node "$control" || usage_error "--control-on wants node-I"
-  [ -z "$config" ] || [ -r "$config" ] || die "cannot read $config"
+  [ -z "$settings" ] || [ -r "$settings" ] || die "cannot read $settings"
   need_root
   lock
   state_up
@@ -133,7 +133,7 @@ up() {
   [ "$(control_host)" = control ] && host_boot control
   if [ -z "$bare" ]; then
     programs_built
-    coordinator_up "$config"
+    coordinator_up "$settings"
     for node in $(nodes); do agent_up "$node"; done
     # shellcheck disable=SC2046
     nodes_wait_ready $(nodes)
