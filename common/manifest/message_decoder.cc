@@ -352,7 +352,7 @@ void MessageDecoder::ReportUnknown(const Member& member, const Descriptor& type)
   // A field in the wrong place: one that an enclosing mapping has, or one of those just below.
   std::string home;
   for (const Level& level : levels_) {
-    if (level.type == &type || FindField(*level.type, member.key) == nullptr) continue;
+    if (FindField(*level.type, member.key) == nullptr) continue;
     home = level.path_size == 0 ? "the top level" : path_.substr(0, level.path_size);
   }
   for (int i = 0; home.empty() && i < type.field_count(); ++i) {

@@ -17,11 +17,9 @@ std::string_view ParentPath(std::string_view path) {
     const size_t open = path.rfind('[');
     return open == std::string_view::npos ? std::string_view() : path.substr(0, open);
   }
-  // A dot behind the last bracket; those inside a key do not count.
-  const size_t close = path.rfind(']');
+  // Dots inside a key do not count: there would be a bracket at the end.
   const size_t dot = path.rfind('.');
   if (dot == std::string_view::npos) return {};
-  if (close != std::string_view::npos && dot < close) return path.substr(0, close + 1);
   return path.substr(0, dot);
 }
 

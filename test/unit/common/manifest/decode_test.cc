@@ -134,6 +134,17 @@ TEST(Decode, RepeatedKeysNameBothLines) {
                   "in line 7 and in line 7"));
 }
 
+TEST(Decode, WhatIsMergedAndOverriddenDoesNotOccurTwice) {
+  const Decoded decoded =
+      DecodeManifest("f",
+                     "apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: &l {a: one, b: two}}\n"
+                     "data: {<<: *l, a: three}\n");
+  EXPECT_THAT(decoded.diagnostics, IsEmpty());
+  ASSERT_EQ(decoded.documents.size(), 1U);
+  EXPECT_EQ(decoded.documents[0].object.config_map().data().at("a"), "three");
+  EXPECT_EQ(decoded.documents[0].object.config_map().data().at("b"), "two");
+}
+
 TEST(Decode, NullMeansUnset) {
   const Decoded decoded = DecodeManifest(
       "f",
@@ -271,6 +282,12 @@ TEST(Decode, ASlipInTheKindIsNotSkipped) {
       FindingsOf("apiVersion: apps/v2\nkind: DaemonSet\n"),
       ElementsAre("f:1:13: error: apiVersion: there is no DaemonSet of version apps/v2, did "
                   "you mean apps/v1?"));
+}
+
+TEST(Decode, AnUnknownVersionOfOurOwnGroupIsAnError) {
+  EXPECT_THAT(FindingsOf("apiVersion: scheduling.k8s.io/v2\nkind: PriorityClass\n"),
+              ElementsAre("f:1:13: error: apiVersion: there is no PriorityClass of version "
+                          "scheduling.k8s.io/v2, did you mean scheduling.k8s.io/v1?"));
 }
 
 TEST(Decode, KindsOfOtherGroupsMayShareOurNames) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/manifest/decode.h"
+#include "common/manifest/json_writer.h"
 #include "common/manifest/reader.h"
 #include "common/manifest/yaml_writer.h"
 #include "muster/v1/config.pb.h"
@@ -216,6 +217,16 @@ TEST(YamlWriter, StringsAreQuotedWhenAReaderWouldTakeThemForSomethingElse) {
     ASSERT_EQ(again.documents.size(), 1U) << WriteYaml(keyed);
     EXPECT_EQ(WriteYaml(again.documents[0]), WriteYaml(keyed));
   }
+}
+
+TEST(Writers, OfEqualKeysTheFirstIsWritten) {
+  Value mapping;
+  mapping.type = Value::Type::kMapping;
+  mapping.members.push_back({"b", {}, MakeInteger(1)});
+  mapping.members.push_back({"a", {}, MakeInteger(2)});
+  mapping.members.push_back({"b", {}, MakeInteger(3)});
+  EXPECT_EQ(WriteJson(mapping, JsonForm::kCompact), R"({"a":2,"b":1})");
+  EXPECT_EQ(WriteYaml(mapping), "a: 2\nb: 1\n");
 }
 
 TEST(YamlWriter, LongKeysAreReadBack) {

@@ -193,6 +193,7 @@ TEST(Unsupported, EachFieldIsReportedByItsPath) {
        "refuse spec.template.spec.volumes[1].persistentVolumeClaim"},
       {"{volumes: [{name: a, projected: {sources: [{serviceAccountToken: {path: t}}]}}]}",
        "refuse spec.template.spec.volumes[0].projected.sources[0].serviceAccountToken"},
+      {"{resources: {claims: [{name: a}]}}", "refuse spec.template.spec.resources"},
       {"{hostUsers: false}", "refuse spec.template.spec.hostUsers"},
       {"{os: {name: windows}}", "refuse spec.template.spec.os.name"},
       {"{schedulerName: mine}", "warn spec.template.spec.schedulerName"},
