@@ -9,7 +9,7 @@ namespace muster::coordinator {
 std::vector<std::string> ServerNames(const Settings& settings, const std::string& host_name) {
   std::vector<std::string> names;
   for (const std::string& address : settings.advertise_addresses) {
-    if (const absl::StatusOr<HostPort> parts = ParseHostPort(address); parts.ok()) {
+    if (const absl::StatusOr<NetworkAddress> parts = ParseNetworkAddress(address); parts.ok()) {
       names.push_back(parts->host);
     }
   }
@@ -21,9 +21,9 @@ std::vector<std::string> ServerNames(const Settings& settings, const std::string
 }
 
 std::string AgentAddress(const Settings& settings, const std::string& host_name, int port) {
-  HostPort parts{host_name, std::nullopt};
+  NetworkAddress parts{host_name, std::nullopt};
   if (!settings.advertise_addresses.empty()) {
-    const absl::StatusOr<HostPort> first = ParseHostPort(settings.advertise_addresses.front());
+    const absl::StatusOr<NetworkAddress> first = ParseNetworkAddress(settings.advertise_addresses.front());
     if (first.ok()) parts = *first;
   }
   const bool is_v6 = parts.host.find(':') != std::string::npos;

@@ -15,7 +15,6 @@
 namespace muster::ctl {
 namespace {
 
-constexpr char kProblemsType[] = "type.googleapis.com/muster.admin.v1.ApplyProblems";
 constexpr int kMessageBytesMax = 64 << 20;
 
 absl::Status FromGrpc(const grpc::Status& status) {
@@ -137,15 +136,6 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsFor(const E
 }
 
 }  // namespace
-
-std::optional<admin::v1::ApplyProblems> ProblemsOf(const absl::Status& status) {
-  const absl::optional<absl::Cord> payload = status.GetPayload(kProblemsType);
-  admin::v1::ApplyProblems problems;
-  if (!payload.has_value() || !problems.ParseFromString(std::string(*payload))) {
-    return std::nullopt;
-  }
-  return problems;
-}
 
 absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const Endpoint& endpoint) {
   MUSTER_ASSIGN_OR_RETURN(auto credentials, CredentialsFor(endpoint));

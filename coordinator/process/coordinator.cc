@@ -1,0 +1,307 @@
+#include "coordinator/process/coordinator.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "common/base/status.h"
+#include "common/base/text_file.h"
+#include "common/daemon/event_loop.h"
+#include "common/daemon/notify.h"
+#include "common/version/version.h"
+#include "coordinator/api/admin_api.h"
+#include "coordinator/api/admin_service.h"
+#include "coordinator/controllers/controller_loop.h"
+#include "coordinator/enrol/certificate_authority.h"
+#include "coordinator/enrol/enrolment.h"
+#include "coordinator/enrol/token_store.h"
+#include "coordinator/metrics/metrics.h"
+#include "coordinator/process/join_command.h"
+#include "coordinator/process/stepper.h"
+#include "coordinator/rpc/identity.h"
+#include "coordinator/rpc/local_listener.h"
+#include "coordinator/rpc/servers.h"
+#include "coordinator/session/agent_events.h"
+#include "coordinator/session/enrol_limiter.h"
+#include "coordinator/session/session_hub.h"
+#include "coordinator/session/session_service.h"
+#include "coordinator/store/object_store.h"
+#include "coordinator/store/sqlite/sqlite_store.h"
+#include "coordinator/tunnel/tunnel.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTunnelOpenWait = 15s;
+constexpr auto kShutdownPatience = 500ms;
+constexpr auto kHealthWait = 2s;
+
+std::string HostName() {
+  std::array<char, 256> name = {};
+  return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? name.data()
+                                                                             : "localhost";
+}
+
+// All parts of a coordinator, from the bottom up; they go the other way round. Only Run composes
+// them: no part knows this class.
+class Coordinator {
+ public:
+  Coordinator(const Settings& settings, const Clock& clock)
+      : settings_(settings), clock_(clock), host_name_(HostName()), metrics_(Version()) {}
+
+  absl::Status Run();
+
+ private:
+  absl::Status OpenStore();
+  absl::Status Build();
+  absl::Status StartServers();
+  void Stop();
+
+  absl::StatusOr<session::v1::EnrolResponse> Enrol(const session::v1::EnrolRequest& request,
+                                                   const std::string& peer);
+  absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
+      const admin::v1::CreateTokenRequest& request);
+  absl::Status Healthy();
+
+  // Timed, under the name of what turns.
+  std::unique_ptr<Stepper> NewStepper(const std::string& name, Stepper::Step step);
+
+  const Settings settings_;
+  const Clock& clock_;
+  const std::string host_name_;
+  Metrics metrics_;
+
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<ObjectStore> objects_;
+
+  std::unique_ptr<CertificateAuthority> ca_;
+  std::unique_ptr<TokenStore> tokens_;
+  std::unique_ptr<Enrolment> enrolment_;
+  std::unique_ptr<EnrolLimiter> enrol_limiter_;
+
+  std::unique_ptr<Stepper> session_stepper_, controller_stepper_;
+  std::unique_ptr<AgentEvents> agent_events_;
+  std::unique_ptr<SessionHub> sessions_;
+  std::unique_ptr<TunnelBroker> tunnels_;
+  std::unique_ptr<ControllerLoop> controllers_;
+
+  std::unique_ptr<AdminApi> api_;
+  std::unique_ptr<SessionService> session_service_;
+  std::unique_ptr<AdminService> remote_admin_, local_admin_;
+  std::unique_ptr<RpcServers> servers_;
+  std::unique_ptr<LocalListener> listener_;
+  std::unique_ptr<HealthServer> health_;
+  std::vector<std::unique_ptr<EventLoop::Source>> signals_;
+  std::thread stopping_;  // Waits for the servers' calls to end, while the loop ends them.
+};
+
+absl::Status Coordinator::Run() {
+  MUSTER_ASSIGN_OR_RETURN(loop_, EventLoop::Create());
+  MUSTER_RETURN_IF_ERROR(loop_->KeepWatchdogQuiet());
+  for (const int signal : {SIGTERM, SIGINT}) {
+    MUSTER_ASSIGN_OR_RETURN(signals_.emplace_back(), loop_->OnSignal(signal, [this] { Stop(); }));
+  }
+  MUSTER_RETURN_IF_ERROR(OpenStore());
+  MUSTER_RETURN_IF_ERROR(Build());
+  MUSTER_RETURN_IF_ERROR(StartServers());
+  session_stepper_->Wake();
+  controller_stepper_->Wake();
+  spdlog::info("muster-coordinator {} serves agents on port {} and root on {}", GitVersion(),
+               servers_->port(), settings_.admin_socket);
+  NotifyReady(absl::StrCat("serving on port ", servers_->port()));
+  const absl::Status status = loop_->Run();
+  if (stopping_.joinable()) stopping_.join();
+  return status;
+}
+
+absl::Status Coordinator::OpenStore() {
+  MUSTER_RETURN_IF_ERROR(
+      Annotate(MakeDirectories(settings_.state_dir, 0700), "state directory"));
+  MUSTER_ASSIGN_OR_RETURN(store_, SqliteStore::Open({.path = settings_.state_dir + "/muster.db"}));
+  objects_ = std::make_unique<ObjectStore>(*store_, clock_);
+  MUSTER_ASSIGN_OR_RETURN(
+      CertificateAuthority ca,
+      CertificateAuthority::LoadOrCreate(settings_.state_dir + "/pki", clock_.Wall()));
+  ca_ = std::make_unique<CertificateAuthority>(std::move(ca));
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::Build() {
+  tokens_ = std::make_unique<TokenStore>(*store_, clock_);
+  enrolment_ = std::make_unique<Enrolment>(*objects_, *tokens_, *ca_, clock_);
+  enrol_limiter_ = std::make_unique<EnrolLimiter>(clock_, EnrolLimiter::Options{});
+
+  session_stepper_ = NewStepper("sessions", [this] {
+    std::optional<MonoTime> next = sessions_->Step();
+    metrics_.SetSessions(sessions_->session_count());
+    const std::optional<MonoTime> tunnel = tunnels_->Expire();
+    return tunnel && (!next || *tunnel < *next) ? tunnel : next;
+  });
+  controller_stepper_ = NewStepper("controllers", [this] { return controllers_->Step(); });
+
+  agent_events_ = std::make_unique<AgentEvents>(*store_, clock_, AgentEvents::Options{});
+  SessionHub::Options session_options;
+  session_options.heartbeat_interval =
+      std::chrono::duration_cast<std::chrono::milliseconds>(settings_.heartbeat_interval);
+  session_options.coordinator_version = Version();
+  sessions_ = std::make_unique<SessionHub>(*store_, clock_, *agent_events_, session_options,
+                                           [this] { session_stepper_->Wake(); });
+  tunnels_ = std::make_unique<TunnelBroker>(
+      clock_, kTunnelOpenWait,
+      [this](const std::string& node, session::v1::OpenTunnel request,
+             std::function<void(absl::Status)> refused) {
+        sessions_->Post(TunnelWanted{node, std::move(request), std::move(refused)});
+      });
+
+  ControllerLoop::Options controller_options;
+  controller_options.health.lost_after = settings_.node_lost_after;
+  controller_options.pod_gc_quarantine = settings_.pod_gc_quarantine;
+  controllers_ = std::make_unique<ControllerLoop>(
+      *objects_, clock_,
+      [this](const std::string& node) -> std::optional<NodeContact> {
+        const auto contact = sessions_->Contact(node);
+        if (!contact) return std::nullopt;
+        return NodeContact{contact->connected, contact->last_seen};
+      },
+      std::move(controller_options), [this] { controller_stepper_->Wake(); });
+
+  api_ = std::make_unique<AdminApi>(*objects_, clock_);
+  MUSTER_RETURN_IF_ERROR(Annotate(api_->CreateBuiltInNamespaces(), "built-in namespaces"));
+  MUSTER_RETURN_IF_ERROR(Annotate(sessions_->Start(), "sessions"));
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::StartServers() {
+  session_service_ = std::make_unique<SessionService>(
+      *sessions_, *tunnels_,
+      [this](const session::v1::EnrolRequest& request, const std::string& peer) {
+        return Enrol(request, peer);
+      });
+  const auto create_token = [this](const admin::v1::CreateTokenRequest& request) {
+    return CreateToken(request);
+  };
+  remote_admin_ = std::make_unique<AdminService>(
+      *api_, *tunnels_, create_token,
+      [](const grpc::CallbackServerContext& context) { return CheckAdmin(context); });
+  // Whose connection it is was checked when it was accepted.
+  local_admin_ = std::make_unique<AdminService>(
+      *api_, *tunnels_, create_token,
+      [](const grpc::CallbackServerContext&) { return absl::OkStatus(); });
+
+  MUSTER_ASSIGN_OR_RETURN(
+      pki::KeyAndCertificate certificate,
+      ca_->IssueServer(ServerNames(settings_, host_name_), clock_.Wall()));
+  RpcServers::Options options;
+  options.listen = settings_.listen;
+  options.identity = {ca_->certificate_pem(), certificate.certificate_pem, certificate.key_pem};
+  options.sessions = session_service_.get();
+  options.remote_admin = remote_admin_.get();
+  options.local_admin = local_admin_.get();
+  MUSTER_ASSIGN_OR_RETURN(servers_, RpcServers::Start(options));
+  MUSTER_ASSIGN_OR_RETURN(
+      listener_, LocalListener::Listen(settings_.admin_socket, *loop_,
+                                       [this](int fd) { servers_->AddLocalConnection(fd); }));
+  if (!settings_.metrics_listen.empty()) {
+    MUSTER_ASSIGN_OR_RETURN(
+        health_, HealthServer::Start(
+                     settings_.metrics_listen, [this] { return Healthy(); },
+                     [this] { return metrics_.Text(); }));
+  }
+  return absl::OkStatus();
+}
+
+// Calls that are under way are ended by the loop, so it goes on turning until they are.
+void Coordinator::Stop() {
+  if (stopping_.joinable()) return;
+  spdlog::info("stopping");
+  NotifyStopping();
+  listener_.reset();
+  sessions_->CloseAll(absl::UnavailableError("the coordinator is stopping"));
+  stopping_ = std::thread([this] {
+    servers_->Shutdown(kShutdownPatience);
+    loop_->Quit();
+  });
+}
+
+absl::StatusOr<session::v1::EnrolResponse> Coordinator::Enrol(
+    const session::v1::EnrolRequest& request, const std::string& peer) {
+  MUSTER_RETURN_IF_ERROR(enrol_limiter_->Check(peer));
+  EnrolRequest enrol;
+  enrol.token = request.token();
+  enrol.node_name = request.node_name();
+  enrol.csr_pem = request.csr_pem();
+  enrol.labels = {request.labels().begin(), request.labels().end()};
+  enrol.taints = {request.taints().begin(), request.taints().end()};
+  absl::StatusOr<EnrolResult> result = enrolment_->Enrol(enrol);
+  if (!result.ok()) {
+    if (absl::IsUnauthenticated(result.status())) enrol_limiter_->Failed(peer);
+    spdlog::warn("node {} at {} was not enrolled: {}", request.node_name(), peer,
+                 result.status().ToString());
+    return result.status();
+  }
+  spdlog::info("node {} at {} is enrolled", request.node_name(), peer);
+  session::v1::EnrolResponse response;
+  response.set_certificate_pem(std::move(result->certificate_pem));
+  response.set_ca_pem(std::move(result->ca_pem));
+  return response;
+}
+
+absl::StatusOr<admin::v1::CreateTokenResponse> Coordinator::CreateToken(
+    const admin::v1::CreateTokenRequest& request) {
+  MUSTER_ASSIGN_OR_RETURN(
+      TokenStore::Token token,
+      tokens_->Create(std::chrono::seconds(request.ttl_seconds()), request.uses()));
+  admin::v1::CreateTokenResponse response;
+  response.set_id(std::move(token.id));
+  response.set_ca_hash(ca_->hash());
+  response.set_join_command(
+      JoinCommand(AgentAddress(settings_, host_name_, servers_->port()), token.text, ca_->hash()));
+  response.set_token(std::move(token.text));
+  response.set_expires_at_unix_seconds(
+      std::chrono::duration_cast<std::chrono::seconds>(token.expires_at.time_since_epoch())
+          .count());
+  return response;
+}
+
+// On a thread of the health server: does the loop still turn, and the store still answer?
+absl::Status Coordinator::Healthy() {
+  auto turned = std::make_shared<std::promise<void>>();
+  std::future<void> turn = turned->get_future();
+  loop_->Post([turned] { turned->set_value(); });
+  if (turn.wait_for(kHealthWait) != std::future_status::ready) {
+    return absl::UnavailableError("the loop does not turn");
+  }
+  return Annotate(store_->CurrentRevision().status(), "store");
+}
+
+std::unique_ptr<Stepper> Coordinator::NewStepper(const std::string& name, Stepper::Step step) {
+  auto stepper = std::make_unique<Stepper>(*loop_);
+  stepper->Set([this, name, step = std::move(step)] {
+    const MonoTime start = clock_.Mono();
+    const std::optional<MonoTime> next = step();
+    metrics_.ObserveStep(name, std::chrono::duration<double>(clock_.Mono() - start).count());
+    return next;
+  });
+  return stepper;
+}
+
+}  // namespace
+
+absl::Status RunCoordinator(const Settings& settings, const Clock& clock) {
+  return Coordinator(settings, clock).Run();
+}
+
+}  // namespace muster::coordinator

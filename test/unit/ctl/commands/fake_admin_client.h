@@ -1,0 +1,169 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/model/kinds.h"
+#include "ctl/client/admin_client.h"
+
+namespace muster::ctl {
+
+// Keeps objects by "plural/ns/name", remembers what it was asked and fails when told to.
+class FakeAdminClient final : public AdminClient {
+ public:
+  static std::string KeyOf(const v1::Object& object) {
+    return absl::StrCat(std::string(model::InfoOf(object).plural), "/",
+                        model::MetadataOf(object).namespace_(), "/",
+                        model::MetadataOf(object).name());
+  }
+  static std::string KeyOf(const admin::v1::ObjectRef& ref) {
+    return absl::StrCat(ref.resource(), "/", ref.namespace_(), "/", ref.name());
+  }
+  void Put(const v1::Object& object) { objects[KeyOf(object)] = object; }
+
+  absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request) override {
+    applied.push_back(request);
+    if (!next_error.ok()) return next_error;
+    admin::v1::ApplyResponse response = apply_response;
+    if (response.results().empty()) {
+      for (const v1::Object& object : request.objects()) {
+        auto* result = response.add_results();
+        *result->mutable_object() = object;
+        result->set_outcome(admin::v1::ApplyResult::CREATED);
+      }
+    }
+    return response;
+  }
+  absl::StatusOr<admin::v1::UpdateResponse> Update(
+      const admin::v1::UpdateRequest& request) override {
+    updated.push_back(request);
+    if (!update_errors.empty()) {
+      const absl::Status error = update_errors.front();
+      update_errors.pop_front();
+      return error;
+    }
+    Put(request.object());
+    admin::v1::UpdateResponse response;
+    *response.mutable_object() = request.object();
+    return response;
+  }
+  absl::StatusOr<admin::v1::GetResponse> Get(const admin::v1::GetRequest& request) override {
+    if (!next_error.ok()) return next_error;
+    const auto found = objects.find(KeyOf(request.ref()));
+    if (found == objects.end()) {
+      return absl::NotFoundError(
+          absl::StrCat(request.ref().resource(), " \"", request.ref().name(), "\" not found"));
+    }
+    admin::v1::GetResponse response;
+    if (request.as_table()) {
+      AddRow(found->second, *response.mutable_table());
+    } else {
+      *response.mutable_object() = found->second;
+    }
+    return response;
+  }
+  absl::StatusOr<admin::v1::ListResponse> List(const admin::v1::ListRequest& request) override {
+    listed.push_back(request);
+    if (!next_error.ok()) return next_error;
+    admin::v1::ListResponse response;
+    for (const auto& [key, object] : objects) {
+      if (model::InfoOf(object).plural != request.resource()) continue;
+      if (request.as_table()) {
+        AddRow(object, *response.mutable_table());
+      } else {
+        *response.add_objects() = object;
+      }
+    }
+    return response;
+  }
+  absl::StatusOr<admin::v1::DeleteResponse> Delete(
+      const admin::v1::DeleteRequest& request) override {
+    deleted.push_back(request);
+    const auto found = objects.find(KeyOf(request.ref()));
+    if (found == objects.end()) {
+      return absl::NotFoundError(
+          absl::StrCat(request.ref().resource(), " \"", request.ref().name(), "\" not found"));
+    }
+    admin::v1::DeleteResponse response;
+    *response.mutable_object() = found->second;
+    objects.erase(found);
+    return response;
+  }
+  absl::StatusOr<admin::v1::DescribeResponse> Describe(
+      const admin::v1::DescribeRequest& request) override {
+    admin::v1::DescribeResponse response;
+    response.set_text(absl::StrCat("Name:  ", request.ref().name(), "\n"));
+    return response;
+  }
+  absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
+      const admin::v1::CreateTokenRequest& request) override {
+    token_requests.push_back(request);
+    admin::v1::CreateTokenResponse response;
+    response.set_token("id.secret");
+    response.set_join_command("muster-agent join h:7440 --token id.secret --ca-hash sha256:00");
+    return response;
+  }
+  absl::StatusOr<admin::v1::GetVersionResponse> GetVersion() override {
+    admin::v1::GetVersionResponse response;
+    response.set_version("9.9.9");
+    response.set_git_revision("abc");
+    return response;
+  }
+  absl::Status Watch(const admin::v1::WatchRequest& request,
+                     std::optional<std::chrono::milliseconds>,
+                     const Each<admin::v1::WatchEvent>& each) override {
+    watched.push_back(request);
+    for (const admin::v1::WatchEvent& event : watch_events) {
+      if (!each(event)) return absl::OkStatus();
+    }
+    return watch_end;
+  }
+  absl::Status RolloutStatus(const admin::v1::RolloutStatusRequest&,
+                             std::optional<std::chrono::milliseconds>,
+                             const Each<admin::v1::RolloutStatusUpdate>& each) override {
+    admin::v1::RolloutStatusUpdate update;
+    update.set_line("a line");
+    each(update);
+    return watch_end;
+  }
+  absl::Status Logs(const admin::v1::LogsRequest& request,
+                    const Each<admin::v1::LogsChunk>& each) override {
+    logs.push_back(request);
+    admin::v1::LogsChunk chunk;
+    chunk.set_data("hello\n");
+    each(chunk);
+    return absl::OkStatus();
+  }
+  std::unique_ptr<ExecStream> Exec() override { return nullptr; }
+
+  std::map<std::string, v1::Object> objects;
+  absl::Status next_error;
+  std::deque<absl::Status> update_errors;
+  admin::v1::ApplyResponse apply_response;
+  std::vector<admin::v1::WatchEvent> watch_events;
+  absl::Status watch_end;
+  std::vector<admin::v1::ApplyRequest> applied;
+  std::vector<admin::v1::UpdateRequest> updated;
+  std::vector<admin::v1::ListRequest> listed;
+  std::vector<admin::v1::DeleteRequest> deleted;
+  std::vector<admin::v1::WatchRequest> watched;
+  std::vector<admin::v1::LogsRequest> logs;
+  std::vector<admin::v1::CreateTokenRequest> token_requests;
+
+ private:
+  static void AddRow(const v1::Object& object, admin::v1::Table& table) {
+    if (table.columns().empty()) {
+      table.add_columns()->set_name("NAME");
+      table.add_columns()->set_name("AGE");
+    }
+    auto* row = table.add_rows();
+    row->add_cells(model::MetadataOf(object).name());
+    row->add_cells("5s");
+    row->set_namespace_(model::MetadataOf(object).namespace_());
+  }
+};
+
+}  // namespace muster::ctl
