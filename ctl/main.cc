@@ -133,6 +133,7 @@ std::string Program::ChangeCause(const CLI::App& command) const {
   for (const CLI::App* app : {&command, &app_}) {
     for (const CLI::Option* option : app->get_options()) {
       if (option->count() == 0 || option->get_lnames().empty()) continue;
+      if (option->get_lnames().front() == "server") continue;  // Where is not why.
       std::string value;
       for (const std::string& result : option->results()) {
         absl::StrAppend(&value, value.empty() ? "" : ",", result);

@@ -61,7 +61,7 @@ absl::StatusOr<Duration> ParseDuration(const std::string& flag, const std::strin
 }
 
 absl::Status CheckAddress(const std::string& name, const std::string& text, bool needs_port) {
-  absl::StatusOr<HostPort> parts = ParseHostPort(text);
+  absl::StatusOr<NetworkAddress> parts = ParseNetworkAddress(text);
   if (!parts.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": ", parts.status().message()));
   }
@@ -78,11 +78,11 @@ absl::Status CheckPath(const std::string& name, const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<HostPort> ParseHostPort(const std::string& text) {
+absl::StatusOr<NetworkAddress> ParseNetworkAddress(const std::string& text) {
   const auto bad = [&](const char* why) {
     return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" ", why));
   };
-  HostPort parts;
+  NetworkAddress parts;
   std::string port;
   if (!text.empty() && text.front() == '[') {
     const size_t end = text.find(']');

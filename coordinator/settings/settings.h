@@ -51,10 +51,10 @@ absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::strin
 absl::Status CheckSettings(const Settings& settings);
 
 // "host:port" and "[v6]:port" in their parts; the port is missing in "host", "v6" and "[v6]".
-struct HostPort {
+struct NetworkAddress {
   std::string host;
   std::optional<int> port;
 };
-absl::StatusOr<HostPort> ParseHostPort(const std::string& text);
+absl::StatusOr<NetworkAddress> ParseNetworkAddress(const std::string& text);
 
 }  // namespace muster::coordinator

@@ -142,7 +142,7 @@ TEST_F(SettingsFileTest, RefusesWhatCannotWork) {
   }
 }
 
-TEST(ParseHostPort, KnowsNamesAndBothKindsOfAddresses) {
+TEST(ParseNetworkAddress, KnowsNamesAndBothKindsOfAddresses) {
   struct Case {
     std::string text, host;
     int port;  // -1: none.
@@ -153,13 +153,13 @@ TEST(ParseHostPort, KnowsNamesAndBothKindsOfAddresses) {
                                          {"[::1]:2", "::1", 2},
                                          {"[::1]", "::1", -1},
                                          {"fe80::1", "fe80::1", -1}}) {
-    const absl::StatusOr<HostPort> parts = ParseHostPort(c.text);
+    const absl::StatusOr<NetworkAddress> parts = ParseNetworkAddress(c.text);
     ASSERT_TRUE(parts.ok()) << c.text;
     EXPECT_EQ(parts->host, c.host);
     EXPECT_EQ(parts->port.value_or(-1), c.port);
   }
   for (const char* bad : {"", ":1", "host:", "host:x", "[::1", "[::1]x", "host:65536"}) {
-    EXPECT_FALSE(ParseHostPort(bad).ok()) << bad;
+    EXPECT_FALSE(ParseNetworkAddress(bad).ok()) << bad;
   }
 }
 
