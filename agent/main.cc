@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -24,6 +25,8 @@
 #include "agent/runtime/cri/cri_runtime.h"
 #include "agent/settings/join_line.h"
 #include "agent/settings/settings.h"
+#include "agent/tunnel/rpc/grpc_tunnel_dialer.h"
+#include "agent/tunnel/tunnel_server.h"
 #include "agent/volumes/linux_volume_host.h"
 #include "common/base/clock.h"
 #include "common/base/macros.h"
@@ -137,10 +140,17 @@ absl::Status Serve(const Settings& settings) {
   CriRuntime runtime(settings.runtime_endpoint);
   SessionChannel channel({.address = settings.coordinator}, CredentialsFrom(settings.state_dir));
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
+  GrpcTunnelDialer dialer(channel);
+  TunnelServer tunnels({}, runtime, clock, dialer);
   ThreadWorker worker;
-  NodeLoop node({clock, runtime, link, checkpoint, host, volumes, logs, worker, inbox},
-                MakeNodeOptions(settings, identity.node_name),
-                [](const TunnelRequest&, const absl::StatusOr<ContainerTarget>&) {});
+  NodeLoop node(
+      {clock, runtime, link, checkpoint, host, volumes, logs, worker, inbox},
+      MakeNodeOptions(settings, identity.node_name),
+      [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
+        if (!target.ok()) return tunnels.Serve(request, target.status());
+        tunnels.Serve(request,
+                      TunnelTarget{target->container_id, target->log_path, target->running});
+      });
   MUSTER_RETURN_IF_ERROR(node.Start());
 
   const std::unique_ptr<EventLoop::Timer> timer = events->NewTimer([&step] { step(); });
@@ -174,6 +184,9 @@ absl::Status Serve(const Settings& settings) {
 }
 
 int Main(int argc, const char* const* argv) {
+  // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and waits
+  // for seconds where no DNS answers. Whoever set it otherwise has a reason.
+  ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);
   if (argc > 1 && std::string_view(argv[1]) == "join") return RunJoin(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) return Fail(line.status());

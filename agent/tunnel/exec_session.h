@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/tunnel/tunnel_peer.h"
+
+namespace muster::agent {
+
+// Attaches `peer` to an exec that the runtime has prepared at `url` (of its streaming server), and
+// carries its input and output until the command ends. Returns the exit code; Cancelled when the
+// peer went away, which leaves the command without its terminal or pipes, as when a connection
+// breaks. Blocks; one call per thread.
+absl::StatusOr<int32_t> RunExec(const std::string& url, bool with_stdin, bool tty,
+                                TunnelPeer& peer);
+
+// "http://127.0.0.1:41234/exec/TOKEN" taken apart.
+struct StreamingAddress {
+  std::string host, port, path;
+};
+// InvalidArgument when it is none; Unimplemented for https.
+absl::StatusOr<StreamingAddress> ParseStreamingUrl(const std::string& url);
+
+}  // namespace muster::agent
