@@ -324,6 +324,9 @@ void Program::AddVersion() {
 }
 
 int Program::Run(int argc, char** argv) {
+  // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and waits
+  // for seconds where no DNS answers. Whoever set it otherwise has a reason.
+  ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);
   try {
     app_.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
