@@ -1,5 +1,6 @@
 """One cluster for the whole run; every test finds it without objects and leaves it so."""
 
+import fcntl
 import os
 import sys
 
@@ -15,8 +16,19 @@ INDEX = os.environ.get("MUSTER_TESTBED_INDEX", "91")
 KEEP = os.environ.get("MUSTER_KEEP_CLUSTER")  # Left up after the run, to look into it.
 
 
+def alone():
+    """Two runs on one testbed would take each other's hosts away."""
+    lock = open(f"/run/lock/muster-integration-{INDEX}.lock", "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pytest.exit(f"another run uses {STATE}: set MUSTER_TESTBED and MUSTER_TESTBED_INDEX", 1)
+    return lock
+
+
 @pytest.fixture(scope="session")
 def whole_cluster(tmp_path_factory):
+    lock = alone()  # Until the run ends.
     cluster = Cluster(STATE, INDEX)
     if not KEEP:
         cluster.testbed("down")
@@ -26,6 +38,7 @@ def whole_cluster(tmp_path_factory):
     yield cluster
     if not KEEP:
         cluster.testbed("down")
+    lock.close()
 
 
 def sweep(cluster):
