@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/model/kinds.h"
+#include "common/model/semantic_equal.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/nodes/pod_removal.h"
 #include "spdlog/spdlog.h"
@@ -97,7 +98,8 @@ absl::Status ControllerLoop::Carry(DaemonSetState& state, const DaemonSetPlan& p
   AddRevisions(state, plan.revisions, transaction);
   AddPodChanges(state, plan, now, transaction);
   AddNewPods(state, plan, now, transaction);
-  if (plan.status) {
+  // A status that says nothing new is not written: the write itself would bring the next look.
+  if (plan.status && !model::SemanticallyEqual(*plan.status, state.daemon_set().status())) {
     v1::Object updated = state.object();
     *updated.mutable_daemon_set()->mutable_status() = *plan.status;
     transaction.Update(std::move(updated));
