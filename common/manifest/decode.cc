@@ -122,7 +122,7 @@ class ManifestDecoder {
       if (info.name == name && may_be_ours) {
         std::string message = absl::StrCat("there is no ", name, " of version ", api_version);
         message.append(", did you mean ").append(info.api_version).append("?");
-        return findings_.Error(root.Find("apiVersion")->position, "apiVersion", std::move(message));
+        return findings_.Error(root.Find("apiVersion")->position, "apiVersion", message);
       }
       if (info.api_version == api_version) names.push_back(info.name);
     }
@@ -140,8 +140,7 @@ class ManifestDecoder {
       absl::StrAppend(&what, " \"", object_name->text, "\"");
     }
     absl::StrAppend(&what, " is of a kind Muster does not run");
-    findings_.Add(options_.strict ? Severity::kError : Severity::kSkipped, root.position, "",
-                  std::move(what));
+    findings_.Add(options_.strict ? Severity::kError : Severity::kSkipped, root.position, "", what);
   }
 
   const DecodeOptions& options_;
@@ -195,8 +194,8 @@ Decoded DecodeManifest(std::string_view file_name, std::string_view text,
                        const DecodeOptions& options) {
   Findings findings(file_name, options.limits.diagnostics_max);
   ReadResult read = Read(text, options.limits);
-  for (ReadProblem& problem : read.problems) {
-    findings.Add(problem.severity, problem.position, "", std::move(problem.message));
+  for (const ReadProblem& problem : read.problems) {
+    findings.Add(problem.severity, problem.position, "", problem.message);
   }
   ManifestDecoder decoder(options, findings);
   for (Value& root : read.documents) decoder.DecodeRoot(std::move(root));

@@ -3,20 +3,20 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "common/manifest/diagnostic.h"
 
 namespace muster::manifest {
 
 // Collects what is found in one text, up to a bound; further findings are only counted.
+// Control characters in what is quoted are made visible.
 class Findings {
  public:
   Findings(std::string_view file, size_t most) : file_(file), most_(most) {}
 
-  void Add(Severity severity, Position position, std::string_view path, std::string message);
-  void Error(Position position, std::string_view path, std::string message) {
-    Add(Severity::kError, position, path, std::move(message));
+  void Add(Severity severity, Position position, std::string_view path, std::string_view message);
+  void Error(Position position, std::string_view path, std::string_view message) {
+    Add(Severity::kError, position, path, message);
   }
 
   // Errors so far, also those beyond the bound.

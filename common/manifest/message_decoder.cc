@@ -83,7 +83,7 @@ class MessageDecoder::KeyCheck {
       absl::StrAppend(&message, ", in line ", first->second.line, " and in line ",
                       member.key_position.line);
     }
-    decoder_.findings_.Error(member.key_position, decoder_.path_, std::move(message));
+    decoder_.findings_.Error(member.key_position, decoder_.path_, message);
     return false;
   }
 
@@ -370,7 +370,7 @@ void MessageDecoder::ReportUnknown(const Member& member, const Descriptor& type)
   } else if (!nearest.empty()) {
     absl::StrAppend(&message, ", did you mean \"", nearest, "\"?");
   }
-  findings_.Error(member.key_position, path_, std::move(message));
+  findings_.Error(member.key_position, path_, message);
 }
 
 std::string MessageDecoder::Describe(const Value& value) const {
@@ -397,7 +397,7 @@ void MessageDecoder::Expected(std::string_view what, const Value& value, std::st
   message.append(what);
   absl::StrAppend(&message, ", found ", Describe(value));
   if (!hint.empty()) message.append(" (").append(hint).append(")");
-  findings_.Error(value.position, path_, std::move(message));
+  findings_.Error(value.position, path_, message);
 }
 
 }  // namespace muster::manifest

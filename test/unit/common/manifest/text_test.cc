@@ -97,6 +97,13 @@ TEST(Diagnostic, IsOneLineOfFilePlaceSeverityPathAndMessage) {
   EXPECT_EQ(ToString({Severity::kError, "", {}, "", "odd"}), "error: odd");
 }
 
+TEST(Findings, AreOneLineWhateverTheyQuote) {
+  Findings findings("f", 1);
+  findings.Error({}, "a[\n]", "kind \"x\ty\x1b[2J\x7f\u00e9\"");
+  EXPECT_EQ(ToString(findings.Finish().front()),
+            "f: error: a[\\n]: kind \"x\\ty\\x1b[2J\\x7f\u00e9\"");
+}
+
 TEST(Findings, OnlyWarningsBeyondTheBoundStayAWarning) {
   Findings findings("f", 1);
   findings.Add(Severity::kWarning, {}, "", "one");
