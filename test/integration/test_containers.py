@@ -3,7 +3,7 @@
 import base64
 import shutil
 
-from testbed import container_status, daemonset, only_on, wait_until, waiting_reason
+from testbed import container_status, daemonset, is_ready, only_on, wait_until, waiting_reason
 
 
 def test_a_missing_image_is_named_and_pulled_once_it_is_there(cluster, tmp_path):
@@ -77,9 +77,12 @@ def test_a_single_crash_is_reported_and_restarted_at_once(cluster):
         "once", command=["sh", "-c", script],
         container={"volumeMounts": [{"name": "once", "mountPath": "/once"}]},
         nodeSelector=only_on("node-1"), volumes=[{"name": "once", "emptyDir": {}}]))
-    pod = cluster.wait_ready("once", ["node-1"])["node-1"]
-    status = container_status(pod)
-    assert status["restartCount"] == 1
+
+    def restarted():
+        pod = cluster.pod("once", "node-1")
+        return pod and is_ready(pod) and container_status(pod)["restartCount"] == 1 and pod
+
+    status = container_status(wait_until(restarted, 20, "it runs the second time"))
     assert status["lastState"]["terminated"]["exitCode"] == 7
     row = cluster.row("pods", "-l", "app=once")
     assert row[1:4] == ["1/1", "Running", "1"] and row[5] == "ago)", row  # "1 (3s ago)"

@@ -75,7 +75,7 @@ def test_the_demo_manifest_in_every_cell(cluster, nodes):
     said = cluster.ctl("rollout", "status", f"ds/{NAME}").out
     assert said == f'daemon set "{NAME}" successfully rolled out\n'
 
-    again = cluster.ctl("apply", "-f", "daemonset_demo.yml", cwd=DEMO).out
+    again = cluster.ctl("apply", "-f", "daemonset_demo.yml", "--record", cwd=DEMO).out
     assert again == f"daemonset.apps/{NAME} unchanged\n"
 
     deleted = cluster.ctl("delete", "-f", "daemonset_demo.yml", cwd=DEMO).out
@@ -120,8 +120,9 @@ def test_lists_in_every_form(cluster, nodes):
     assert document["status"]["numberReady"] == 3
     text = cluster.ctl("get", "ds", "one", "-o", "yaml").out
     assert text.startswith("apiVersion: apps/v1\nkind: DaemonSet\n")
-    # What is printed can be applied as it is.
-    assert cluster.ctl("apply", "-f", "-", stdin=text).out == "daemonset.apps/one unchanged\n"
+    # What is printed can be applied as it is, and restarts nothing.
+    cluster.ctl("apply", "-f", "-", stdin=text)
+    assert cluster.get("ds", "one")["metadata"]["generation"] == 1
     missing = cluster.ctl("get", "ds", "nobody", check=False)
     assert missing.code == 1
     assert missing.err == \
@@ -156,6 +157,7 @@ def test_logs_of_a_container(cluster):
     pod = cluster.wait_ready("talks", ["node-1"])["node-1"]
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
 
+    wait_until(lambda: "tick\n" in cluster.ctl("logs", name).out, 10, "it ticks")
     lines = cluster.ctl("logs", name).out.splitlines()
     assert lines[:3] == ["line 1", "line 2", "line 3"] and "problem" in lines[:5], lines
     assert cluster.ctl("logs", name, "--tail=1").out == "tick\n"

@@ -48,7 +48,7 @@ def test_an_apply_that_meets_a_killed_coordinator_is_whole_or_not_there(cluster)
         text = "".join(
             "---\n" + json.dumps(daemonset(
                 f"{label}-{i}", nodeSelector={"test/nowhere": "yes"},
-                meta={"labels": {"round": label}}))
+                meta={"labels": {"round": label}})) + "\n"
             for i in range(objects))
         started = time.monotonic()
         apply = subprocess.Popen(
