@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import socket
+import struct
 import subprocess
 import time
 
@@ -111,6 +113,13 @@ class Cluster:
 
     def admin_socket(self):
         return self.host_root("control") / "run/muster/coordinator.sock"
+
+    def coordinator_pid(self):
+        """As this machine counts: of whoever listens on the admin socket."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(str(self.admin_socket()))
+            credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return struct.unpack("3i", credentials)[0]
 
     def ctl_command(self, *args):
         return [BUILD / "ctl/musterctl", "--server", f"unix:{self.admin_socket()}", *args]
