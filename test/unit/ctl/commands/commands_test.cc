@@ -119,7 +119,7 @@ TEST_F(CommandsTest, ApplyShowsTheCoordinatorsProblemsAtTheLinesThatCausedThem) 
   EXPECT_EQ(RunApply(context, {.files = {"-"}}), kExitError);
   EXPECT_EQ(err_.str(),
             "The DaemonSet \"web\" is invalid: \n"
-            "* spec.template.spec.containers[0].image: Required value (<stdin>:12:9)\n"
+            "* spec.template.spec.containers[0].image: Required value (<stdin>:12:16)\n"
             "* spec.selector: Invalid value: {}: field is immutable (<stdin>:6:3)\n"
             "Nothing was changed.\n");
 }
