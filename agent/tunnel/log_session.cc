@@ -151,12 +151,13 @@ class LogSession {
     }
     if (query_.bytes_max == 0) return absl::OkStatus();
     ended_ = !query_.follow;
-    while (true) {
+    // It may have ended long ago, so the first question does not wait for anything.
+    for (bool first = true;; first = false) {
       // In this order: what the container wrote before it was seen to have ended is then read.
       MUSTER_ASSIGN_OR_RETURN(const bool go_on, ReadToEnd());
       if (!go_on) return absl::OkStatus();
       if (ended_) break;
-      if (watch->Wait(peer_) && !peer_.gone()) ended_ = !still_running_();
+      if ((first || watch->Wait(peer_)) && !peer_.gone()) ended_ = !still_running_();
       if (peer_.gone()) return absl::OkStatus();
     }
     if (text_.EndFile()) text_.Flush();

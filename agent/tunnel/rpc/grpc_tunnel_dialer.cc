@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -204,33 +205,69 @@ class GrpcTunnelPeer final : public TunnelPeer,
   std::atomic<bool> gone_ = false;  // Set under the lock.
 };
 
-// A tunnel that only says why there is none. Belongs to itself.
-class Refusal final : public grpc::ClientBidiReactor<TunnelFromAgent, TunnelToAgent> {
+}  // namespace
+
+struct GrpcTunnelDialer::Refusals {
+  absl::Mutex mutex;
+  std::set<Refusal*> cancellable ABSL_GUARDED_BY(mutex);
+  int count ABSL_GUARDED_BY(mutex) = 0;
+};
+
+// A tunnel that only says why there is none. Belongs to itself, but not for longer than the dialer
+// lives: gRPC must not lose its last channel on a thread of its own.
+class GrpcTunnelDialer::Refusal final
+    : public grpc::ClientBidiReactor<TunnelFromAgent, TunnelToAgent> {
  public:
-  Refusal(const std::shared_ptr<grpc::Channel>& channel, const std::string& tunnel_id,
-          const absl::Status& why)
-      : stub_(session::v1::AgentSession::NewStub(channel)) {
+  Refusal(Refusals& all, const std::shared_ptr<grpc::Channel>& channel,
+          const std::string& tunnel_id, const absl::Status& why)
+      : all_(all), stub_(session::v1::AgentSession::NewStub(channel)) {
     context_.set_deadline(std::chrono::system_clock::now() + absl::ToChronoSeconds(kFarewell));
     id_.set_tunnel_id(tunnel_id);
     SetError(why, &error_);
+    absl::MutexLock lock(&all_.mutex);
+    all_.cancellable.insert(this);
+    ++all_.count;
+  }
+
+  void Open() {
     stub_->async()->Tunnel(&context_, this);
     StartWrite(&id_);
     StartCall();
   }
+  void Cancel() { context_.TryCancel(); }
 
  private:
   void OnWriteDone(bool ok) override {
     if (ok && !std::exchange(said_, true)) StartWriteLast(&error_, grpc::WriteOptions());
   }
-  void OnDone(const grpc::Status&) override { delete this; }
 
+  void OnDone(const grpc::Status&) override {
+    Refusals& all = all_;
+    {
+      absl::MutexLock lock(&all.mutex);
+      all.cancellable.erase(this);
+    }
+    delete this;
+    absl::MutexLock lock(&all.mutex);
+    --all.count;
+  }
+
+  Refusals& all_;
   const std::unique_ptr<Stub> stub_;
   grpc::ClientContext context_;
   TunnelFromAgent id_, error_;
   bool said_ = false;
 };
 
-}  // namespace
+GrpcTunnelDialer::GrpcTunnelDialer(SessionChannel& channel)
+    : channel_(channel), refusals_(std::make_unique<Refusals>()) {}
+
+GrpcTunnelDialer::~GrpcTunnelDialer() {
+  absl::MutexLock lock(&refusals_->mutex);
+  for (Refusal* refusal : refusals_->cancellable) refusal->Cancel();
+  const auto none = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return refusals_->count == 0; };
+  refusals_->mutex.Await(absl::Condition(&none));
+}
 
 std::unique_ptr<TunnelPeer> GrpcTunnelDialer::Dial(const std::string& tunnel_id) {
   const std::shared_ptr<grpc::Channel> channel = channel_.current();
@@ -240,7 +277,7 @@ std::unique_ptr<TunnelPeer> GrpcTunnelDialer::Dial(const std::string& tunnel_id)
 
 void GrpcTunnelDialer::Refuse(const std::string& tunnel_id, const absl::Status& why) {
   const std::shared_ptr<grpc::Channel> channel = channel_.current();
-  if (channel != nullptr) new Refusal(channel, tunnel_id, why);
+  if (channel != nullptr) (new Refusal(*refusals_, channel, tunnel_id, why))->Open();
 }
 
 }  // namespace muster::agent

@@ -51,6 +51,11 @@ class CoordinatorEnd final : public session::v1::AgentSession::Service {
     return grpc::Status::OK;
   }
 
+  void AwaitMessages(size_t count) {
+    absl::MutexLock lock(&mutex_);
+    const auto there = [&] { return messages_.size() >= count; };
+    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&there), kLimit));
+  }
   // All that came, once so many tunnels have ended.
   std::vector<TunnelFromAgent> AwaitEnd(int tunnels = 1) {
     absl::MutexLock lock(&mutex_);
@@ -240,6 +245,7 @@ TEST_F(GrpcTunnelTest, DestructionOfTheServerEndsAFollow) {
   {
     TunnelServer server({}, runtime_, clock_, dialer_);
     server.Serve(request, TunnelTarget{"c", LogPath(), true});
+    coordinator_.AwaitMessages(2);
   }
   (void)coordinator_.AwaitEnd();
 }

@@ -189,6 +189,7 @@ TEST_F(LogSessionTest, RotationDuringFollowLosesNothing) {
   Append(Line("0"));
   Follow({});
   std::string expected = "0\n";
+  ASSERT_TRUE(peer_.AwaitOut(expected.size()));
   for (int i = 1; i <= 5; ++i) {
     // As the agent and the runtime do it: renamed, written to under the new name, then made anew.
     const std::string rotated = absl::StrCat(path_, ".", i);
