@@ -38,7 +38,10 @@ mirror() {
 bootstrap() {
   local url
   url=$(mirror)
-  [ -n "$url" ] || url=http://deb.debian.org/debian
+  [ -n "$url" ] || {
+    echo "no Debian archive in the sources of this machine's apt" >&2
+    exit 1
+  }
   rm -rf --one-file-system "$root" "$root.new"
   debootstrap --variant=minbase "$suite" "$root.new" "$url" >"$root.log" 2>&1 || {
     tail -n 5 "$root.log" >&2
