@@ -8,23 +8,27 @@ ThreadWorker::ThreadWorker() : thread_([this] { Loop(); }) {}
 
 ThreadWorker::~ThreadWorker() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
   }
+  changed_.notify_one();
   thread_.join();
 }
 
 void ThreadWorker::Run(std::function<void()> task) {
-  absl::MutexLock lock(&mutex_);
-  tasks_.push_back(std::move(task));
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  changed_.notify_one();
 }
 
 void ThreadWorker::Loop() {
   while (true) {
     std::function<void()> task;
     {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &ThreadWorker::HasWork));
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
       if (stop_) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();

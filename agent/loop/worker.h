@@ -1,11 +1,10 @@
 #pragma once
 
+#include <condition_variable>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <thread>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace muster::agent {
 
@@ -25,16 +24,17 @@ class ThreadWorker final : public Worker {
   ThreadWorker(const ThreadWorker&) = delete;
   ThreadWorker& operator=(const ThreadWorker&) = delete;
 
-  void Run(std::function<void()> task) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Run(std::function<void()> task) override;
 
  private:
-  void Loop() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stop_ || !tasks_.empty(); }
+  void Loop();
 
-  absl::Mutex mutex_;
-  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;  // Last: it uses the others.
+  // Of the standard library, since ThreadSanitizer cannot see into the archive's absl.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> tasks_;  // Guarded by mutex_.
+  bool stop_ = false;                        // Guarded by mutex_.
+  std::thread thread_;                       // Last: it uses the others.
 };
 
 }  // namespace muster::agent

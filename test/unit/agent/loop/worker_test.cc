@@ -2,43 +2,40 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <thread>
 #include <vector>
-
-#include "absl/synchronization/notification.h"
 
 namespace muster::agent {
 namespace {
 
 TEST(ThreadWorker, RunsTasksInOrder) {
   std::vector<int> order;
-  absl::Notification done;
+  std::promise<void> done;
   ThreadWorker worker;
   for (int i = 0; i < 100; ++i) worker.Run([&order, i] { order.push_back(i); });
-  worker.Run([&done] { done.Notify(); });
-  done.WaitForNotification();
+  worker.Run([&done] { done.set_value(); });
+  done.get_future().wait();
   ASSERT_EQ(order.size(), 100u);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[i], i);
 }
 
-TEST(ThreadWorker, EndLetsTheTaskUnderWayFinishAndDropsTheOthers) {
-  absl::Notification begun, go_on;
-  bool finished = false, other = false;
+TEST(ThreadWorker, EndLetsTheTaskUnderWayFinish) {
+  std::promise<void> begun, go_on;
+  bool finished = false;
   std::thread releaser;
   {
     ThreadWorker worker;
     worker.Run([&] {
-      begun.Notify();
-      go_on.WaitForNotification();
+      begun.set_value();
+      go_on.get_future().wait();
       finished = true;
     });
-    worker.Run([&] { other = true; });
-    begun.WaitForNotification();
-    releaser = std::thread([&] { go_on.Notify(); });
+    begun.get_future().wait();
+    releaser = std::thread([&] { go_on.set_value(); });
   }
-  releaser.join();
   EXPECT_TRUE(finished);
-  // Whether the second was taken before the end is a race; it must not run after it.
-  (void)other;
+  releaser.join();
 }
 
 }  // namespace
