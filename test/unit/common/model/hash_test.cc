@@ -30,12 +30,14 @@ TEST(SafeEncode, MapsDigitsLikeKubernetes) {
   EXPECT_EQ(SafeEncode(0), "4");
 }
 
+// Spec: 6/hash
 TEST(TemplateHash, IsTheSameInEveryVersionOfMuster) {
   // Written down once. If this fails, an upgrade would restart every pod of every DaemonSet.
   EXPECT_EQ(TemplateHash(Template(), std::nullopt), "697df4969");
   EXPECT_EQ(TemplateHash(v1::PodTemplateSpec(), std::nullopt), SafeEncode(Fnv1a("{}")));
 }
 
+// Spec: 6/hash
 TEST(TemplateHash, LooksLikeKubernetesHashes) {
   EXPECT_THAT(TemplateHash(Template(), std::nullopt), testing::MatchesRegex("[456789bcdf]{1,10}"));
 }

@@ -70,6 +70,7 @@ TEST(ImageReference, RefusesWhatNoRegistryCanServe) {
   }
 }
 
+// Spec: 8.2/pull-policy
 TEST(DefaultPullPolicy, IsAlwaysOnlyForAMovingTag) {
   EXPECT_EQ(DefaultPullPolicy("a"), "Always");
   EXPECT_EQ(DefaultPullPolicy("a:latest"), "Always");

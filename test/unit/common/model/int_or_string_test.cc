@@ -8,6 +8,7 @@
 namespace muster::model {
 namespace {
 
+// Spec: 5.1/max-unavailable
 TEST(IntOrString, PercentagesAreRoundedUpInIntegers) {
   struct Case {
     const char* text;

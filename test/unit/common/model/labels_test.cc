@@ -140,6 +140,7 @@ TEST(Selector, UnparsableSelectorMatchesNothing) {
   EXPECT_FALSE(SelectorMatches(Expression("", "Exists", {}), labels));
 }
 
+// Spec: 12.1/cells
 TEST(Selector, PrintsAsKubectlsSelectorCell) {
   v1::LabelSelector selector = Expression("b", "NotIn", {"y", "x"});
   (*selector.mutable_match_labels())["z"] = "1";

@@ -15,6 +15,7 @@ using testing::Not;
 
 std::string Repeat(char c, size_t count) { return std::string(count, c); }
 
+// Spec: 9.1/label-names
 TEST(Names, DnsLabelFollowsRfc1123) {
   for (const std::string& good : {std::string("a"), std::string("0"), std::string("a-b"),
                                   std::string("123-abc"), Repeat('a', 63)}) {
@@ -32,6 +33,7 @@ TEST(Names, ServiceNamesStartWithALetter) {
   EXPECT_THAT(CheckDns1035Label(""), ElementsAre(HasSubstr("DNS-1035")));
 }
 
+// Spec: 9.1/daemonset-name
 TEST(Names, SubdomainIsLabelsJoinedByDots) {
   // A part may be longer than 63 characters, as in Kubernetes; only the whole is limited.
   for (const std::string& good : {std::string("a"), std::string("a.b-c.0"), Repeat('a', 253)}) {
@@ -44,6 +46,7 @@ TEST(Names, SubdomainIsLabelsJoinedByDots) {
               ElementsAre("must be no more than 253 characters"));
 }
 
+// Spec: 9.1/label-key
 TEST(Names, QualifiedNameHasAnOptionalPrefix) {
   for (const std::string& good :
        {std::string("a"), std::string("A_b.c-D"), std::string("example.com/Name"),
@@ -60,6 +63,7 @@ TEST(Names, QualifiedNameHasAnOptionalPrefix) {
               ElementsAre("name part must be no more than 63 characters"));
 }
 
+// Spec: 9.1/label-value
 TEST(Names, LabelValueMayBeEmpty) {
   for (const std::string& good :
        {std::string(), std::string("a"), std::string("1.2_3-x"), Repeat('a', 63)}) {
@@ -71,6 +75,7 @@ TEST(Names, LabelValueMayBeEmpty) {
   EXPECT_THAT(CheckLabelValue(Repeat('a', 64)), ElementsAre("must be no more than 63 characters"));
 }
 
+// Spec: 9.1/port-name
 TEST(Names, PortNameIsAnIanaServiceName) {
   for (const char* good : {"http", "a", "0a", "a-0-b", "abcdefghijklmno"}) {
     EXPECT_THAT(CheckPortName(good), IsEmpty()) << good;
@@ -83,6 +88,7 @@ TEST(Names, PortNameIsAnIanaServiceName) {
   EXPECT_THAT(CheckPortName("a-"), ElementsAre("must not begin or end with a hyphen"));
 }
 
+// Spec: 9.1/env-name
 TEST(Names, EnvNameIsPrintableAsciiWithoutEqualsSign) {
   for (const char* good : {"A", "a.b", "1", "with space", "x/y", ".a"}) {
     EXPECT_THAT(CheckEnvName(good), IsEmpty()) << good;

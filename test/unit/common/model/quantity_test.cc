@@ -18,6 +18,7 @@ Quantity Make(std::string_view text) {
 }
 
 // Kubernetes rule: the largest suffix without fraction, in the family of the input.
+// Spec: 9.4/suffixes, 9.4/canonical, 9.4/rounding
 TEST(Quantity, CanonicalText) {
   const struct {
     std::string text;
@@ -71,6 +72,7 @@ TEST(Quantity, CanonicalText) {
   for (const auto& c : cases) EXPECT_EQ(Make(c.text).ToString(), c.canonical) << c.text;
 }
 
+// Spec: 9.4/rounding
 TEST(Quantity, FinerThanAThousandthRoundsAwayFromZero) {
   EXPECT_EQ(Make("0.1m").MilliValue(), 1);
   EXPECT_EQ(Make("-0.1m").MilliValue(), -1);
@@ -83,6 +85,7 @@ TEST(Quantity, FinerThanAThousandthRoundsAwayFromZero) {
   EXPECT_EQ(Make("0.1250000000000000000000000000000000000000001Ki").MilliValue(), 128001);
 }
 
+// Spec: 9.4/rounding
 TEST(Quantity, BeyondInt64IsCapped) {
   EXPECT_EQ(Make("9223372036854775807").Value(), kMax);
   EXPECT_EQ(Make("9223372036854775808").Value(), kMax);
@@ -106,6 +109,7 @@ TEST(Quantity, WholeUnitsRoundUp) {
   EXPECT_FALSE(Make("2001m").IsInteger());
 }
 
+// Spec: 9.4/malformed
 TEST(Quantity, MalformedTextIsRefusedInKubernetesWords) {
   for (const char* text :
        {"", " ", "MB", "1 Gi", "1.5.2", "abc", "1Gi ish", "0x10", "1_000", "1,5", "\xff"}) {

@@ -36,22 +36,26 @@ std::string CpuRequest(const v1::PodSpec& pod) { return PodRequests(pod)["cpu"].
 v1::Container Cpu(const char* text) { return MakeContainer({{"cpu", text}}); }
 v1::Container CpuSidecar(const char* text) { return MakeContainer({{"cpu", text}}, {}, true); }
 
+// Spec: 10.1/pod-request
 TEST(PodRequests, SumsRegularContainers) {
   EXPECT_EQ(CpuRequest(MakePod({Cpu("100m"), Cpu("1")})), "1100m");
   EXPECT_TRUE(PodRequests(MakePod({MakeContainer({})})).empty());
 }
 
+// Spec: 10.1/pod-request
 TEST(PodRequests, ALargerInitContainerCounts) {
   EXPECT_EQ(CpuRequest(MakePod({Cpu("100m")}, {Cpu("50m"), Cpu("2"), Cpu("1")})), "2");
   EXPECT_EQ(CpuRequest(MakePod({Cpu("3")}, {Cpu("2")})), "3");
 }
 
+// Spec: 10.1/pod-request
 TEST(PodRequests, SidecarsCountWithContainersAndWithLaterInitContainers) {
   EXPECT_EQ(CpuRequest(MakePod({Cpu("1")}, {CpuSidecar("200m")})), "1200m");
   EXPECT_EQ(CpuRequest(MakePod({Cpu("100m")}, {CpuSidecar("200m"), Cpu("1")})), "1200m");
   EXPECT_EQ(CpuRequest(MakePod({Cpu("100m")}, {Cpu("1"), CpuSidecar("200m")})), "1");
 }
 
+// Spec: 10.1/pod-request
 TEST(PodRequests, ThePodsOwnRequestsWinForCpuAndMemoryOnly) {
   v1::PodSpec pod = MakePod({MakeContainer({{"cpu", "1"}, {"acme/device", "2"}})});
   (*pod.mutable_resources()->mutable_requests())["cpu"].set_text("500m");
@@ -62,6 +66,7 @@ TEST(PodRequests, ThePodsOwnRequestsWinForCpuAndMemoryOnly) {
   EXPECT_EQ(PodRequests(pod)["hugepages-2Mi"].ToString(), "4Mi");
 }
 
+// Spec: 10.1/pod-request
 TEST(PodRequests, OverheadIsAddedLastAndLimitsNever) {
   v1::PodSpec pod = MakePod({MakeContainer({{"cpu", "1"}}, {{"cpu", "8"}, {"memory", "1Gi"}})});
   (*pod.mutable_overhead())["cpu"].set_text("250m");

@@ -31,6 +31,7 @@ v1::NodeSelectorTerm Term(std::vector<v1::NodeSelectorRequirement> expressions,
   return term;
 }
 
+// Spec: 1.2/in, 1.2/not-in, 1.2/exists, 1.2/does-not-exist, 1.2/gt-lt
 TEST(NodeAffinity, EachOperatorDecidesAsInKubernetes) {
   const LabelMap labels = Labels({{"zone", "a"}, {"empty", ""}, {"cores", "010"}, {"os", "linux"}});
   struct Case {
@@ -63,6 +64,7 @@ TEST(NodeAffinity, EachOperatorDecidesAsInKubernetes) {
   }
 }
 
+// Spec: 1.2/unparsable
 TEST(NodeAffinity, ARequirementThatCannotBeParsedVoidsItsTerm) {
   const LabelMap labels = Labels({{"zone", "a"}});
   struct Case {
@@ -93,6 +95,7 @@ TEST(NodeAffinity, ARequirementThatCannotBeParsedVoidsItsTerm) {
   }
 }
 
+// Spec: 1.2/terms
 TEST(NodeAffinity, TermsAreAlternativesAndRequirementsAreNot) {
   const LabelMap labels = Labels({{"a", "1"}, {"b", "2"}});
   EXPECT_TRUE(NodeSelectorTermMatches(
@@ -106,6 +109,7 @@ TEST(NodeAffinity, TermsAreAlternativesAndRequirementsAreNot) {
   EXPECT_TRUE(NodeSelectorMatches(either, "n", labels));
 }
 
+// Spec: 1.2/empty-term
 TEST(NodeAffinity, EmptyTermsMatchNothing) {
   v1::NodeSelector selector;
   EXPECT_FALSE(NodeSelectorMatches(selector, "n", {}));
@@ -113,6 +117,7 @@ TEST(NodeAffinity, EmptyTermsMatchNothing) {
   EXPECT_FALSE(NodeSelectorMatches(selector, "n", {}));
 }
 
+// Spec: 1.2/match-fields
 TEST(NodeAffinity, FieldsKnowTheNodesNameOnly) {
   auto matches = [](const v1::NodeSelectorRequirement& field) {
     return NodeSelectorTermMatches(Term({}, {field}), "node-1", {});
@@ -126,6 +131,7 @@ TEST(NodeAffinity, FieldsKnowTheNodesNameOnly) {
   EXPECT_FALSE(matches(Requirement("metadata.namespace", "NotIn", {"x"})));
 }
 
+// Spec: 1.2/terms
 TEST(NodeAffinity, FieldsAndExpressionsAreBothNeeded) {
   const v1::NodeSelectorTerm term =
       Term({Requirement("a", "Exists", {})}, {Requirement("metadata.name", "In", {"node-1"})});
@@ -134,6 +140,7 @@ TEST(NodeAffinity, FieldsAndExpressionsAreBothNeeded) {
   EXPECT_FALSE(NodeSelectorTermMatches(term, "node-2", Labels({{"a", ""}})));
 }
 
+// Spec: 1.1/node-selector
 TEST(NodeSelector, EveryKeyHasToBeThereWithAnEqualValue) {
   const LabelMap labels = Labels({{"a", "1"}, {"empty", ""}});
   EXPECT_TRUE(NodeSelectorMapMatches({}, labels));
@@ -144,6 +151,7 @@ TEST(NodeSelector, EveryKeyHasToBeThereWithAnEqualValue) {
   EXPECT_FALSE(NodeSelectorMapMatches(Labels({{"none", ""}}), labels));
 }
 
+// Spec: 1.1/node-selector, 1.1/node-affinity
 TEST(PodSelectsNode, NeedsSelectorAndRequiredAffinityButNotPreferred) {
   v1::Node node;
   node.mutable_metadata()->set_name("node-1");

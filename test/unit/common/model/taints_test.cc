@@ -26,6 +26,7 @@ v1::Toleration MakeToleration(std::string key, std::string op, std::string value
   return toleration;
 }
 
+// Spec: 1.3/effect, 1.3/key, 1.3/operator, 1.3/exists-all
 TEST(Toleration, MatchesByEffectKeyAndOperator) {
   const v1::Taint taint = MakeTaint("gpu", "yes", "NoSchedule");
   struct Case {
@@ -51,10 +52,12 @@ TEST(Toleration, MatchesByEffectKeyAndOperator) {
   }
 }
 
+// Spec: 1.3/operator
 TEST(Toleration, EmptyValueEqualsEmptyValue) {
   EXPECT_TRUE(Tolerates(MakeToleration("a", "Equal", "", ""), MakeTaint("a", "", "NoExecute")));
 }
 
+// Spec: 1.3/operator
 TEST(Toleration, GtAndLtCompareIntegers) {
   struct Case {
     const char* taint;
@@ -84,6 +87,7 @@ TEST(Toleration, TolerationSecondsPlayNoRole) {
   EXPECT_TRUE(Tolerates(toleration, MakeTaint("a", "", "NoExecute")));
 }
 
+// Spec: 1.3/each-taint
 TEST(FindUntolerated, NamesTheFirstOfThatEffect) {
   Taints taints;
   *taints.Add() = MakeTaint("a", "", "NoSchedule");
@@ -132,6 +136,7 @@ TEST(DaemonTolerations, HostNetworkPodsAlsoTolerateAMissingNetwork) {
   EXPECT_EQ(tolerations.size(), 7);
 }
 
+// Spec: 1.4/replaces-in-place
 TEST(DaemonTolerations, ReplaceAnEqualOneOfTheUserAndItsSeconds) {
   Tolerations tolerations;
   v1::Toleration& mine = *tolerations.Add();

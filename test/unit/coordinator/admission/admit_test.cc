@@ -131,6 +131,7 @@ TEST(AdmitUpdate, EqualQuantitiesAreNoChange) {
   EXPECT_EQ(model::MetadataOf(result.object).generation(), 1);
 }
 
+// Spec: 7/generation
 TEST(AdmitUpdate, OnlyTheSpecRaisesTheGeneration) {
   const v1::Object stored = Stored(MinimalDaemonSet());
   v1::Object labelled = MinimalDaemonSet();

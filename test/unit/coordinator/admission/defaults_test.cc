@@ -22,6 +22,8 @@ void ExpectDefaults(std::string_view yaml, std::string_view expected) {
   EXPECT_EQ(manifest::EncodeYaml(object), manifest::EncodeYaml(FromYaml(expected)));
 }
 
+// Spec: 8.1/daemonset, 8.1/nothing-derived, 8.2/policies, 8.2/grace-and-security, 8.2/pull-policy
+// Spec: 8.2/termination-message, 8.2/port-protocol, 8.2/topology-spread
 TEST(Defaults, OfADaemonSetAreThoseOfTheApiServer) {
   ExpectDefaults(R"(
 apiVersion: apps/v1
@@ -106,6 +108,7 @@ spec:
   ExpectDefaults(yaml, yaml);
 }
 
+// Spec: 8.1/on-delete
 TEST(Defaults, OnDeleteGetsNoRollingUpdateBlock) {
   v1::Object object = MinimalDaemonSet();
   object.mutable_daemon_set()->mutable_spec()->mutable_update_strategy()->set_type("OnDelete");
@@ -113,6 +116,8 @@ TEST(Defaults, OnDeleteGetsNoRollingUpdateBlock) {
   EXPECT_FALSE(object.daemon_set().spec().update_strategy().has_rolling_update());
 }
 
+// Spec: 8.2/service-account, 8.2/pull-policy, 8.2/probe-numbers, 8.2/handlers, 8.2/field-ref
+// Spec: 8.2/empty-volume, 8.2/default-mode, 8.2/token-and-host-path
 TEST(Defaults, OfAnyKindOfSourceProbeAndHandler) {
   v1::Object object = Defaulted(FromYaml(R"(
 apiVersion: apps/v1
@@ -178,6 +183,7 @@ spec:
   EXPECT_EQ(all.sources(1).service_account_token().expiration_seconds(), 3600);
 }
 
+// Spec: 8.2/service-account
 TEST(Defaults, TheNewerNameOfTheServiceAccountWins) {
   v1::Object object = MinimalDaemonSet();
   v1::PodSpec& spec =
@@ -189,6 +195,7 @@ TEST(Defaults, TheNewerNameOfTheServiceAccountWins) {
   EXPECT_EQ(spec.service_account_name(), "new");
 }
 
+// Spec: 8.2/quantities
 TEST(Defaults, QuantitiesBecomeCanonicalAndAreRoundedUp) {
   v1::Object object = MinimalDaemonSet();
   v1::PodSpec& spec =
@@ -209,6 +216,7 @@ TEST(Defaults, QuantitiesBecomeCanonicalAndAreRoundedUp) {
   EXPECT_EQ(volume.empty_dir().size_limit().text(), "1536Mi");
 }
 
+// Spec: 8.3/requests-from-limits, 8.3/host-ports, 8.3/links-and-account
 TEST(Defaults, PodLevelOnesAreInNoTemplate) {
   const std::string spec = R"(
       hostNetwork: true

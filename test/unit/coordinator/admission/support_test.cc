@@ -76,6 +76,7 @@ TEST(Support, KnowsLabelsThatNodesHereDoNotHave) {
                   "use kubernetes.io/arch"));
 }
 
+// Spec: 9.4/memory-below-a-byte
 TEST(Support, AsksAboutFractionsOfBytes) {
   auto warnings = [](const std::string& limits) {
     return Texts(

@@ -117,6 +117,7 @@ TEST(Apply, KeepsWhatOthersHaveSet) {
   EXPECT_EQ(PodOf(after).containers(0).env(0).value(), "2");
 }
 
+// Spec: 8.2/pull-policy
 TEST(Apply, KeepsADefaultedPullPolicyWithANewImage) {
   v1::Object stored = Apply(DaemonSet("{name: a, image: x}"));
   EXPECT_EQ(PodOf(stored).containers(0).image_pull_policy(), "Always");

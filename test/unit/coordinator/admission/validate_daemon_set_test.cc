@@ -49,6 +49,8 @@ TEST(ValidateDaemonSet, TheMinimalOneIsFine) {
   Check({{"nothing", [](auto&) {}, {}}});
 }
 
+// Spec: 9.2/selector-missing, 9.2/selector-empty, 9.2/selector-mismatch, 9.2/selector-expressions
+// Spec: 8.1/nothing-derived
 TEST(ValidateDaemonSet, Selector) {
   Check({
       {"missing",
@@ -85,6 +87,7 @@ TEST(ValidateDaemonSet, Selector) {
   });
 }
 
+// Spec: 9.1/label-key, 9.1/label-value
 TEST(ValidateDaemonSet, SelectorKeysAndValuesAreLabels) {
   v1::Object object = MinimalDaemonSet();
   auto& labels =
@@ -98,6 +101,8 @@ TEST(ValidateDaemonSet, SelectorKeysAndValuesAreLabels) {
                             "valid label must be")));
 }
 
+// Spec: 5.1/combination, 9.2/strategy-type, 9.2/negative-budget, 9.2/percent-text, 9.2/over-100
+// Spec: 9.2/both-set, 9.2/both-zero
 TEST(ValidateDaemonSet, UpdateStrategy) {
   const std::string rolling = "spec.updateStrategy.rollingUpdate.";
   const std::string no_percent =
@@ -153,6 +158,7 @@ TEST(ValidateDaemonSet, UpdateStrategy) {
   });
 }
 
+// Spec: 9.2/negative-seconds
 TEST(ValidateDaemonSet, NumbersAreNotNegative) {
   Check({
       {"minReadySeconds",
@@ -167,6 +173,7 @@ TEST(ValidateDaemonSet, NumbersAreNotNegative) {
   });
 }
 
+// Spec: 9.2/restart-policy, 9.2/active-deadline, 9.2/ephemeral
 TEST(ValidateDaemonSet, TemplatesRunForEver) {
   auto spec = [](v1::DaemonSet& d) -> v1::PodSpec& {
     return *d.mutable_spec()->mutable_template_()->mutable_spec();
@@ -202,6 +209,7 @@ TEST(ValidateDaemonSet, AllProblemsAreReportedAtOnce) {
   EXPECT_EQ(Validate(object).size(), 4u);
 }
 
+// Spec: 9.2/selector-immutable
 TEST(ValidateUpdate, SelectorIsImmutable) {
   v1::Object stored = MinimalDaemonSet();
   SetDefaults(stored);
@@ -214,6 +222,7 @@ TEST(ValidateUpdate, SelectorIsImmutable) {
                           "\"c\"}}: field is immutable"));
 }
 
+// Spec: 9.1/daemonset-name, 9.1/label-names, 9.1/annotation
 TEST(ValidateMetadata, NamesLabelsAnnotationsOwners) {
   const std::string long_name(254, 'a');
   Check({

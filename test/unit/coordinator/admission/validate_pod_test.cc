@@ -56,6 +56,7 @@ void CheckContainer(std::vector<Case> cases, const std::string& rest_of_spec = "
   Check(cases);
 }
 
+// Spec: 9.1/label-names, 9.3/containers, 9.3/duplicate-name
 TEST(ValidatePod, Containers) {
   Check({
       {"none", "{}", {"containers: Required value"}},
@@ -91,6 +92,8 @@ TEST(ValidatePod, Containers) {
            "whitespace"}}});
 }
 
+// Spec: 9.1/port-name, 9.3/port-range, 9.3/port-protocol, 9.3/duplicate-host-port
+// Spec: 9.3/host-network-port
 TEST(ValidatePod, Ports) {
   const std::string range = "must be between 1 and 65535, inclusive";
   CheckContainer({
@@ -153,6 +156,7 @@ TEST(ValidatePod, Ports) {
   });
 }
 
+// Spec: 9.3/probe-handler, 9.3/probe-numbers, 9.3/probe-target
 TEST(ValidatePod, Probes) {
   CheckContainer({
       {"no handler",
@@ -216,6 +220,7 @@ TEST(ValidatePod, Probes) {
   });
 }
 
+// Spec: 9.3/init-container
 TEST(ValidatePod, InitContainersRunToTheirEnd) {
   const std::string why =
       "Forbidden: may not be set for init containers without "
@@ -250,6 +255,7 @@ TEST(ValidatePod, InitContainersRunToTheirEnd) {
   });
 }
 
+// Spec: 9.3/request-over-limit, 9.3/extended-resource, 9.3/quantity
 TEST(ValidatePod, Resources) {
   CheckContainer({
       {"request above limit",
@@ -293,6 +299,7 @@ TEST(ValidatePod, Resources) {
   });
 }
 
+// Spec: 9.1/env-name, 9.3/env-source
 TEST(ValidatePod, Environment) {
   CheckContainer({
       {"no name", "env: [{value: x}]", {"env[0].name: Required value"}},
@@ -350,6 +357,7 @@ TEST(ValidatePod, Environment) {
   });
 }
 
+// Spec: 9.3/mounts-and-volumes, 9.3/volume-sources
 TEST(ValidatePod, VolumesAndMounts) {
   CheckContainer(
       {
@@ -456,6 +464,7 @@ TEST(ValidatePod, VolumesAndMounts) {
   });
 }
 
+// Spec: 9.3/toleration
 TEST(ValidatePod, Tolerations) {
   auto with = [](const std::string& toleration) {
     return "{containers: [{name: a, image: x}], tolerations: [" + toleration + "]}";
@@ -494,6 +503,7 @@ TEST(ValidatePod, Tolerations) {
   });
 }
 
+// Spec: 9.3/node-affinity
 TEST(ValidatePod, Affinity) {
   auto with = [](const std::string& terms) {
     return "{containers: [{name: a, image: x}], affinity: {nodeAffinity: "
@@ -566,6 +576,7 @@ TEST(ValidatePod, Affinity) {
   });
 }
 
+// Spec: 9.3/dns, 9.3/negative-grace
 TEST(ValidatePod, DnsHostsAndNames) {
   auto with = [](const std::string& fields) {
     return "{containers: [{name: a, image: x}], " + fields + "}";

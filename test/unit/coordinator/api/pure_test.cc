@@ -25,6 +25,7 @@ Message Parse(const std::string& text) {
 }
 
 // kubectl's order of looks at a roll-out.
+// Spec: 12.5/not-observed, 12.5/updating, 12.5/becoming-available, 12.5/done
 TEST(RolloutStateOf, SaysWhatKubectlSays) {
   struct Case {
     std::string daemon_set;
@@ -56,6 +57,7 @@ TEST(RolloutStateOf, SaysWhatKubectlSays) {
   }
 }
 
+// Spec: 12.5/on-delete
 TEST(RolloutStateOf, OnDeleteHasNoRollout) {
   EXPECT_EQ(RolloutStateOf(Parse<v1::DaemonSet>("spec { update_strategy { type: 'OnDelete' } }"))
                 .status(),

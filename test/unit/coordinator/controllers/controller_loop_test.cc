@@ -148,6 +148,7 @@ TEST_F(ControllerLoopTest, ANewLoopOnTheSameStoreChangesNoPod) {
   EXPECT_EQ(before, after);
 }
 
+// Spec: 4.2/background
 TEST_F(ControllerLoopTest, ADaemonSetDeletedInTheBackgroundTakesItsPodsAndRevisions) {
   CreateDaemonSet();
   Settle();
@@ -158,6 +159,7 @@ TEST_F(ControllerLoopTest, ADaemonSetDeletedInTheBackgroundTakesItsPodsAndRevisi
   EXPECT_THAT(List(v1::Object::kControllerRevision), IsEmpty());
 }
 
+// Spec: 11.4/quarantine
 TEST_F(ControllerLoopTest, PodsOfADeletedNodeStayForTheQuarantineOnly) {
   CreateDaemonSet();
   Settle();

@@ -21,6 +21,7 @@ TEST(FailureBackoff, TheFirstFailureIsAnsweredAtOnce) {
   EXPECT_EQ(backoff.WaitsUntil("b", kStart), std::nullopt);
 }
 
+// Spec: 3.2/failed-in-backoff
 TEST(FailureBackoff, DoublesUpToFifteenMinutesFromTheLastDeletion) {
   FailureBackoff backoff;
   MonoTime now = kStart;

@@ -66,6 +66,7 @@ class NodeVerdictTest : public testing::Test {
 
 std::vector<PodRemoval> Gone(const char* pod, RemovalReason reason) { return {{pod, reason}}; }
 
+// Spec: 1.1/empty-node-creates
 TEST_F(NodeVerdictTest, AnEligibleNodeWithoutPodGetsOne) {
   const NodeVerdict verdict = Judge(Fitness::kRuns, {});
   EXPECT_TRUE(verdict.create);
@@ -73,10 +74,12 @@ TEST_F(NodeVerdictTest, AnEligibleNodeWithoutPodGetsOne) {
   EXPECT_EQ(verdict.role, RolloutRole::kUnavailable);
 }
 
+// Spec: 1.1/may-stay-never-creates
 TEST_F(NodeVerdictTest, ANodeThatMayOnlyKeepPodsGetsNone) {
   EXPECT_EQ(Judge(Fitness::kMayStay, {}), NodeVerdict());
 }
 
+// Spec: 1.1/must-go-nothing-there
 TEST_F(NodeVerdictTest, AnIneligibleNodeWithoutPodMeansNothing) {
   EXPECT_EQ(Judge(Fitness::kMustLeave, {}), NodeVerdict());
   EXPECT_EQ(Judge(Fitness::kGone, {}), NodeVerdict());
@@ -90,12 +93,14 @@ TEST_F(NodeVerdictTest, OneLivePodIsLeftAlone) {
             (Tally{.desired = 1, .current = 1, .ready = 1, .updated = 1, .available = 1}));
 }
 
+// Spec: 1.1/may-stay-never-creates, 7/misscheduled
 TEST_F(NodeVerdictTest, ANoScheduleTaintKeepsThePodAndCountsItMisscheduled) {
   const NodeVerdict verdict = Judge(Fitness::kMayStay, {{"a"}});
   EXPECT_THAT(verdict.removals, IsEmpty());
   EXPECT_EQ(verdict.tally, (Tally{.misscheduled = 1}));
 }
 
+// Spec: 1.1/must-go-deletes
 TEST_F(NodeVerdictTest, EveryPodLeavesANodeThatIsNoLongerEligible) {
   const NodeVerdict verdict = Judge(
       Fitness::kMustLeave, {{"a"}, {.name = "b", .terminating = true}, {.name = "c", .old = true}});
@@ -118,6 +123,7 @@ TEST_F(NodeVerdictTest, ATerminalAndTerminatingPodIsAsGoodAsGone) {
   EXPECT_EQ(verdict.tally, (Tally{.desired = 1}));
 }
 
+// Spec: 7/current
 TEST_F(NodeVerdictTest, APendingPodCountsAsCurrentAndIsKept) {
   const NodeVerdict verdict =
       Judge(Fitness::kRuns, {{.name = "a", .phase = PodPhase::kPending, .bound = false}});
@@ -125,6 +131,7 @@ TEST_F(NodeVerdictTest, APendingPodCountsAsCurrentAndIsKept) {
   EXPECT_EQ(verdict.tally, (Tally{.desired = 1, .current = 1, .updated = 1}));
 }
 
+// Spec: 3.2/duplicates
 TEST_F(NodeVerdictTest, OfSeveralLivePodsTheBoundThenTheOldestStaysWhateverItsHash) {
   EXPECT_THAT(Judge(Fitness::kRuns, {{.name = "young", .age = 10s},
                                      {.name = "aged", .old = true, .age = 90s},
@@ -138,6 +145,7 @@ TEST_F(NodeVerdictTest, TheExcessIsPrunedWhereNoPodMayStartToo) {
   EXPECT_EQ(Judge(Fitness::kMayStay, {{"a"}, {"b"}}).removals, Gone("b", RemovalReason::kExcess));
 }
 
+// Spec: 3.2/failed
 TEST_F(NodeVerdictTest, AFailedPodIsDeletedAndReplacedLater) {
   const NodeVerdict verdict = Judge(Fitness::kRuns, {{.name = "a", .phase = PodPhase::kFailed}});
   EXPECT_EQ(verdict.removals, Gone("a", RemovalReason::kFailed));
@@ -145,6 +153,7 @@ TEST_F(NodeVerdictTest, AFailedPodIsDeletedAndReplacedLater) {
   EXPECT_FALSE(verdict.create);
 }
 
+// Spec: 3.2/failed-in-backoff
 TEST_F(NodeVerdictTest, AFailedPodInBackoffIsLeftAndLookedAtLater) {
   backoff_.Advance("n", kNow.mono - 400ms);
   const NodeVerdict verdict = Judge(Fitness::kRuns, {{.name = "a", .phase = PodPhase::kFailed}});
@@ -160,6 +169,7 @@ TEST_F(NodeVerdictTest, OneDeletionOfAFailedPodArmsTheWaitForTheNext) {
             Gone("a", RemovalReason::kFailed));
 }
 
+// Spec: 3.2/succeeded
 TEST_F(NodeVerdictTest, ASucceededPodIsDeletedWithoutBackoff) {
   backoff_.Advance("n", kNow.mono);
   const NodeVerdict verdict = Judge(Fitness::kRuns, {{.name = "a", .phase = PodPhase::kSucceeded}});
@@ -175,6 +185,7 @@ TEST_F(NodeVerdictTest, OnlyUnboundPodsOfANodeThatIsGoneAreDeleted) {
   EXPECT_EQ(verdict.tally, Tally());
 }
 
+// Spec: 7/ready, 7/updated, 7/available
 TEST_F(NodeVerdictTest, OnlyTheFirstPodIsLookedAtForTheNumbers) {
   EXPECT_EQ(Judge(Fitness::kRuns, {{.name = "first", .old = true, .ready = false, .age = 90s},
                                    {.name = "second", .age = 10s}})
@@ -203,6 +214,8 @@ struct RoleCase {
   RolloutRole role;
 };
 
+// Spec: 5.2/several-of-one-kind, 5.2/none, 5.2/old-and-new, 5.2/new-only
+// Spec: 5.2/old-only-unavailable, 5.2/old-only-available
 TEST_F(NodeVerdictTest, RolesOfARolloutThatDeletesFirst) {
   const PodState new_ready{.name = "n"};
   const PodState new_waiting{.name = "n", .ready = false};
@@ -230,6 +243,9 @@ TEST_F(NodeVerdictTest, RolesOfARolloutThatDeletesFirst) {
   }
 }
 
+// Spec: 5.3/several-of-one-kind, 5.3/no-old, 5.3/old-unavailable, 5.3/old-unavailable-leaving
+// Spec: 5.3/old-available-leaving, 5.3/old-available, 5.3/pair-new-unavailable
+// Spec: 5.3/pair-new-available
 TEST_F(NodeVerdictTest, RolesOfARolloutThatStartsFirst) {
   AllowSurge();
   const PodState new_ready{.name = "n"};
@@ -255,6 +271,7 @@ TEST_F(NodeVerdictTest, RolesOfARolloutThatStartsFirst) {
   }
 }
 
+// Spec: 3.2/surge-pair
 TEST_F(NodeVerdictTest, WithSurgeAnOldAndANewPodMayLiveSideBySide) {
   AllowSurge();
   EXPECT_THAT(
@@ -273,6 +290,7 @@ TEST_F(NodeVerdictTest, WithSurgeAnOldAndANewPodMayLiveSideBySide) {
               ElementsAre(PodRemoval{"p", RemovalReason::kExcess}));
 }
 
+// Spec: 3.2/surge-empty
 TEST_F(NodeVerdictTest, WithSurgeATerminatingPodDoesNotBlockCreation) {
   AllowSurge();
   EXPECT_TRUE(Judge(Fitness::kRuns, {{.name = "o", .old = true, .terminating = true}}).create);

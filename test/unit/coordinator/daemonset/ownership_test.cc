@@ -28,6 +28,8 @@ v1::ObjectMeta ObjectOf(Owner owner) {
   return object;
 }
 
+// Spec: 4.1/own-matching, 4.1/own-not-matching, 4.1/other-owner, 4.1/orphan-matching
+// Spec: 4.1/orphan-not-matching
 TEST(ClaimOf, FollowsTheControllerReferenceAndTheLabels) {
   const Case cases[] = {
       {"its own", Owner::kThis, true, Claim::kManaged},
@@ -44,12 +46,14 @@ TEST(ClaimOf, FollowsTheControllerReferenceAndTheLabels) {
   }
 }
 
+// Spec: 4.1/orphan-matching
 TEST(ClaimOf, NothingIsAdoptedThatGoesAway) {
   v1::ObjectMeta orphan = ObjectOf(Owner::kNobody);
   *orphan.mutable_deletion_timestamp() = FromWallTime(kWall);
   EXPECT_EQ(ClaimOf(orphan, true, DaemonSetNamed("web")), Claim::kNone);
 }
 
+// Spec: 4.1/orphan-matching
 TEST(ClaimOf, ATerminatingDaemonSetNeitherAdoptsNorReleases) {
   v1::DaemonSet leaving = DaemonSetNamed("web");
   *leaving.mutable_metadata()->mutable_deletion_timestamp() = FromWallTime(kWall);

@@ -53,6 +53,7 @@ class PlanTest : public testing::Test {
   std::string hash_;
 };
 
+// Spec: 1.1/empty-node-creates, 12.7/successful-create
 TEST_F(PlanTest, EveryNodeGetsAPodAndAnEventTellsOfIt) {
   const DaemonSetPlan plan = scene_.Plan();
   EXPECT_THAT(NodesOf(plan.create), ElementsAre("node-1", "node-2", "node-3"));
@@ -83,6 +84,7 @@ TEST_F(PlanTest, ATerminatingDaemonSetGetsNothingNotEvenStatus) {
   EXPECT_FALSE(plan.status.has_value());
 }
 
+// Spec: 12.7/selecting-all
 TEST_F(PlanTest, ASelectorOfEverythingIsRefusedByAnEvent) {
   scene_.daemon_set.mutable_spec()->mutable_selector()->Clear();
   const DaemonSetPlan plan = scene_.Plan();
@@ -94,6 +96,7 @@ TEST_F(PlanTest, ASelectorOfEverythingIsRefusedByAnEvent) {
   EXPECT_FALSE(plan.status.has_value());
 }
 
+// Spec: 3.1/burst
 TEST_F(PlanTest, AtMost250PodsAreCreatedInOnePass) {
   AddNodes(600);
   const DaemonSetPlan plan = scene_.Plan();
@@ -102,6 +105,7 @@ TEST_F(PlanTest, AtMost250PodsAreCreatedInOnePass) {
   EXPECT_EQ(plan.status->desired_number_scheduled(), 600);
 }
 
+// Spec: 3.1/burst
 TEST_F(PlanTest, AtMost250PodsAreDeletedInOnePass) {
   AddNodes(300);
   FillWith(hash_);
@@ -111,6 +115,7 @@ TEST_F(PlanTest, AtMost250PodsAreDeletedInOnePass) {
   EXPECT_TRUE(plan.more);
 }
 
+// Spec: 3.1/slow-start, 10.3/unknown-class, 12.7/failed-create
 TEST_F(PlanTest, PodsThatCannotBeMadeAreOneFailedCreateEvent) {
   TemplateSpec().set_priority_class_name("gone");
   const DaemonSetPlan plan = scene_.Plan();
@@ -125,6 +130,8 @@ TEST_F(PlanTest, PodsThatCannotBeMadeAreOneFailedCreateEvent) {
   EXPECT_EQ(plan.status->desired_number_scheduled(), 3);
 }
 
+// Spec: 3.2/failed, 3.2/succeeded, 12.7/failed-daemon-pod, 12.7/succeeded-daemon-pod
+// Spec: 12.7/successful-delete
 TEST_F(PlanTest, FailedAndSucceededPodsAreReportedBeforeTheyGo) {
   scene_.pods.push_back(PodOn(scene_.daemon_set, "node-1", hash_, "failed"));
   scene_.pods.back().mutable_status()->set_phase("Failed");
@@ -147,6 +154,7 @@ TEST_F(PlanTest, FailedAndSucceededPodsAreReportedBeforeTheyGo) {
   EXPECT_THAT(plan.create, IsEmpty());
 }
 
+// Spec: 4.1/orphan-matching, 4.1/own-not-matching
 TEST_F(PlanTest, ClaimsComeFirst) {
   v1::Pod orphan = ReadyPodOn(scene_.daemon_set, "node-1", hash_, "orphan");
   orphan.mutable_metadata()->clear_owner_references();
@@ -169,6 +177,7 @@ TEST_F(PlanTest, TheNodeOfAReleasedPodCountsAsEmpty) {
   EXPECT_THAT(NodesOf(scene_.Plan().create), ElementsAre("node-1", "node-2", "node-3"));
 }
 
+// Spec: 4.1/other-owner
 TEST_F(PlanTest, APodOfSomebodyElseIsNeverTouched) {
   v1::DaemonSet other = DaemonSetNamed("web");
   other.mutable_metadata()->set_uid("another");
@@ -179,6 +188,7 @@ TEST_F(PlanTest, APodOfSomebodyElseIsNeverTouched) {
   EXPECT_THAT(NodesOf(plan.create), ElementsAre("node-1", "node-2", "node-3"));
 }
 
+// Spec: 7/desired, 7/current, 7/misscheduled, 7/ready, 7/updated, 7/available, 7/unavailable
 TEST_F(PlanTest, StatusCountsNodes) {
   AddNodes(6);
   AddTaint(scene_.nodes[4], "k", "NoSchedule");
@@ -200,6 +210,7 @@ TEST_F(PlanTest, StatusCountsNodes) {
   EXPECT_EQ(status.number_unavailable(), 2);
 }
 
+// Spec: 7/observed-generation
 TEST_F(PlanTest, ObservedGenerationFollowsAndNeverFalls) {
   scene_.daemon_set.mutable_metadata()->set_generation(4);
   scene_.daemon_set.mutable_status()->set_observed_generation(3);
@@ -208,6 +219,7 @@ TEST_F(PlanTest, ObservedGenerationFollowsAndNeverFalls) {
   EXPECT_EQ(scene_.Plan().status->observed_generation(), 9);
 }
 
+// Spec: 5.1/max-unavailable, 5.2/old-only-available
 TEST_F(PlanTest, ARollingUpdateDeletesAsManyAsMayBeUnavailable) {
   AddNodes(7);
   struct {
@@ -231,6 +243,7 @@ TEST_F(PlanTest, ARollingUpdateDeletesAsManyAsMayBeUnavailable) {
   }
 }
 
+// Spec: 5.2/new-only
 TEST_F(PlanTest, UnavailablePodsUseUpTheBudget) {
   FillWith("older");
   scene_.pods[2] = PodOn(scene_.daemon_set, "node-3", hash_, "starting");
@@ -239,6 +252,7 @@ TEST_F(PlanTest, UnavailablePodsUseUpTheBudget) {
   EXPECT_THAT(PodsOf(scene_.Plan().remove), ElementsAre("pod-of-node-1"));
 }
 
+// Spec: 5.2/old-only-unavailable
 TEST_F(PlanTest, OldPodsThatAreNotAvailableAreReplacedAtOnceOutsideTheBudget) {
   AddNodes(5);
   FillWith("older");
@@ -257,6 +271,7 @@ TEST_F(PlanTest, ATerminatingPodUsesUpTheBudget) {
   EXPECT_TRUE(scene_.Plan().settled());
 }
 
+// Spec: 5.2/none
 TEST_F(PlanTest, ARolloutWaitsUntilMissingPodsAreThere) {
   FillWith("older");
   scene_.pods.pop_back();
@@ -266,6 +281,7 @@ TEST_F(PlanTest, ARolloutWaitsUntilMissingPodsAreThere) {
   EXPECT_THAT(plan.remove, IsEmpty());
 }
 
+// Spec: 5.1/type, 5.4/on-delete
 TEST_F(PlanTest, OnDeleteTouchesNoPodOfAnOldRevision) {
   scene_.daemon_set.mutable_spec()->mutable_update_strategy()->set_type("OnDelete");
   scene_.daemon_set.mutable_spec()->mutable_update_strategy()->clear_rolling_update();
@@ -295,6 +311,7 @@ class SurgePlanTest : public PlanTest {
   }
 };
 
+// Spec: 5.3/old-available, 5.3/pair-new-unavailable, 5.3/pair-new-available
 TEST_F(SurgePlanTest, StartsANewPodBesideAnOldOneOnAsManyNodesAsAllowed) {
   FillWith("older");
   DaemonSetPlan plan = scene_.Plan();
@@ -308,6 +325,7 @@ TEST_F(SurgePlanTest, StartsANewPodBesideAnOldOneOnAsManyNodesAsAllowed) {
   EXPECT_THAT(plan.create, IsEmpty());
 }
 
+// Spec: 5.3/old-unavailable
 TEST_F(SurgePlanTest, AnOldPodThatIsNotAvailableGetsItsSuccessorOutsideTheBudget) {
   FillWith("older");
   SetReady(scene_.pods[1], false);
@@ -315,6 +333,7 @@ TEST_F(SurgePlanTest, AnOldPodThatIsNotAvailableGetsItsSuccessorOutsideTheBudget
   EXPECT_THAT(NodesOf(scene_.Plan().create), ElementsAre("node-2", "node-3", "node-1"));
 }
 
+// Spec: 5.3/old-available-leaving
 TEST_F(SurgePlanTest, APodOnANodeThatIsTaintedStaysUntilOthersMakeUpForIt) {
   FillWith("older");
   AddTaint(scene_.nodes[2], "k", "NoSchedule");
@@ -343,6 +362,7 @@ TEST_F(PlanTest, WakesForTheEarliestThingThatTimeAloneChanges) {
   EXPECT_EQ(*plan.wake_at, kNow.mono + 10s + 1ms);
 }
 
+// Spec: 6/several-equal
 TEST_F(PlanTest, PodsOfARevisionThatIsMergedAreRelabelledBeforeAnythingElse) {
   FillWith(hash_);
   v1::ControllerRevision twin = scene_.revisions[0];

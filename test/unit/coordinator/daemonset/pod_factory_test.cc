@@ -20,6 +20,7 @@ using testing::UnorderedElementsAre;
 
 bool NoneTaken(const std::string&) { return false; }
 
+// Spec: 2/name
 TEST(PodName, IsTheDaemonSetsNameAndFiveCharactersThatFormNoWord) {
   const RandomBits random = Seeded(7);
   std::set<std::string> names;
@@ -33,6 +34,7 @@ TEST(PodName, IsTheDaemonSetsNameAndFiveCharactersThatFormNoWord) {
   EXPECT_GT(names.size(), 195u);
 }
 
+// Spec: 2/name
 TEST(PodName, IsCutTo63Characters) {
   const std::string daemon_set(80, 'a');
   const absl::StatusOr<std::string> name = DrawPodName(daemon_set, Seeded(7), NoneTaken);
@@ -41,6 +43,7 @@ TEST(PodName, IsCutTo63Characters) {
   EXPECT_EQ(name->substr(0, 58), daemon_set.substr(0, 58));
 }
 
+// Spec: 2/name
 TEST(PodName, IsDrawnAgainOnAClashUpToEightTimes) {
   int asked = 0;
   const absl::StatusOr<std::string> eighth =
@@ -56,12 +59,14 @@ TEST(PodName, IsDrawnAgainOnAClashUpToEightTimes) {
   EXPECT_EQ(asked, 8);
 }
 
+// Spec: 2/generate-name
 TEST(PodNamePrefix, HasNoDashWhenTheNameWouldBeTooLong) {
   EXPECT_EQ(PodNamePrefix("web"), "web-");
   EXPECT_EQ(PodNamePrefix(std::string(252, 'a')), std::string(252, 'a') + "-");
   EXPECT_EQ(PodNamePrefix(std::string(253, 'a')), std::string(253, 'a'));
 }
 
+// Spec: 2/generate-name, 2/namespace, 2/labels, 2/annotations-finalizers
 TEST(MakePod, CopiesLabelsAnnotationsAndFinalizersOfTheTemplateOnly) {
   v1::DaemonSet daemon_set = DaemonSetNamed("web");
   (*daemon_set.mutable_metadata()->mutable_labels())["of"] = "the daemon set";
@@ -81,6 +86,7 @@ TEST(MakePod, CopiesLabelsAnnotationsAndFinalizersOfTheTemplateOnly) {
   EXPECT_THAT(pod.metadata().finalizers(), ElementsAre("example.org/hold"));
 }
 
+// Spec: 2/owner
 TEST(MakePod, IsOwnedByTheDaemonSet) {
   const v1::Pod pod =
       MakePod(*MakePodPattern(DaemonSetNamed("web"), "5d7f", {}), "web-abcde", "node-1");
@@ -94,6 +100,7 @@ TEST(MakePod, IsOwnedByTheDaemonSet) {
   EXPECT_TRUE(owner.block_owner_deletion());
 }
 
+// Spec: 2/affinity, 2/node-name
 TEST(MakePod, ReplacesOnlyTheRequiredNodeAffinity) {
   v1::DaemonSet daemon_set = DaemonSetNamed("web");
   v1::PodSpec& spec = *daemon_set.mutable_spec()->mutable_template_()->mutable_spec();
@@ -126,6 +133,8 @@ TEST(MakePod, ReplacesOnlyTheRequiredNodeAffinity) {
   EXPECT_EQ(TargetNode(pod.spec()), "node-1");
 }
 
+// Spec: 2/tolerations, 2/the-rest, 8.3/requests-from-limits, 8.3/host-ports
+// Spec: 8.3/no-300s-tolerations, 11.1/default-eviction
 TEST(MakePod, HasDaemonTolerationsAndPodLevelDefaults) {
   v1::DaemonSet daemon_set = DaemonSetNamed("web");
   v1::PodSpec& spec = *daemon_set.mutable_spec()->mutable_template_()->mutable_spec();
@@ -149,6 +158,7 @@ v1::PriorityClass ClassNamed(const std::string& name, int value, bool global) {
   return result;
 }
 
+// Spec: 10.3/builtin-classes
 TEST(MakePod, TakesItsPriorityFromTheClass) {
   const PriorityClasses classes = {{"high", ClassNamed("high", 1000, false)},
                                    {"usual", ClassNamed("usual", 7, true)}};
@@ -173,6 +183,7 @@ TEST(MakePod, TakesItsPriorityFromTheClass) {
   }
 }
 
+// Spec: 10.3/unknown-class
 TEST(MakePod, FailsWhenThePriorityClassDoesNotExist) {
   v1::DaemonSet daemon_set = DaemonSetNamed("web");
   daemon_set.mutable_spec()->mutable_template_()->mutable_spec()->set_priority_class_name("gone");

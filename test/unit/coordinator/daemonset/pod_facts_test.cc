@@ -43,6 +43,7 @@ TEST(TargetNode, IsTheNodeNameBeforeTheAffinity) {
   EXPECT_EQ(TargetNode(v1::PodSpec()), "");
 }
 
+// Spec: 3.2/duplicates
 TEST(KeptBefore, BoundThenOlderThenSmallerName) {
   PodFacts bound{.name = "z", .created = kWall, .bound = true};
   PodFacts older{.name = "y", .created = kWall - seconds(9)};

@@ -64,6 +64,7 @@ class RevisionHistory : public testing::Test {
   std::map<std::string, int> pods_by_hash_;
 };
 
+// Spec: 6/object, 6/metadata, 6/number
 TEST_F(RevisionHistory, TheFirstRevisionOfATemplate) {
   (*daemon_set_.mutable_metadata()->mutable_annotations())["kubernetes.io/change-cause"] = "first";
   const RevisionPlan plan = Plan();
@@ -84,6 +85,7 @@ TEST_F(RevisionHistory, TheFirstRevisionOfATemplate) {
   EXPECT_EQ(plan.collision_count, std::nullopt);
 }
 
+// Spec: 6/data
 TEST_F(RevisionHistory, DataIsAPatchOfTheWholeTemplateAndNothingElse) {
   EXPECT_EQ(RevisionData(daemon_set_.spec().template_()),
             R"({"spec":{"template":{"$patch":"replace","metadata":{"labels":{"app":"web"}},)"
@@ -92,6 +94,7 @@ TEST_F(RevisionHistory, DataIsAPatchOfTheWholeTemplateAndNothingElse) {
   EXPECT_EQ(RevisionData(v1::PodTemplateSpec()), R"({"spec":{"template":{"$patch":"replace"}}})");
 }
 
+// Spec: 6/data
 TEST_F(RevisionHistory, AnEqualTemplateChangesNothing) {
   PlanAndApply();
   daemon_set_.mutable_spec()->set_min_ready_seconds(9);
@@ -101,6 +104,7 @@ TEST_F(RevisionHistory, AnEqualTemplateChangesNothing) {
   EXPECT_EQ(plan.current_hash, HashOf(revisions_[0]));
 }
 
+// Spec: 6/equal-template, 6/number
 TEST_F(RevisionHistory, ATemplateThatWasThereBeforeIsReusedAndRenumbered) {
   const std::string first = PlanAndApply().current_hash;
   (*revisions_[0].mutable_metadata()->mutable_annotations())["cause"] = "first";
@@ -121,6 +125,7 @@ TEST_F(RevisionHistory, ATemplateThatWasThereBeforeIsReusedAndRenumbered) {
   EXPECT_TRUE(Plan().settled());
 }
 
+// Spec: 6/several-equal
 TEST_F(RevisionHistory, OfSeveralEqualOnesTheHighestStaysAndPodsAreRelabelled) {
   const std::string hash = PlanAndApply().current_hash;
   v1::ControllerRevision twin = revisions_[0];
@@ -135,6 +140,7 @@ TEST_F(RevisionHistory, OfSeveralEqualOnesTheHighestStaysAndPodsAreRelabelled) {
   EXPECT_TRUE(Plan().settled());
 }
 
+// Spec: 6/name-collision
 TEST_F(RevisionHistory, ANameWithOtherDataRaisesTheCollisionCount) {
   const RevisionPlan undisturbed = Plan();
   v1::ControllerRevision stranger;
@@ -149,6 +155,7 @@ TEST_F(RevisionHistory, ANameWithOtherDataRaisesTheCollisionCount) {
   EXPECT_EQ(plan.create[0].metadata().name(), "web-" + plan.current_hash);
 }
 
+// Spec: 6/hash, 6/name-collision
 TEST_F(RevisionHistory, TheCollisionCountOfTheStatusIsPartOfTheHash) {
   const std::string without = Plan().current_hash;
   daemon_set_.mutable_status()->set_collision_count(3);
@@ -156,6 +163,7 @@ TEST_F(RevisionHistory, TheCollisionCountOfTheStatusIsPartOfTheHash) {
   EXPECT_EQ(Plan().collision_count, 3);
 }
 
+// Spec: 6/limit
 TEST_F(RevisionHistory, TheLimitCountsNonCurrentRevisionsLowestFirst) {
   daemon_set_.mutable_spec()->set_revision_history_limit(2);
   for (const char* image : {"image:1", "image:2", "image:3"}) {
@@ -169,6 +177,7 @@ TEST_F(RevisionHistory, TheLimitCountsNonCurrentRevisionsLowestFirst) {
               UnorderedElementsAre(Pair("image:2", 2), Pair("image:3", 3), Pair("image:4", 4)));
 }
 
+// Spec: 6/limit
 TEST_F(RevisionHistory, TheDefaultLimitIsTen) {
   for (int i = 1; i <= 13; ++i) {
     SetImage("image:" + std::to_string(i));
@@ -177,6 +186,7 @@ TEST_F(RevisionHistory, TheDefaultLimitIsTen) {
   EXPECT_EQ(revisions_.size(), 11u);
 }
 
+// Spec: 6/limit
 TEST_F(RevisionHistory, ALimitOfZeroKeepsOnlyTheCurrentOne) {
   daemon_set_.mutable_spec()->set_revision_history_limit(0);
   PlanAndApply();
@@ -185,6 +195,7 @@ TEST_F(RevisionHistory, ALimitOfZeroKeepsOnlyTheCurrentOne) {
   EXPECT_THAT(NumbersByImage(), UnorderedElementsAre(Pair("image:2", 2)));
 }
 
+// Spec: 6/limit
 TEST_F(RevisionHistory, ARevisionThatAPodCarriesIsNeverDeleted) {
   daemon_set_.mutable_spec()->set_revision_history_limit(0);
   pods_by_hash_[PlanAndApply().current_hash] = 1;

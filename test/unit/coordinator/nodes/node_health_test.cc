@@ -41,6 +41,7 @@ TEST(NodeHealth, AReadyNodeThatIsConnectedIsLeftAlone) {
   EXPECT_FALSE(Judge(Reporting("True"), {true, kNow.mono}).node.has_value());
 }
 
+// Spec: 11.1/grace, 11.2/silent
 TEST(NodeHealth, SilenceTurnsConditionsUnknownExactlyWhenItsTimeIsOver) {
   const NodeHealth early = Judge(Reporting("True"), {false, kNow.mono - 40s + 1ms});
   EXPECT_FALSE(early.node.has_value());
@@ -58,6 +59,7 @@ TEST(NodeHealth, SilenceTurnsConditionsUnknownExactlyWhenItsTimeIsOver) {
   EXPECT_EQ(late.turn, NodeHealth::Turn::kNotReady);
 }
 
+// Spec: 11.2/all-silent
 TEST(NodeHealth, NothingIsDrivenOutWhenAllAreSilent) {
   const NodeHealth health = Judge(Reporting("True"), {false, kNow.mono - 41s}, true);
   ASSERT_TRUE(health.node.has_value());
@@ -65,6 +67,7 @@ TEST(NodeHealth, NothingIsDrivenOutWhenAllAreSilent) {
               UnorderedElementsAre("node.kubernetes.io/unreachable:NoSchedule"));
 }
 
+// Spec: 11.2/not-ready
 TEST(NodeHealth, AnAgentThatSaysNotReadyGivesBothTaintsAndReadyTakesThemAway) {
   const NodeHealth sick = Judge(Reporting("False"), {true, kNow.mono});
   ASSERT_TRUE(sick.node.has_value());
@@ -79,6 +82,7 @@ TEST(NodeHealth, AnAgentThatSaysNotReadyGivesBothTaintsAndReadyTakesThemAway) {
   EXPECT_EQ(health.turn, NodeHealth::Turn::kReady);
 }
 
+// Spec: 11.2/cordoned
 TEST(NodeHealth, CordonedAndPressedNodesGetTheirTaints) {
   v1::Node node = Reporting("True");
   node.mutable_spec()->set_unschedulable(true);

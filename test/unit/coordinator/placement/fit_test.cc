@@ -35,6 +35,7 @@ v1::Pod WithPort(int port, const std::string& protocol = "TCP", const std::strin
       " protocol: '" + protocol + "' host_ip: '" + ip + "' } } }");
 }
 
+// Spec: 10.1/fits, 10.1/texts
 TEST(Fit, RequestsMayFillTheNodeExactly) {
   const v1::Pod there = Asking("600m", "1Gi");
   EXPECT_THAT(Fit(Asking("400m", "1Gi"), NodeWith("1", "2Gi", "10"), {&there}), IsEmpty());
@@ -44,11 +45,13 @@ TEST(Fit, RequestsMayFillTheNodeExactly) {
               ElementsAre("Insufficient cpu", "Insufficient memory"));
 }
 
+// Spec: 10.1/fits
 TEST(Fit, AResourceThatIsNotRequestedIsNotLookedAtOnAnOvercommittedNode) {
   const v1::Pod there = Asking("3");
   EXPECT_THAT(Fit(Asking("0", "1Gi"), NodeWith("1", "2Gi", "10"), {&there}), IsEmpty());
 }
 
+// Spec: 10.1/fits, 10.1/texts
 TEST(Fit, AnAbsentAllocatableIsZero) {
   v1::Pod pod = Asking("0");
   (*pod.mutable_spec()
@@ -61,6 +64,7 @@ TEST(Fit, AnAbsentAllocatableIsZero) {
   EXPECT_THAT(Fit(Asking("0"), v1::Node(), {}), ElementsAre("Too many pods"));
 }
 
+// Spec: 10.1/fits, 10.1/texts
 TEST(Fit, PodsAreCounted) {
   const v1::Pod there = Asking("0");
   EXPECT_THAT(Fit(Asking("0"), NodeWith("1", "1Gi", "2"), {&there}), IsEmpty());
@@ -68,6 +72,7 @@ TEST(Fit, PodsAreCounted) {
               ElementsAre("Too many pods"));
 }
 
+// Spec: 10.1/fits
 TEST(Fit, PodsThatHaveEndedTakeNothingButTerminatingOnesStillDo) {
   v1::Pod ended = Asking("1");
   ended.mutable_status()->set_phase("Failed");
@@ -85,6 +90,7 @@ struct PortCase {
   bool fits;
 };
 
+// Spec: 10.2/conflict
 TEST(Fit, HostPortsOfOneNodeMustNotClash) {
   const PortCase cases[] = {
       {"same port", WithPort(80), WithPort(80), false},
@@ -104,6 +110,7 @@ TEST(Fit, HostPortsOfOneNodeMustNotClash) {
   }
 }
 
+// Spec: 10.2/conflict
 TEST(Fit, PortsOfInitContainersCountOnlyWhenTheyKeepRunning) {
   const v1::Pod plain = Parse<v1::Pod>(
       "spec { init_containers { name: 'i' ports { container_port: 1 host_port: 80 } } }");
@@ -139,6 +146,7 @@ TEST(NodeLoad, ForgetsExactlyWhatIsRemoved) {
   EXPECT_THAT(load.host_ports(), IsEmpty());
 }
 
+// Spec: 10.2/event
 TEST(UnschedulableMessage, IsTheSchedulersHistogram) {
   EXPECT_EQ(UnschedulableMessage({"Insufficient cpu"}, 3),
             "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) "

@@ -33,6 +33,7 @@ TEST_P(ShouldRunRule, Holds) {
   EXPECT_EQ(PlacementRule(spec).Explain(node).empty(), placement.should_run);
 }
 
+// Spec: 1.1/node-name, 1.1/all-pass
 INSTANTIATE_TEST_SUITE_P(
     NodeName, ShouldRunRule,
     testing::Values(Case{"NothingAskedRunsEverywhere", "", "metadata { name: 'a' }", kRuns},
@@ -43,6 +44,7 @@ INSTANTIATE_TEST_SUITE_P(
                          {false, false, Obstacle::kNodeName}}),
     NameOf);
 
+// Spec: 1.1/node-selector, 1.1/node-affinity, 1.2/empty-term, 1.2/match-fields
 INSTANTIATE_TEST_SUITE_P(
     Labels, ShouldRunRule,
     testing::Values(
@@ -78,6 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
              "metadata { name: 'a' }", kRuns}),
     NameOf);
 
+// Spec: 1.1/taints, 1.3/exists-all, 1.3/each-taint
 INSTANTIATE_TEST_SUITE_P(
     Taints, ShouldRunRule,
     testing::Values(
@@ -112,6 +115,8 @@ INSTANTIATE_TEST_SUITE_P(
              kRuns}),
     NameOf);
 
+// Spec: 1.4/not-ready, 1.4/disk-pressure, 1.4/memory-pressure, 1.4/pid-pressure
+// Spec: 1.4/unschedulable, 1.4/network-unavailable
 INSTANTIATE_TEST_SUITE_P(
     SickNodes, ShouldRunRule,
     testing::Values(
@@ -152,6 +157,8 @@ std::vector<std::string> KeysAndEffects(const model::Tolerations& tolerations) {
   return texts;
 }
 
+// Spec: 1.4/not-ready, 1.4/unreachable, 1.4/disk-pressure, 1.4/memory-pressure, 1.4/pid-pressure
+// Spec: 1.4/unschedulable, 1.4/network-unavailable
 TEST(DaemonTolerations, AreAppendedInOrderAfterTheTemplatesOwn) {
   EXPECT_THAT(KeysAndEffects(WithDaemonTolerations(Parse<v1::PodSpec>(
                   "host_network: true tolerations { key: 'k' operator: 'Exists' }"))),
@@ -164,6 +171,7 @@ TEST(DaemonTolerations, AreAppendedInOrderAfterTheTemplatesOwn) {
                                    "node.kubernetes.io/network-unavailable:NoSchedule"));
 }
 
+// Spec: 1.4/replaces-in-place
 TEST(DaemonTolerations, ReplaceOneOfTheTemplatesWithoutItsSeconds) {
   const model::Tolerations tolerations = WithDaemonTolerations(Parse<v1::PodSpec>(
       "tolerations { key: 'node.kubernetes.io/unreachable' operator: 'Exists' effect: "

@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kYear = days(365);
 
+// Spec: 12.8/future, 12.8/now, 12.8/seconds, 12.8/minutes-seconds, 12.8/minutes
+// Spec: 12.8/hours-minutes, 12.8/hours, 12.8/days-hours, 12.8/days, 12.8/years-days
 TEST(HumanAge, SaysWhatKubectlSays) {
   struct Case {
     Duration elapsed;
@@ -66,6 +68,7 @@ TEST(HumanAge, SaysWhatKubectlSays) {
   }
 }
 
+// Spec: 12.8/unset
 TEST(AgeOf, CountsFromATimeToNow) {
   const WallTime now{seconds(1'700'000'000)};
   v1::Time time;

@@ -54,6 +54,7 @@ std::string PodOf(const std::string& name, const std::string& uid, const std::st
          ", controller: true}]}, status: {phase: " + phase + "}}\n";
 }
 
+// Spec: 12.4/order, 12.4/annotations, 12.4/pods-status, 12.4/events
 TEST(DescribeDaemonSet, ReadsLikeKubectl) {
   const std::string pods =
       PodOf("a", "uid-1", "Running") + PodOf("b", "uid-1", "Running") +
@@ -128,6 +129,7 @@ Events:
 )");
 }
 
+// Spec: 12.4/template
 TEST(DescribeDaemonSet, ShowsAllSectionsOfATemplate) {
   const std::string text = DescribeYaml(R"(
 apiVersion: apps/v1
@@ -456,6 +458,7 @@ Events:              <none>
 )");
 }
 
+// Spec: 12.4/annotations
 TEST(DescribeAnnotations, CutsLongOnesAndIndentsLines) {
   std::string out;
   TextMap annotations;
@@ -467,6 +470,7 @@ TEST(DescribeAnnotations, CutsLongOnesAndIndentsLines) {
                      "...\n\tone: c\n");
 }
 
+// Spec: 12.4/template
 TEST(ProbeText, NamesEachHandler) {
   v1::Probe probe;
   probe.set_initial_delay_seconds(5);

@@ -79,6 +79,7 @@ void Check(const v1::Pod& base, const std::vector<Case>& cases) {
   }
 }
 
+// Spec: 12.2/status-start
 TEST(PodStatusCell, StartsWithThePhaseReasonOrGate) {
   Check(TwoContainers(),
         {
@@ -105,6 +106,7 @@ TEST(PodStatusCell, StartsWithThePhaseReasonOrGate) {
         });
 }
 
+// Spec: 12.2/status-init
 TEST(PodStatusCell, WhileInitialisingTheFirstUnfinishedInitContainerDecides) {
   Check(WithInitContainers(),
         {
@@ -153,6 +155,7 @@ TEST(PodStatusCell, WhileInitialisingTheFirstUnfinishedInitContainerDecides) {
         });
 }
 
+// Spec: 12.2/ready, 12.2/status-containers
 TEST(PodStatusCell, LaterTheFirstContainerWithSomethingToSayDecides) {
   Check(TwoContainers(),
         {
@@ -213,6 +216,7 @@ TEST(PodStatusCell, LaterTheFirstContainerWithSomethingToSayDecides) {
         });
 }
 
+// Spec: 12.2/status-deleting
 TEST(PodStatusCell, DeletionCoversTheRest) {
   v1::Pod pod = TwoContainers();
   pod.mutable_metadata()->mutable_deletion_timestamp()->set_seconds(kNowSeconds);
@@ -232,6 +236,7 @@ TEST(PodStatusCell, DeletionCoversTheRest) {
         });
 }
 
+// Spec: 12.2/ready
 TEST(PodReadyCell, CountsSidecarsThatHaveStarted) {
   v1::Pod pod = WithInitContainers();
   pod.mutable_spec()->mutable_init_containers(0)->set_restart_policy("Always");
@@ -268,6 +273,7 @@ void AddRestarts(v1::ContainerStatus& status, int count, int64_t finished_before
   }
 }
 
+// Spec: 12.2/restarts
 TEST(PodRestartsCell, SumsAndNamesTheNewest) {
   v1::Pod pod = TwoContainers();
   AddRestarts(AddStatus(pod, "a"), 2, 600);
@@ -275,6 +281,7 @@ TEST(PodRestartsCell, SumsAndNamesTheNewest) {
   EXPECT_EQ(Summarize(pod, kNow).restarts, "5 (5m ago)");
 }
 
+// Spec: 12.2/restarts
 TEST(PodRestartsCell, LeavesOutWhatItDoesNotKnow) {
   v1::Pod pod = TwoContainers();
   AddStatus(pod, "a");
@@ -285,6 +292,7 @@ TEST(PodRestartsCell, LeavesOutWhatItDoesNotKnow) {
   EXPECT_EQ(Summarize(pod, kNow).restarts, "0") << "no restarts, whatever ended once";
 }
 
+// Spec: 12.2/restarts
 TEST(PodRestartsCell, CountsInitContainersOnlyWhileInitialising) {
   v1::Pod pod = WithInitContainers();
   v1::ContainerStatus& init = AddInitStatus(pod, "i");

@@ -53,6 +53,7 @@ status:
   numberMisscheduled: 7
 )";
 
+// Spec: 12.1/columns, 12.1/cells
 TEST(Render, DaemonSets) {
   std::vector<std::string> wide = kDaemonSetColumns;
   wide.insert(wide.end(), {"CONTAINERS", "IMAGES", "SELECTOR"});
@@ -72,6 +73,7 @@ TEST(Render, LeavesOutWideColumnsAndKeepsIdentity) {
   EXPECT_THAT(table.rows[0].labels, ElementsAre(std::pair("team", "a")));
 }
 
+// Spec: 12.1/cells
 TEST(Render, AFreshDaemonSetHasNoNumbersYet) {
   ExpectRow(
       "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: web}, spec: {selector: {}, "
@@ -132,6 +134,7 @@ const std::vector<std::string> kNodeColumns = {
     "VERSION",        "INTERNAL-IP",      "EXTERNAL-IP", "OS-IMAGE",
     "KERNEL-VERSION", "CONTAINER-RUNTIME"};
 
+// Spec: 12.3/status, 12.3/roles, 12.3/wide
 TEST(Render, Nodes) {
   ExpectRow(R"(
 apiVersion: v1
@@ -158,6 +161,7 @@ status:
              "10.0.0.1", "<none>", "Debian GNU/Linux 12", "6.1.0", "containerd://1.6.20"});
 }
 
+// Spec: 12.3/status, 12.3/roles, 12.3/wide
 TEST(Render, NodeStatusFollowsTheReadyCondition) {
   struct Case {
     const char* status;
