@@ -1,9 +1,13 @@
 #include "common/model/selector.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/model/names.h"
 
 namespace muster::model {
@@ -55,6 +59,45 @@ bool FieldMatches(const v1::NodeSelectorRequirement& field, std::string_view nod
   return false;
 }
 
+// The first requirement of the term that does not hold; null when all do.
+const v1::NodeSelectorRequirement* FirstFailing(const v1::NodeSelectorTerm& term,
+                                                std::string_view node_name,
+                                                const LabelMap& node_labels) {
+  for (const v1::NodeSelectorRequirement& expression : term.match_expressions()) {
+    const std::optional<LabelRequirement> requirement = ParseRequirement(expression);
+    if (!requirement || !requirement->Matches(node_labels)) return &expression;
+  }
+  for (const v1::NodeSelectorRequirement& field : term.match_fields()) {
+    if (!FieldMatches(field, node_name)) return &field;
+  }
+  return nullptr;
+}
+
+bool IsEmpty(const v1::NodeSelectorTerm& term) {
+  return term.match_expressions().empty() && term.match_fields().empty();
+}
+
+std::string WhatNodeHas(const std::string& key, const LabelMap& node_labels) {
+  const auto found = node_labels.find(key);
+  if (found == node_labels.end()) return absl::StrCat("the node has no label ", key);
+  return absl::StrCat("the node has ", key, "=", found->second);
+}
+
+std::string ExplainTerm(const v1::NodeSelectorTerm& term, std::string_view node_name,
+                        const LabelMap& node_labels) {
+  if (IsEmpty(term)) return "an empty term, which matches no node";
+  const v1::NodeSelectorRequirement* failing = FirstFailing(term, node_name, node_labels);
+  if (failing == nullptr) return "";
+  if (failing->key() == kNameField) {
+    return absl::StrCat(failing->key(), " ", failing->operator_(), " ",
+                        absl::StrJoin(failing->values(), ","), ", the node is ",
+                        std::string(node_name));
+  }
+  const std::optional<LabelRequirement> requirement = ParseRequirement(*failing);
+  if (!requirement) return absl::StrCat("a requirement on ", failing->key(), " that is not valid");
+  return absl::StrCat(requirement->Text(), ", ", WhatNodeHas(failing->key(), node_labels));
+}
+
 }  // namespace
 
 bool NodeSelectorMapMatches(const LabelMap& node_selector, const LabelMap& node_labels) {
@@ -66,13 +109,7 @@ bool NodeSelectorMapMatches(const LabelMap& node_selector, const LabelMap& node_
 
 bool NodeSelectorTermMatches(const v1::NodeSelectorTerm& term, std::string_view node_name,
                              const LabelMap& node_labels) {
-  if (term.match_expressions().empty() && term.match_fields().empty()) return false;
-  for (const v1::NodeSelectorRequirement& expression : term.match_expressions()) {
-    const std::optional<LabelRequirement> requirement = ParseRequirement(expression);
-    if (!requirement || !requirement->Matches(node_labels)) return false;
-  }
-  return std::all_of(term.match_fields().begin(), term.match_fields().end(),
-                     [&](const auto& field) { return FieldMatches(field, node_name); });
+  return !IsEmpty(term) && FirstFailing(term, node_name, node_labels) == nullptr;
 }
 
 bool NodeSelectorMatches(const v1::NodeSelector& selector, std::string_view node_name,
@@ -80,6 +117,27 @@ bool NodeSelectorMatches(const v1::NodeSelector& selector, std::string_view node
   return std::any_of(
       selector.node_selector_terms().begin(), selector.node_selector_terms().end(),
       [&](const auto& term) { return NodeSelectorTermMatches(term, node_name, node_labels); });
+}
+
+std::string ExplainNodeSelectorMap(const LabelMap& node_selector, const LabelMap& node_labels) {
+  const std::map<std::string, std::string> sorted(node_selector.begin(), node_selector.end());
+  for (const auto& [key, value] : sorted) {
+    const auto label = node_labels.find(key);
+    if (label != node_labels.end() && label->second == value) continue;
+    return absl::StrCat(key, "=", value, ", ", WhatNodeHas(key, node_labels));
+  }
+  return "";
+}
+
+std::string ExplainNodeSelector(const v1::NodeSelector& selector, std::string_view node_name,
+                                const LabelMap& node_labels) {
+  if (selector.node_selector_terms().empty()) return "no term at all, which matches no node";
+  std::vector<std::string> reasons;
+  for (const v1::NodeSelectorTerm& term : selector.node_selector_terms()) {
+    reasons.push_back(ExplainTerm(term, node_name, node_labels));
+    if (reasons.back().empty()) return "";
+  }
+  return absl::StrJoin(reasons, "; or ");
 }
 
 bool PodSelectsNode(const v1::PodSpec& pod, const v1::Node& node) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/model/labels.h"
@@ -23,6 +24,12 @@ bool NodeSelectorMatches(const v1::NodeSelector& selector, std::string_view node
 // Both of the above on what the pod asks for; also for preferred terms, one at a time.
 bool NodeSelectorTermMatches(const v1::NodeSelectorTerm& term, std::string_view node_name,
                              const LabelMap& node_labels);
+
+// Which demand fails first, and what the node has instead: "disk=ssd, the node has disk=hdd". Empty
+// when all hold. Of several terms every one has its say.
+std::string ExplainNodeSelectorMap(const LabelMap& node_selector, const LabelMap& node_labels);
+std::string ExplainNodeSelector(const v1::NodeSelector& selector, std::string_view node_name,
+                                const LabelMap& node_labels);
 
 bool PodSelectsNode(const v1::PodSpec& pod, const v1::Node& node);
 

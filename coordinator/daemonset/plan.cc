@@ -213,16 +213,12 @@ v1::DaemonSetStatus StatusOf(const v1::DaemonSet& daemon_set, const Tally& tally
   return status;
 }
 
-DaemonSetPlan Reconcile(const World& world) {
+Survey::Survey(const World& world) {
   const v1::DaemonSet& daemon_set = world.daemon_set;
-  std::vector<std::string> adopt;
-  std::vector<std::string> release;
-  std::set<std::string> names;
   std::map<std::string, int> pods_by_hash;
-  std::map<std::string, std::vector<PodFacts>> pods_by_node;
   for (const v1::Pod* pod : world.pods) {
     if (pod->metadata().namespace_() != daemon_set.metadata().namespace_()) continue;
-    names.insert(pod->metadata().name());
+    pod_names.insert(pod->metadata().name());
     const bool labels_match =
         model::SelectorMatches(daemon_set.spec().selector(), pod->metadata().labels());
     switch (ClaimOf(pod->metadata(), labels_match, daemon_set)) {
@@ -244,10 +240,9 @@ DaemonSetPlan Reconcile(const World& world) {
   }
   std::sort(adopt.begin(), adopt.end());
   std::sort(release.begin(), release.end());
-  const RevisionPlan revisions = PlanRevisions({daemon_set, world.revisions, pods_by_hash});
+  revisions = PlanRevisions({daemon_set, world.revisions, pods_by_hash});
 
-  const DaemonSetRules rules(daemon_set, revisions.current_hash);
-  Roster roster;
+  rules = std::make_unique<DaemonSetRules>(daemon_set, revisions.current_hash);
   std::map<std::string, const v1::Node*> nodes;
   for (const v1::Node* node : world.nodes) nodes[node->metadata().name()] = node;
   for (const auto& [name, pods] : pods_by_node) nodes.try_emplace(name, nullptr);
@@ -256,11 +251,17 @@ DaemonSetPlan Reconcile(const World& world) {
     if (const auto found = pods_by_node.find(name); found != pods_by_node.end()) {
       for (const PodFacts& facts : found->second) pods.push_back(&facts);
     }
-    roster.Set(name, JudgeNode(rules, node, name, pods, world.backoff, world.now));
+    roster.Set(name, JudgeNode(*rules, node, name, pods, world.backoff, world.now));
   }
-  return MakePlan({daemon_set, roster, revisions, adopt, release, world.priority_classes,
-                   world.random, [&](const std::string& name) { return names.contains(name); },
+}
+
+DaemonSetPlan PlanFrom(const World& world, const Survey& survey) {
+  return MakePlan({world.daemon_set, survey.roster, survey.revisions, survey.adopt, survey.release,
+                   world.priority_classes, world.random,
+                   [&](const std::string& name) { return survey.pod_names.contains(name); },
                    world.limits});
 }
+
+DaemonSetPlan Reconcile(const World& world) { return PlanFrom(world, Survey(world)); }
 
 }  // namespace muster::coordinator

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "common/base/moment.h"
 #include "coordinator/daemonset/node_verdict.h"
 #include "coordinator/daemonset/pod_factory.h"
+#include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/daemonset/revision_history.h"
 #include "coordinator/daemonset/roster.h"
 #include "muster/v1/node.pb.h"
@@ -103,6 +106,21 @@ struct World {
   RandomBits random;
   PlanLimits limits;
 };
+
+// What there is on the nodes of a DaemonSet, before anything is decided over all of them.
+struct Survey {
+  explicit Survey(const World& world);
+
+  std::vector<std::string> adopt;
+  std::vector<std::string> release;
+  RevisionPlan revisions;
+  std::unique_ptr<const DaemonSetRules> rules;
+  std::map<std::string, std::vector<PodFacts>> pods_by_node;  // Its own only.
+  std::set<std::string> pod_names;                            // Of the namespace.
+  Roster roster;
+};
+
+DaemonSetPlan PlanFrom(const World& world, const Survey& survey);
 
 // The same plan from scratch. Costs the size of the world; the controllers keep a Roster instead.
 DaemonSetPlan Reconcile(const World& world);

@@ -20,11 +20,6 @@ void AppendPorts(const v1::Container& container, std::vector<HostPort>& ports) {
 
 bool IsEveryAddress(const std::string& ip) { return ip.empty() || ip == "0.0.0.0"; }
 
-bool Clash(const HostPort& a, const HostPort& b) {
-  return a.port == b.port && a.protocol == b.protocol &&
-         (a.ip == b.ip || IsEveryAddress(a.ip) || IsEveryAddress(b.ip));
-}
-
 model::Quantity AmountOf(const model::ResourceMap& resources, const std::string& name) {
   const auto found = resources.find(name);
   if (found == resources.end()) return {};
@@ -37,6 +32,23 @@ bool HasEnded(const v1::Pod& pod) {
 }
 
 }  // namespace
+
+bool Clash(const HostPort& a, const HostPort& b) {
+  return a.port == b.port && a.protocol == b.protocol &&
+         (a.ip == b.ip || IsEveryAddress(a.ip) || IsEveryAddress(b.ip));
+}
+
+std::string Misfit::Text() const {
+  switch (kind) {
+    case Kind::kHostPort:
+      return "node(s) didn't have free ports for the requested pod ports";
+    case Kind::kPodCount:
+      return "Too many pods";
+    case Kind::kResource:
+      return absl::StrCat("Insufficient ", resource);
+  }
+  return "";
+}
 
 PodFootprint FootprintOf(const v1::PodSpec& spec) {
   PodFootprint footprint;
@@ -75,27 +87,37 @@ void NodeLoad::Remove(const PodFootprint& footprint) {
   }
 }
 
-std::vector<std::string> Misfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
-                                 const NodeLoad& load) {
+std::vector<Misfit> FindMisfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
+                                const NodeLoad& load) {
   for (const HostPort& wanted : pod.host_ports) {
     for (const HostPort& taken : load.host_ports()) {
-      if (Clash(wanted, taken)) {
-        return {"node(s) didn't have free ports for the requested pod ports"};
-      }
+      if (Clash(wanted, taken)) return {{Misfit::Kind::kHostPort, wanted, "", {}, {}}};
     }
   }
-  std::vector<std::string> misfits;
-  if (load.pod_count() + 1 > AmountOf(allocatable, "pods").Value()) {
-    misfits.push_back("Too many pods");
+  std::vector<Misfit> misfits;
+  const model::Quantity room = AmountOf(allocatable, "pods");
+  if (load.pod_count() + 1 > room.Value()) {
+    misfits.push_back({Misfit::Kind::kPodCount,
+                       {},
+                       "pods",
+                       model::Quantity::FromUnits(1),
+                       room - model::Quantity::FromUnits(load.pod_count())});
   }
   for (const auto& [name, wanted] : pod.requests) {
     if (wanted.sign() <= 0) continue;
     model::Quantity free = AmountOf(allocatable, name);
     const auto taken = load.requests().find(name);
     if (taken != load.requests().end()) free -= taken->second;
-    if (wanted > free) misfits.push_back(absl::StrCat("Insufficient ", name));
+    if (wanted > free) misfits.push_back({Misfit::Kind::kResource, {}, name, wanted, free});
   }
   return misfits;
+}
+
+std::vector<std::string> Misfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
+                                 const NodeLoad& load) {
+  std::vector<std::string> texts;
+  for (const Misfit& misfit : FindMisfits(pod, allocatable, load)) texts.push_back(misfit.Text());
+  return texts;
 }
 
 std::vector<std::string> Fit(const v1::Pod& pod, const v1::Node& node,

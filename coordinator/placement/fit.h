@@ -50,11 +50,30 @@ class NodeLoad {
   std::vector<HostPort> host_ports_;
 };
 
-// Why this pod cannot start on its node now, in the words of Kubernetes' scheduler; empty when it
-// fits. Like the scheduler it looks at ports first and speaks of the rest only when these are free.
+// One thing that keeps a pod from starting on its node now.
+struct Misfit {
+  enum class Kind : uint8_t { kHostPort, kPodCount, kResource };
+  Kind kind = Kind::kResource;
+  HostPort port;           // Of kHostPort: the one that is wanted and taken.
+  std::string resource;    // Of kResource, and "pods".
+  model::Quantity wanted;  // Of kResource.
+  model::Quantity free;    // What is left of it; below zero when the node is overcommitted.
+
+  // In the words of Kubernetes' scheduler.
+  std::string Text() const;
+};
+
+// Like the scheduler it looks at ports first and speaks of the rest only when these are free.
 //
 // A resource that the node does not list has none of it; one that is not requested is not looked
 // at, however overcommitted the node is.
+std::vector<Misfit> FindMisfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
+                                const NodeLoad& load);
+
+// Do two pods with these ports exclude each other on a node?
+bool Clash(const HostPort& a, const HostPort& b);
+
+// The texts of FindMisfits; empty when the pod fits.
 std::vector<std::string> Misfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
                                  const NodeLoad& load);
 

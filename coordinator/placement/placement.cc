@@ -59,10 +59,12 @@ std::string PlacementRule::Explain(const v1::Node& node) const {
     case Placement::Obstacle::kNodeName:
       return absl::StrCat("the template names node \"", node_name_, "\"");
     case Placement::Obstacle::kNodeSelector:
-      return absl::StrCat("the node's labels do not match nodeSelector ",
-                          model::FormatLabels(node_selector_));
+      return absl::StrCat("nodeSelector asks for ",
+                          model::ExplainNodeSelectorMap(node_selector_, node.metadata().labels()));
     case Placement::Obstacle::kNodeAffinity:
-      return "the node does not match the required node affinity";
+      return absl::StrCat("required node affinity asks for ",
+                          model::ExplainNodeSelector(required_affinity_, node.metadata().name(),
+                                                     node.metadata().labels()));
     case Placement::Obstacle::kNoExecuteTaint:
       return absl::StrCat(
           "taint ",

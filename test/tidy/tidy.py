@@ -16,6 +16,7 @@ PURE = (
     "agent/workload",
     "common/model",
     "coordinator/daemonset",
+    "coordinator/explain",
     "coordinator/nodes",
     "coordinator/placement",
 )

@@ -155,5 +155,26 @@ TEST(UnschedulableMessage, IsTheSchedulersHistogram) {
             "0/1 nodes are available: 1 Insufficient cpu, 1 Too many pods.");
 }
 
+TEST(FindMisfits, SayWhatIsWantedAndWhatIsLeft) {
+  NodeLoad load;
+  load.Add(FootprintOf(Asking("1500m").spec()));
+  const v1::Node node = NodeWith("1", "1Gi", "1");
+  const std::vector<Misfit> found =
+      FindMisfits(FootprintOf(Asking("200m").spec()), node.status().allocatable(), load);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].kind, Misfit::Kind::kPodCount);
+  EXPECT_TRUE(found[0].free.IsZero());
+  EXPECT_EQ(found[1].kind, Misfit::Kind::kResource);
+  EXPECT_EQ(found[1].resource, "cpu");
+  EXPECT_EQ(found[1].wanted.ToString(), "200m");
+  EXPECT_EQ(found[1].free.ToString(), "-500m");
+
+  load.Add(FootprintOf(WithPort(80).spec()));
+  const std::vector<Misfit> ports =
+      FindMisfits(FootprintOf(WithPort(80).spec()), node.status().allocatable(), load);
+  ASSERT_EQ(ports.size(), 1u);
+  EXPECT_EQ(ports[0].port, (HostPort{80, "TCP", ""}));
+}
+
 }  // namespace
 }  // namespace muster::coordinator

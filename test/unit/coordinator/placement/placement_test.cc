@@ -187,7 +187,17 @@ TEST(PlacementRule, ExplainsWhatIsInTheWay) {
   EXPECT_EQ(PlacementRule({}).Explain(node), "taint gpu=yes:NoSchedule is not tolerated");
   EXPECT_EQ(
       PlacementRule(Parse<v1::PodSpec>("node_selector { key: 'disk' value: 'ssd' }")).Explain(node),
-      "the node's labels do not match nodeSelector disk=ssd");
+      "nodeSelector asks for disk=ssd, the node has no label disk");
+  EXPECT_EQ(PlacementRule(
+                Parse<v1::PodSpec>("affinity { node_affinity { "
+                                   "required_during_scheduling_ignored_during_execution {"
+                                   "  node_selector_terms { match_expressions {"
+                                   "    key: 'zone' operator: 'In' values: 'x' values: 'y' } }"
+                                   "  node_selector_terms { match_fields {"
+                                   "    key: 'metadata.name' operator: 'In' values: 'b' } } } } }"))
+                .Explain(node),
+            "required node affinity asks for zone in (x,y), the node has no label zone; or "
+            "metadata.name In b, the node is a");
 }
 
 }  // namespace
