@@ -1,11 +1,15 @@
 #include "ctl/commands/apply.h"
 
 #include <map>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
 #include "common/manifest/encode.h"
 #include "common/model/kinds.h"
+#include "ctl/commands/command_line.h"
 #include "ctl/commands/files.h"
+#include "ctl/commands/flags.h"
 
 namespace muster::ctl {
 namespace {
@@ -15,9 +19,12 @@ using admin::v1::ApplyResult;
 
 const char* OutcomeText(ApplyResult::Outcome outcome) {
   switch (outcome) {
-    case ApplyResult::CREATED: return "created";
-    case ApplyResult::CONFIGURED: return "configured";
-    default: return "unchanged";
+    case ApplyResult::CREATED:
+      return "created";
+    case ApplyResult::CONFIGURED:
+      return "configured";
+    default:
+      return "unchanged";
   }
 }
 
@@ -83,10 +90,8 @@ void PrintResult(Context& context, const ApplyOptions& options, const v1::Object
     context.out << model::QualifiedName(object) << "\n";
     return;
   }
-  const char* suffix = options.dry_run == DryRun::kClient   ? " (dry run)"
-                       : options.dry_run == DryRun::kServer ? " (server dry run)"
-                                                            : "";
-  context.out << model::QualifiedName(object) << " " << outcome << suffix << "\n";
+  context.out << model::QualifiedName(object) << " " << outcome << DryRunSuffix(options.dry_run)
+              << "\n";
 }
 
 void PrintObjects(Context& context, const ApplyOptions& options,
@@ -144,8 +149,7 @@ int RunApply(Context& context, const ApplyOptions& options) {
                        kExitUsage);
   }
   if (options.record) {
-    context.err
-        << "Flag --record has been deprecated, --record will be removed in the future\n";
+    context.err << "Flag --record has been deprecated, --record will be removed in the future\n";
   }
   auto read = ReadManifests(options.files, context.in, options.strict);
   if (!read.ok()) return FailLocally(context, std::string(read.status().message()));
@@ -168,6 +172,26 @@ int RunApply(Context& context, const ApplyOptions& options) {
     return kExitDone;
   }
   return ApplyAtCoordinator(context, options, read->objects);
+}
+
+void AddApply(CommandLine& line) {
+  const auto options = std::make_shared<ApplyOptions>();
+  const auto dry_run = std::make_shared<std::string>();
+  CLI::App& app =
+      line.Add("apply", "Make the fleet as the manifests say",
+               [&line, options, dry_run]() -> absl::StatusOr<CommandLine::Action> {
+                 MUSTER_ASSIGN_OR_RETURN(options->dry_run, ParseDryRun(*dry_run));
+                 options->namespace_given = line.namespace_given();
+                 if (options->record) options->change_cause = line.ChangeCause();
+                 return [options](Context& context) { return RunApply(context, *options); };
+               });
+  app.add_option("-f,--filename", options->files, "File, folder or - with the manifests")
+      ->allow_extra_args(false);
+  app.add_flag("--record", options->record, "Keep this command line as the change's cause");
+  app.add_flag("--strict", options->strict, "Refuse kinds of objects that Muster does not run");
+  app.add_flag(kDryRunFlag, *dry_run, kDryRunHelp);
+  app.add_option("-o,--output", options->output, "name, json or yaml")
+      ->check(CLI::IsMember({"name", "json", "yaml"}));
 }
 
 }  // namespace muster::ctl

@@ -7,8 +7,6 @@
 
 namespace muster::ctl {
 
-enum class DryRun { kNone, kClient, kServer };
-
 struct ApplyOptions {
   std::vector<std::string> files;
   bool record = false;
@@ -21,5 +19,7 @@ struct ApplyOptions {
 
 // musterctl apply: all objects of all files in one transaction.
 int RunApply(Context& context, const ApplyOptions& options);
+
+void AddApply(CommandLine& line);
 
 }  // namespace muster::ctl

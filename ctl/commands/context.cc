@@ -16,6 +16,18 @@ absl::StatusOr<const model::KindInfo*> KindNamed(const std::string& text) {
 
 }  // namespace
 
+const char* DryRunSuffix(DryRun dry_run) {
+  switch (dry_run) {
+    case DryRun::kClient:
+      return " (dry run)";
+    case DryRun::kServer:
+      return " (server dry run)";
+    case DryRun::kNone:
+      break;
+  }
+  return "";
+}
+
 int FailLocally(Context& context, const std::string& text, int exit_code) {
   context.err << "error: " << text << "\n";
   return exit_code;
@@ -36,8 +48,8 @@ absl::StatusOr<Targets> ParseTargets(const std::vector<std::string>& arguments) 
   const bool slashed = arguments[0].find('/') != std::string::npos;
   if (slashed) {
     for (const std::string& argument : arguments) {
-      const std::pair<std::string, std::string> parts = absl::StrSplit(argument,
-                                                                       absl::MaxSplits('/', 1));
+      const std::pair<std::string, std::string> parts =
+          absl::StrSplit(argument, absl::MaxSplits('/', 1));
       if (parts.second.empty()) {
         return absl::InvalidArgumentError(absl::StrCat(
             "there is no need to specify a resource type as a separate argument when passing "

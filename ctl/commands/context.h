@@ -14,6 +14,12 @@
 
 namespace muster::ctl {
 
+class CommandLine;
+
+enum class DryRun { kNone, kClient, kServer };
+// What follows the outcome in a message: " (dry run)", " (server dry run)" or nothing.
+const char* DryRunSuffix(DryRun dry_run);
+
 // What every command is given. The client is made at the first call, so that --help and local
 // errors need no coordinator.
 struct Context {

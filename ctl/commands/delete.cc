@@ -1,7 +1,12 @@
 #include "ctl/commands/delete.h"
 
+#include <memory>
+
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "ctl/commands/command_line.h"
 #include "ctl/commands/files.h"
+#include "ctl/commands/flags.h"
 
 namespace muster::ctl {
 namespace {
@@ -97,15 +102,20 @@ absl::Status DeleteOne(Context& context, const DeleteOptions& options, AdminClie
     context.out << model::QualifiedName(*deletion.kind, deletion.ref.name()) << "\n";
   } else {
     const std::string group(deletion.kind->group());
-    const char* suffix = options.dry_run == DryRun::kClient   ? " (dry run)"
-                         : options.dry_run == DryRun::kServer ? " (server dry run)"
-                                                              : "";
     context.out << deletion.kind->singular << (group.empty() ? "" : ".") << group << " \""
-                << deletion.ref.name() << "\" deleted" << suffix << "\n";
+                << deletion.ref.name() << "\" deleted" << DryRunSuffix(options.dry_run) << "\n";
   }
   context.out.flush();
   if (!options.wait || options.dry_run != DryRun::kNone) return absl::OkStatus();
   return AwaitGone(client, options, deletion.ref, uid);
+}
+
+absl::StatusOr<admin::v1::DeleteRequest::Cascade> ParseCascade(const std::string& text) {
+  if (text == "background" || text == "true") return admin::v1::DeleteRequest::BACKGROUND;
+  if (text == "foreground") return admin::v1::DeleteRequest::FOREGROUND;
+  if (text == "orphan" || text == "false") return admin::v1::DeleteRequest::ORPHAN;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--cascade: expected background, foreground or orphan, found \"", text, "\""));
 }
 
 }  // namespace
@@ -119,8 +129,8 @@ int RunDelete(Context& context, const DeleteOptions& options) {
   const auto deletions = options.files.empty() ? FromArguments(context, options, **client)
                                                : FromFiles(context, options);
   if (!deletions.ok()) {
-    const bool local = deletions.status().code() == absl::StatusCode::kInvalidArgument ||
-                       !options.files.empty();
+    const bool local =
+        deletions.status().code() == absl::StatusCode::kInvalidArgument || !options.files.empty();
     return local ? FailLocally(context, std::string(deletions.status().message()))
                  : Fail(context, deletions.status());
   }
@@ -138,17 +148,50 @@ int RunDelete(Context& context, const DeleteOptions& options) {
           absl::StrCat("error when deleting \"", deletion.file, "\": ", status.message()));
     }
     if (status.code() == absl::StatusCode::kDeadlineExceeded) {
-      exit_code = FailLocally(
-          context,
-          absl::StrCat("timed out waiting for the condition on ", deletion.ref.resource(), "/",
-                       deletion.ref.name()),
-          kExitTimedOut);
+      exit_code = FailLocally(context,
+                              absl::StrCat("timed out waiting for the condition on ",
+                                           deletion.ref.resource(), "/", deletion.ref.name()),
+                              kExitTimedOut);
       continue;
     }
     exit_code = Fail(context, status);
     if (status.code() == absl::StatusCode::kUnavailable) return exit_code;
   }
   return exit_code;
+}
+
+void AddDelete(CommandLine& line) {
+  struct Flags {
+    DeleteOptions options;
+    std::string dry_run, timeout, cascade = "background", output;
+    int64_t grace = -1;
+  };
+  const auto flags = std::make_shared<Flags>();
+  DeleteOptions& options = flags->options;
+  CLI::App& app =
+      line.Add("delete", "Delete objects by file, name or label",
+               [flags]() -> absl::StatusOr<CommandLine::Action> {
+                 DeleteOptions& chosen = flags->options;
+                 MUSTER_ASSIGN_OR_RETURN(chosen.dry_run, ParseDryRun(flags->dry_run));
+                 MUSTER_ASSIGN_OR_RETURN(chosen.timeout, ParseTimeout(flags->timeout));
+                 MUSTER_ASSIGN_OR_RETURN(chosen.cascade, ParseCascade(flags->cascade));
+                 if (flags->grace >= 0) chosen.grace_period_seconds = flags->grace;
+                 chosen.name_only = flags->output == "name";
+                 return [flags](Context& context) { return RunDelete(context, flags->options); };
+               });
+  app.add_option("resource", options.arguments, "KIND NAME... or KIND/NAME...");
+  app.add_option("-f,--filename", options.files, "File, folder or - with the manifests")
+      ->allow_extra_args(false);
+  app.add_option("-l,--selector", options.selector, "All with these labels");
+  app.add_flag("--all", options.all, "All of this kind");
+  line.AddAllNamespaces(app);
+  app.add_flag("--ignore-not-found", options.ignore_not_found, "A missing object is no error");
+  app.add_flag("--wait", options.wait, "Return when the objects are gone (default true)");
+  app.add_flag("--cascade{background}", flags->cascade, "background, foreground or orphan");
+  app.add_option("--grace-period", flags->grace, "Seconds a pod has to end by itself");
+  app.add_option("--timeout", flags->timeout, "How long to wait for the objects to be gone");
+  app.add_flag(kDryRunFlag, flags->dry_run, kDryRunHelp);
+  app.add_option("-o,--output", flags->output, "name")->check(CLI::IsMember({"name"}));
 }
 
 }  // namespace muster::ctl

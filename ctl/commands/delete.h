@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "ctl/commands/apply.h"
 #include "ctl/commands/context.h"
 
 namespace muster::ctl {
@@ -26,5 +25,7 @@ struct DeleteOptions {
 
 // musterctl delete
 int RunDelete(Context& context, const DeleteOptions& options);
+
+void AddDelete(CommandLine& line);
 
 }  // namespace muster::ctl

@@ -1,12 +1,16 @@
 #include "ctl/commands/edit.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/base/macros.h"
+#include "ctl/commands/command_line.h"
+#include "ctl/commands/flags.h"
 
 namespace muster::ctl {
 namespace {
@@ -90,13 +94,11 @@ int EditAll(Context& context, const EditOptions& options, const Targets& targets
     return kExitNothingMatched;
   }
   int exit_code = kExitDone;
-  const char* suffix = options.dry_run == DryRun::kClient   ? " (dry run)"
-                       : options.dry_run == DryRun::kServer ? " (server dry run)"
-                                                            : "";
   for (const v1::Object& object : *objects) {
     const auto outcome = EditOne(context, **client, options, object, edit);
     if (outcome.ok()) {
-      context.out << model::QualifiedName(object) << " " << *outcome << suffix << "\n";
+      context.out << model::QualifiedName(object) << " " << *outcome
+                  << DryRunSuffix(options.dry_run) << "\n";
     } else if (outcome.status().code() == absl::StatusCode::kFailedPrecondition) {
       exit_code = FailLocally(context, std::string(outcome.status().message()));
     } else {
@@ -109,8 +111,7 @@ int EditAll(Context& context, const EditOptions& options, const Targets& targets
 // Names come first, changes last: "k=v", "k-".
 bool IsChange(const std::string& argument) {
   return argument.find('=') != std::string::npos ||
-         (argument.size() > 1 && argument.back() == '-') ||
-         argument.find(':') != std::string::npos;
+         (argument.size() > 1 && argument.back() == '-') || argument.find(':') != std::string::npos;
 }
 
 absl::StatusOr<std::vector<Change>> TakeChanges(std::vector<std::string>& arguments,
@@ -133,8 +134,8 @@ absl::StatusOr<std::vector<Change>> TakeChanges(std::vector<std::string>& argume
     change.key = parts.first;
     change.value = parts.second;
     if (change.key.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat("expected key=value or key-, found \"", *it,
-                                                     "\""));
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected key=value or key-, found \"", *it, "\""));
     }
     changes.push_back(std::move(change));
   }
@@ -159,9 +160,9 @@ absl::StatusOr<std::string> ChangeEntries(const std::vector<Change>& changes, bo
     }
     if (found != entries.end() && found->second == change.value) continue;
     if (found != entries.end() && !overwrite) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("'", change.key, "' already has a value (", found->second,
-                       "), and --overwrite is false"));
+      return absl::FailedPreconditionError(absl::StrCat("'", change.key, "' already has a value (",
+                                                        found->second,
+                                                        "), and --overwrite is false"));
     }
     entries[change.key] = change.value;
     added = true;
@@ -175,7 +176,8 @@ absl::StatusOr<std::string> ChangeEntries(const std::vector<Change>& changes, bo
 int EditEntries(Context& context, EditOptions options, const char* noun,
                 LabelMap* (v1::ObjectMeta::*entries)()) {
   auto changes = TakeChanges(options.arguments, /*with_effect=*/false);
-  if (!changes.ok()) return FailLocally(context, std::string(changes.status().message()), kExitUsage);
+  if (!changes.ok())
+    return FailLocally(context, std::string(changes.status().message()), kExitUsage);
   const auto targets = ParseTargets(options.arguments);
   if (!targets.ok()) return FailLocally(context, std::string(targets.status().message()));
   return EditAll(context, options, *targets, [&](v1::Object& object) {
@@ -197,23 +199,24 @@ absl::StatusOr<std::string> ChangeTaints(const std::vector<Change>& changes, boo
   auto& taints = *node.mutable_spec()->mutable_taints();
   for (const Change& change : changes) {
     const auto same = [&change](const v1::Taint& taint) {
-      return taint.key() == change.key && (change.effect.empty() || taint.effect() == change.effect);
+      return taint.key() == change.key &&
+             (change.effect.empty() || taint.effect() == change.effect);
     };
     const auto found = std::find_if(taints.begin(), taints.end(), same);
     if (change.remove) {
       if (found == taints.end()) {
-        return absl::FailedPreconditionError(
-            absl::StrCat("taint \"", change.key, change.effect.empty() ? "" : ":", change.effect,
-                         "\" not found"));
+        return absl::FailedPreconditionError(absl::StrCat("taint \"", change.key,
+                                                          change.effect.empty() ? "" : ":",
+                                                          change.effect, "\" not found"));
       }
       taints.erase(std::remove_if(taints.begin(), taints.end(), same), taints.end());
       continue;
     }
     if (found != taints.end()) {
       if (!overwrite && found->value() != change.value) {
-        return absl::FailedPreconditionError(
-            absl::StrCat("node ", node.metadata().name(), " already has ", EffectsOf(changes, false),
-                         " taint(s) with same effect(s) and --overwrite is false"));
+        return absl::FailedPreconditionError(absl::StrCat(
+            "node ", node.metadata().name(), " already has ", EffectsOf(changes, false),
+            " taint(s) with same effect(s) and --overwrite is false"));
       }
       found->set_value(change.value);
       continue;
@@ -239,7 +242,8 @@ int RunAnnotate(Context& context, const EditOptions& options) {
 int RunTaint(Context& context, const EditOptions& given) {
   EditOptions options = given;
   auto changes = TakeChanges(options.arguments, /*with_effect=*/true);
-  if (!changes.ok()) return FailLocally(context, std::string(changes.status().message()), kExitUsage);
+  if (!changes.ok())
+    return FailLocally(context, std::string(changes.status().message()), kExitUsage);
   for (const Change& change : *changes) {
     const bool known = change.effect == "NoSchedule" || change.effect == "PreferNoSchedule" ||
                        change.effect == "NoExecute";
@@ -275,6 +279,38 @@ int RunCordon(Context& context, const EditOptions& given, bool unschedulable) {
                    spec.set_unschedulable(unschedulable);
                    return word;
                  });
+}
+
+void AddEdits(CommandLine& line) {
+  using Run = std::function<int(Context&, const EditOptions&)>;
+  const auto add = [&line](const char* name, const char* description, const char* arguments,
+                           Run run) {
+    const auto options = std::make_shared<EditOptions>();
+    const auto dry_run = std::make_shared<std::string>();
+    CLI::App& app = line.Add(
+        name, description, [options, dry_run, run]() -> absl::StatusOr<CommandLine::Action> {
+          MUSTER_ASSIGN_OR_RETURN(options->dry_run, ParseDryRun(*dry_run));
+          return [options, run](Context& context) { return run(context, *options); };
+        });
+    app.add_option("arguments", options->arguments, arguments);
+    app.add_option("-l,--selector", options->selector, "All with these labels");
+    app.add_flag("--all", options->all, "All of this kind");
+    line.AddAllNamespaces(app);
+    app.add_flag("--overwrite", options->overwrite, "Existing values may change");
+    app.add_flag(kDryRunFlag, *dry_run, kDryRunHelp);
+  };
+  add("label", "Set or remove labels", "KIND NAME... KEY=VALUE... KEY-...", RunLabel);
+  add("annotate", "Set or remove annotations", "KIND NAME... KEY=VALUE... KEY-...", RunAnnotate);
+  add("taint", "Set or remove taints of nodes",
+      "nodes NAME... KEY=VALUE:EFFECT... KEY[:EFFECT]-...", RunTaint);
+  add("cordon", "Mark nodes as unschedulable", "NAME...",
+      [](Context& context, const EditOptions& options) {
+        return RunCordon(context, options, true);
+      });
+  add("uncordon", "Mark nodes as schedulable", "NAME...",
+      [](Context& context, const EditOptions& options) {
+        return RunCordon(context, options, false);
+      });
 }
 
 }  // namespace muster::ctl

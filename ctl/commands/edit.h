@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "ctl/commands/apply.h"
 #include "ctl/commands/context.h"
 
 namespace muster::ctl {
@@ -24,5 +23,8 @@ int RunAnnotate(Context& context, const EditOptions& options);
 int RunTaint(Context& context, const EditOptions& options);
 // Arguments are node names.
 int RunCordon(Context& context, const EditOptions& options, bool unschedulable);
+
+// All of them.
+void AddEdits(CommandLine& line);
 
 }  // namespace muster::ctl

@@ -13,7 +13,8 @@
 #include <memory>
 #include <thread>
 
-#include "ctl/commands/look.h"
+#include "ctl/commands/command_line.h"
+#include "ctl/commands/pod_choice.h"
 
 namespace muster::ctl {
 namespace {
@@ -60,9 +61,8 @@ void SendSize(AdminClient::ExecStream& stream) {
 void PumpInput(AdminClient::ExecStream& stream, bool stdin_wanted, int resized, int stop) {
   bool open = stdin_wanted;
   for (;;) {
-    pollfd waits[] = {{stop, POLLIN, 0},
-                      {resized, POLLIN, 0},
-                      {open ? STDIN_FILENO : -1, POLLIN, 0}};
+    pollfd waits[] = {
+        {stop, POLLIN, 0}, {resized, POLLIN, 0}, {open ? STDIN_FILENO : -1, POLLIN, 0}};
     if (::poll(waits, 3, -1) < 0 && errno != EINTR) return;
     if (waits[0].revents != 0) return;
     if (waits[1].revents != 0) {
@@ -164,6 +164,18 @@ int RunExec(Context& context, const ExecOptions& options) {
   // A failed write shows its reason in Finish.
   stream->Write(first);
   return Converse(context, options, *stream);
+}
+
+void AddExec(CommandLine& line) {
+  const auto options = std::make_shared<ExecOptions>();
+  CLI::App& app = line.Add("exec", "Run a command in a container", [options] {
+    return [options](Context& context) { return RunExec(context, *options); };
+  });
+  app.add_option("pod", options->pod, "POD or ds/NAME")->required();
+  app.add_option("command", options->command, "The command, after --");
+  app.add_option("-c,--container", options->container, "Which container");
+  app.add_flag("-i,--stdin", options->stdin, "Pass standard input on");
+  app.add_flag("-t,--tty", options->tty, "Standard input is a terminal");
 }
 
 }  // namespace muster::ctl

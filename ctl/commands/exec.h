@@ -19,4 +19,6 @@ struct ExecOptions {
 // code. Reads and writes file descriptors 0, 1 and 2 directly.
 int RunExec(Context& context, const ExecOptions& options);
 
+void AddExec(CommandLine& line);
+
 }  // namespace muster::ctl

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/manifest/encode.h"
+#include "ctl/commands/command_line.h"
 #include "ctl/output/table.h"
 
 namespace muster::ctl {
@@ -182,8 +183,7 @@ int RunGet(Context& context, const GetOptions& options) {
                          kExitUsage);
     }
     if (!target.name.empty() && context.all_namespaces) {
-      return FailLocally(context,
-                         "a resource cannot be retrieved by name across all namespaces",
+      return FailLocally(context, "a resource cannot be retrieved by name across all namespaces",
                          kExitUsage);
     }
   }
@@ -204,6 +204,24 @@ int RunGet(Context& context, const GetOptions& options) {
     PrintNothingFound(context, *targets);
   }
   return exit_code;
+}
+
+void AddGet(CommandLine& line) {
+  const auto options = std::make_shared<GetOptions>();
+  CLI::App& app = line.Add("get", "Show objects", [options] {
+    return [options](Context& context) { return RunGet(context, *options); };
+  });
+  app.add_option("resource", options->arguments, "KIND [NAME...], KIND,KIND or KIND/NAME...");
+  line.AddAllNamespaces(app);
+  app.add_option("-l,--selector", options->selector, "Only with these labels: a=b,c in (d,e),!f");
+  app.add_option("--field-selector", options->field_selector, "Only with these fields");
+  app.add_option("-o,--output", options->output, "wide, json, yaml or name")
+      ->check(CLI::IsMember({"wide", "json", "yaml", "name"}));
+  app.add_flag("!--no-headers", options->headers, "Only the rows");
+  app.add_flag("--show-labels", options->show_labels, "With a column of all labels");
+  app.add_flag("-w,--watch", options->watch, "Go on showing what changes");
+  app.add_flag("--watch-only", options->watch_only, "Show only what changes");
+  app.add_flag("--ignore-not-found", options->ignore_not_found, "A missing object is no error");
 }
 
 }  // namespace muster::ctl

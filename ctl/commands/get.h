@@ -21,4 +21,6 @@ struct GetOptions {
 // musterctl get
 int RunGet(Context& context, const GetOptions& options);
 
+void AddGet(CommandLine& line);
+
 }  // namespace muster::ctl

@@ -12,7 +12,9 @@
 #include "ctl/commands/delete.h"
 #include "ctl/commands/edit.h"
 #include "ctl/commands/get.h"
-#include "ctl/commands/look.h"
+#include "ctl/commands/logs.h"
+#include "ctl/commands/rollout.h"
+#include "ctl/commands/token.h"
 #include "test/unit/ctl/commands/fake_admin_client.h"
 
 namespace muster::ctl {
