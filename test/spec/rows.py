@@ -44,7 +44,8 @@ def read_tags(files):
             where = f"{path}:{number}"
             if not has_tests:
                 problems.append(f"{where}: there is no test in this file that could prove a rule")
-            for name in tag.group(1).rstrip(".").split(","):
+            ids = re.split(r"\.(?:\s|$)", tag.group(1))[0]  # Words may follow.
+            for name in ids.split(","):
                 tags.setdefault(name.strip(), []).append(where)
     return tags, problems
 

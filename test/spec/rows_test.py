@@ -16,7 +16,7 @@ class Rows(unittest.TestCase):
 
     def test_every_rule_with_a_test_is_fine(self):
         self.assertEqual(rows.check(ROWS, "", {"test/a.cc": TEST}), [])
-        python = "def test_a():\n    # Spec: 1.1/taints\n    # Spec: 6/hash.\n    pass\n"
+        python = "def test_a():\n    # Spec: 1.1/taints\n    # Spec: 6/hash. Words.\n    pass\n"
         self.assertEqual(rows.check(ROWS, "", {"test/a.py": python}), [])
 
     def test_a_rule_without_a_test(self):

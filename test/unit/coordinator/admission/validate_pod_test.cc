@@ -503,7 +503,7 @@ TEST(ValidatePod, Tolerations) {
   });
 }
 
-// Spec: 9.3/node-affinity
+// Spec: 9.3/node-affinity, 9.3/affinity-value
 TEST(ValidatePod, Affinity) {
   auto with = [](const std::string& terms) {
     return "{containers: [{name: a, image: x}], affinity: {nodeAffinity: "

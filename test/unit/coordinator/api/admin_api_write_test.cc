@@ -271,6 +271,7 @@ TEST_F(AdminApiWriteTest, AForegroundDeletionKeepsTheObjectForTheControllers) {
             stored.metadata().resource_version());
 }
 
+// Spec: 3.1/terminating-namespace. So no pod is ever created in one that goes away.
 TEST_F(AdminApiWriteTest, ANamespaceHasToBeEmptyToGo) {
   ASSERT_TRUE(Apply({ConfigMap("a", "1", "logging")}).ok());
   EXPECT_EQ(Delete("ns", "logging").status(),

@@ -18,6 +18,7 @@ v1::IntOrString ValueOf(const std::string& text) {
   return value;
 }
 
+// Spec: 5.1/max-unavailable, 5.1/max-surge, 5.1/both-zero
 TEST(BudgetOf, RoundsPercentagesOfDesiredUp) {
   struct {
     const char* max_unavailable;
