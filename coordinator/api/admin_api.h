@@ -36,6 +36,8 @@ class AdminApi {
   absl::StatusOr<admin::v1::UpdateResponse> Update(const admin::v1::UpdateRequest& request);
   absl::StatusOr<admin::v1::DeleteResponse> Delete(const admin::v1::DeleteRequest& request);
 
+  absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request);
+
   // Where the bytes of a container come from.
   struct ContainerPlace {
     std::string node;

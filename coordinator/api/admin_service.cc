@@ -67,6 +67,12 @@ grpc::ServerUnaryReactor* AdminService::Describe(grpc::CallbackServerContext* co
   return Reply(context, *request, *response, [this](const auto& r) { return api_.Describe(r); });
 }
 
+grpc::ServerUnaryReactor* AdminService::Why(grpc::CallbackServerContext* context,
+                                            const admin::v1::WhyRequest* request,
+                                            admin::v1::WhyResponse* response) {
+  return Reply(context, *request, *response, [this](const auto& r) { return api_.Why(r); });
+}
+
 grpc::ServerUnaryReactor* AdminService::CreateToken(grpc::CallbackServerContext* context,
                                                     const admin::v1::CreateTokenRequest* request,
                                                     admin::v1::CreateTokenResponse* response) {

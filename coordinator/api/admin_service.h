@@ -41,6 +41,9 @@ class AdminService final : public admin::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* Describe(grpc::CallbackServerContext* context,
                                      const admin::v1::DescribeRequest* request,
                                      admin::v1::DescribeResponse* response) override;
+  grpc::ServerUnaryReactor* Why(grpc::CallbackServerContext* context,
+                                const admin::v1::WhyRequest* request,
+                                admin::v1::WhyResponse* response) override;
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context,
                                         const admin::v1::CreateTokenRequest* request,
                                         admin::v1::CreateTokenResponse* response) override;

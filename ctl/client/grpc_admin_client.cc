@@ -68,6 +68,9 @@ class GrpcAdminClient final : public AdminClient {
       const admin::v1::DescribeRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::Describe);
   }
+  absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Why);
+  }
   absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
       const admin::v1::CreateTokenRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::CreateToken);

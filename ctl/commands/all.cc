@@ -10,6 +10,7 @@
 #include "ctl/commands/rollout.h"
 #include "ctl/commands/token.h"
 #include "ctl/commands/version.h"
+#include "ctl/commands/why.h"
 
 namespace muster::ctl {
 
@@ -24,6 +25,7 @@ void AddAllCommands(CommandLine& line) {
   AddExec(line);
   AddToken(line);
   AddVersion(line);
+  AddWhy(line);
 }
 
 }  // namespace muster::ctl

@@ -98,6 +98,11 @@ class FakeAdminClient final : public AdminClient {
     response.set_text(absl::StrCat("Name:  ", request.ref().name(), "\n"));
     return response;
   }
+  absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) override {
+    why_requests.push_back(request);
+    if (!next_error.ok()) return next_error;
+    return why_response;
+  }
   absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
       const admin::v1::CreateTokenRequest& request) override {
     token_requests.push_back(request);
@@ -152,6 +157,8 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::WatchRequest> watched;
   std::vector<admin::v1::LogsRequest> logs;
   std::vector<admin::v1::CreateTokenRequest> token_requests;
+  admin::v1::WhyResponse why_response;
+  std::vector<admin::v1::WhyRequest> why_requests;
 
  private:
   static void AddRow(const v1::Object& object, admin::v1::Table& table) {

@@ -1,0 +1,60 @@
+#include "coordinator/api/world_copy.h"
+
+#include <utility>
+
+#include "common/base/macros.h"
+#include "common/base/random.h"
+
+namespace muster::coordinator {
+
+absl::StatusOr<WorldCopy> WorldCopy::Read(ObjectStore& objects, const std::string& ns,
+                                          const Moment& now) {
+  WorldCopy copy(now);
+  struct Part {
+    ObjectScope scope;
+    std::vector<v1::Object>* into;
+  };
+  for (const Part& part :
+       {Part{{v1::Object::kNode, ""}, &copy.nodes_}, Part{{v1::Object::kPod, ""}, &copy.pods_},
+        Part{{v1::Object::kControllerRevision, ns}, &copy.revisions_},
+        Part{{v1::Object::kEvent, ns}, &copy.events_}}) {
+    MUSTER_ASSIGN_OR_RETURN(ObjectList list, objects.List(part.scope));
+    *part.into = std::move(list.items);
+  }
+  MUSTER_ASSIGN_OR_RETURN(const ObjectList classes, objects.List({v1::Object::kPriorityClass, ""}));
+  for (const v1::Object& object : classes.items) {
+    copy.priority_classes_[object.priority_class().metadata().name()] = object.priority_class();
+  }
+  return copy;
+}
+
+World WorldCopy::For(const v1::DaemonSet& daemon_set) const {
+  World world{daemon_set, {}, {}, {}, backoff_, priority_classes_, now_, &SystemRandomBits, {}};
+  for (const v1::Object& object : nodes_) world.nodes.push_back(&object.node());
+  world.pods = pods();
+  for (const v1::Object& object : revisions_) {
+    world.revisions.push_back(&object.controller_revision());
+  }
+  return world;
+}
+
+std::vector<const v1::Event*> WorldCopy::events() const {
+  std::vector<const v1::Event*> events;
+  for (const v1::Object& object : events_) events.push_back(&object.event());
+  return events;
+}
+
+std::vector<const v1::Pod*> WorldCopy::pods() const {
+  std::vector<const v1::Pod*> pods;
+  for (const v1::Object& object : pods_) pods.push_back(&object.pod());
+  return pods;
+}
+
+const v1::Node* WorldCopy::FindNode(const std::string& name) const {
+  for (const v1::Object& object : nodes_) {
+    if (object.node().metadata().name() == name) return &object.node();
+  }
+  return nullptr;
+}
+
+}  // namespace muster::coordinator

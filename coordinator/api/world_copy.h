@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/moment.h"
+#include "coordinator/daemonset/failure_backoff.h"
+#include "coordinator/daemonset/plan.h"
+#include "coordinator/store/object_store.h"
+
+namespace muster::coordinator {
+
+// What the planner looks at, read from the store for a single question. Costs the size of the
+// fleet; the controllers have their own, which follows changes. Of their memory only the back-off
+// of failed pods is not in the store, and missing here.
+class WorldCopy {
+ public:
+  // Pods of every namespace, since all take room; the rest of namespace `ns`.
+  static absl::StatusOr<WorldCopy> Read(ObjectStore& objects, const std::string& ns,
+                                        const Moment& now);
+
+  // Both have to outlive the result.
+  World For(const v1::DaemonSet& daemon_set) const;
+  std::vector<const v1::Event*> events() const;
+  std::vector<const v1::Pod*> pods() const;
+  const v1::Node* FindNode(const std::string& name) const;
+
+ private:
+  explicit WorldCopy(const Moment& now) : now_(now) {}
+
+  Moment now_;
+  std::vector<v1::Object> nodes_, pods_, revisions_, events_;
+  PriorityClasses priority_classes_;
+  FailureBackoff backoff_;
+};
+
+}  // namespace muster::coordinator
