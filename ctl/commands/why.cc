@@ -82,10 +82,9 @@ int RunWhy(Context& context, const WhyOptions& options) {
 
 void AddWhy(CommandLine& line) {
   const auto options = std::make_shared<WhyOptions>();
-  CLI::App& app =
-      line.Add("why", "Say why a pod is where and how it is, or is not there", [options] {
-        return [options](Context& context) { return RunWhy(context, *options); };
-      });
+  CLI::App& app = line.Add(
+      "why", "Say why a pod is where and how it is, or is not there",
+      [options] { return [options](Context& context) { return RunWhy(context, *options); }; });
   app.add_option("object", options->arguments, "ds/NAME or pod/NAME");
   app.add_option("--node", options->node, "Of a DaemonSet: only on this node");
 }
