@@ -20,6 +20,7 @@
 #include "agent/enrol/join.h"
 #include "agent/enrol/node_identity.h"
 #include "agent/host/linux_host.h"
+#include "agent/host/process_exits.h"
 #include "agent/link/grpc_link.h"
 #include "agent/loop/node_loop.h"
 #include "agent/runtime/cri/cri_runtime.h"
@@ -143,8 +144,9 @@ absl::Status Serve(const Settings& settings) {
   GrpcTunnelDialer dialer(channel);
   TunnelServer tunnels({}, runtime, clock, dialer);
   ThreadWorker worker;
+  ProcessExits exits(*events);
   NodeLoop node(
-      {clock, runtime, link, checkpoint, host, volumes, logs, worker, inbox},
+      {clock, runtime, link, checkpoint, host, volumes, logs, worker, inbox, &exits},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());

@@ -39,7 +39,8 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
             [this](const std::string& uid, const ContainerStatus& status, uint32_t restart_count,
                    std::function<void(std::string)> done) {
               runner_.ReadExitMessage(uid, status, restart_count, std::move(done));
-            }),
+            },
+            seams_.exits),
       pods_(seams_.clock, view_, runner_, seams_.logs,
             [this](const v1::Event& event) { EmitEvent(event); }),
       keeper_(seams_.link, options_.link) {}
@@ -103,7 +104,8 @@ std::optional<MonoTime> NodeLoop::Step() {
   AskRuntimeInfo(now);
 
   std::optional<MonoTime> wake;
-  const bool idle = pods_.empty() && view_.pods().empty();
+  const bool idle = view_.AllWatched() && !view_.failing_since() &&
+                    (seams_.exits != nullptr || pods_.empty());
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
   // After the pods, who may have asked for a list.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/checkpoint/checkpoint.h"
+#include "agent/host/exit_watch.h"
 #include "agent/host/host.h"
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
@@ -36,7 +37,8 @@ struct NodeOptions {
   std::string cluster_domain = "cluster.local";
   int pods_max = 110;
   std::chrono::milliseconds relist_period{1'000};
-  std::chrono::milliseconds idle_relist_period{10'000};  // While there is no pod.
+  // While nothing can happen without our being told.
+  std::chrono::milliseconds idle_relist_period{10'000};
   std::chrono::milliseconds runtime_unhealthy_after{30'000};
   std::chrono::milliseconds facts_period{60'000};
   std::chrono::milliseconds status_period{300'000};  // At most this long without a node status.
@@ -63,6 +65,7 @@ class NodeLoop {
     PodLogs& logs;
     Worker& worker;
     std::shared_ptr<NodeInbox> inbox;  // Also where the link's events go.
+    ExitWatch* exits = nullptr;        // None: the runtime is listed every relist_period.
   };
   // Logs and exec; the target is an error when there is no such container.
   using OnTunnel =

@@ -9,6 +9,11 @@
 namespace muster::agent {
 namespace {
 
+using std::chrono::milliseconds;
+
+constexpr milliseconds kAskAgainFirst{5};
+constexpr milliseconds kAskAgainCeiling{1'000};
+
 std::string Get(const std::map<std::string, std::string>& map, const std::string& key) {
   const auto found = map.find(key);
   return found == map.end() ? "" : found->second;
@@ -41,13 +46,17 @@ struct RuntimeView::Gathering {
 };
 
 RuntimeView::RuntimeView(Runtime& runtime, const Clock& clock, std::shared_ptr<NodeInbox> inbox,
-                         ReadExit read_exit)
+                         ReadExit read_exit, ExitWatch* exits)
     : runtime_(runtime),
       clock_(clock),
       inbox_(std::move(inbox)),
-      read_exit_(std::move(read_exit)) {}
+      read_exit_(std::move(read_exit)),
+      exits_(exits) {}
 
-RuntimeView::~RuntimeView() { *alive_ = false; }
+RuntimeView::~RuntimeView() {
+  *alive_ = false;
+  for (const std::string& id : watched_) exits_->Forget(id);
+}
 
 void RuntimeView::Post(std::function<void()> task) const {
   inbox_->Post(std::function<void()>([alive = alive_, task = std::move(task)] {
@@ -80,7 +89,8 @@ std::set<std::string> RuntimeView::TakeChanged() { return std::exchange(changed_
 
 std::optional<MonoTime> RuntimeView::Step(MonoTime now, Duration period) {
   if (listing_) return std::nullopt;
-  const MonoTime due = last_begun_ + std::chrono::duration_cast<MonoTime::duration>(period);
+  MonoTime due = last_begun_ + std::chrono::duration_cast<MonoTime::duration>(period);
+  if (ask_again_at_) due = std::min(due, *ask_again_at_);
   // A runtime that is away is not asked more often because somebody waits for it.
   const bool at_once = wanted_ && !failing_since_;
   if (at_once || started_ == 0 || now >= due) {
@@ -88,6 +98,59 @@ std::optional<MonoTime> RuntimeView::Step(MonoTime now, Duration period) {
     return std::nullopt;
   }
   return due;
+}
+
+bool RuntimeView::AllWatched() const {
+  if (!ended_.empty() || !gathering_.empty()) return false;
+  for (const auto& [uid, pod] : pods_) {
+    for (const SandboxInstance& sandbox : pod.sandboxes) {
+      if (sandbox.status.state == SandboxState::kReady && !watched_.contains(sandbox.status.id)) {
+        return false;
+      }
+    }
+    for (const auto& [name, instances] : pod.containers) {
+      for (const ContainerInstance& instance : instances) {
+        if (instance.status.state != ContainerState::kExited &&
+            !watched_.contains(instance.status.id)) {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
+void RuntimeView::WatchExit(const std::string& id, int64_t pid) {
+  if (exits_ == nullptr || watched_.contains(id)) return;
+  const ExitWatch::Answer answer =
+      exits_->Watch(id, pid, [this, alive = alive_, inbox = inbox_, id] {
+        inbox->Post(std::function<void()>([this, alive, id] {
+          if (*alive) OnExit(id);
+        }));
+      });
+  if (answer == ExitWatch::Answer::kWatched) watched_.insert(id);
+  if (answer == ExitWatch::Answer::kEnded) OnExit(id);
+}
+
+void RuntimeView::OnExit(const std::string& id) {
+  watched_.erase(id);
+  ended_.insert(id);
+  ask_again_after_ = {};
+  RequestList();
+}
+
+void RuntimeView::SettleExits(const std::set<std::string>& listed,
+                              const std::set<std::string>& alive) {
+  std::erase_if(watched_, [&](const std::string& id) {
+    if (listed.contains(id)) return false;
+    exits_->Forget(id);
+    return true;
+  });
+  std::erase_if(ended_, [&](const std::string& id) { return !alive.contains(id); });
+  ask_again_at_.reset();
+  if (ended_.empty()) return;
+  ask_again_after_ = std::clamp<Duration>(2 * ask_again_after_, kAskAgainFirst, kAskAgainCeiling);
+  ask_again_at_ = clock_.Mono() + std::chrono::duration_cast<MonoTime::duration>(ask_again_after_);
 }
 
 void RuntimeView::Begin(MonoTime now) {
@@ -141,18 +204,24 @@ void RuntimeView::OnLists(const std::shared_ptr<Lists>& lists) {
     }
     return entry.get();
   };
+  std::set<std::string> listed, alive;
   for (SandboxStatus& sandbox : **lists->sandboxes) {
     if (Gathering* pod = gathering_of(sandbox.labels)) {
+      listed.insert(sandbox.id);
+      if (sandbox.state == SandboxState::kReady) alive.insert(sandbox.id);
       pod->view.sandboxes.push_back({std::move(sandbox), false});
     }
   }
   for (ContainerStatus& container : **lists->containers) {
     if (Gathering* pod = gathering_of(container.labels)) {
+      listed.insert(container.id);
+      if (container.state != ContainerState::kExited) alive.insert(container.id);
       std::string name = Get(container.labels, kLabelContainerName);
       if (name.empty()) name = container.name;
       pod->view.containers[name].push_back({std::move(container), 0, "", std::nullopt});
     }
   }
+  SettleExits(listed, alive);
   for (const auto& [uid, view] : pods_) {
     if (found.contains(uid)) continue;
     found[uid] = std::make_shared<Gathering>();
@@ -249,6 +318,7 @@ void RuntimeView::FetchSandbox(const std::string& uid, const std::shared_ptr<Gat
           // The list's state stays: the next list compares with it.
           const SandboxState state = sandbox.status.state;
           sandbox.status = *std::move(result);
+          if (sandbox.status.state == SandboxState::kReady) WatchExit(id, sandbox.status.pid);
           sandbox.status.state = state;
         }
       }
@@ -299,6 +369,7 @@ void RuntimeView::FetchContainer(const std::string& uid,
       }
       if (result->state != listed.state) gathering->vanished = true;  // It moved on meanwhile.
       if (result->sandbox_id.empty()) result->sandbox_id = listed.sandbox_id;
+      if (result->state == ContainerState::kRunning) WatchExit(result->id, result->pid);
       ContainerInstance made = MakeInstance(*std::move(result));
       for (ContainerInstance& instance : instances) {
         if (instance.status.id == listed.id) instance = made;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "agent/host/exit_watch.h"
 #include "agent/loop/mailbox.h"
 #include "agent/runtime/runtime.h"
 #include "agent/workload/observed.h"
@@ -28,6 +29,9 @@ struct PodView {
 // Watches the runtime by listing it, as kubelet's pod lifecycle event generator does: both lists,
 // then the details of what is new or changed its state, pod by pod.
 //
+// Where the end of a process can be watched, a list is due as soon as one has ended, and nothing
+// has to be asked in between.
+//
 // Only objects that carry the mark of one of our nodes (label muster.dev/node-uid) exist for it. An
 // error is no information: it keeps what it saw last and says so. Loop thread only; callbacks of
 // the runtime come back through the inbox.
@@ -38,8 +42,9 @@ class RuntimeView {
       std::function<void(const std::string& pod_uid, const ContainerStatus& status,
                          uint32_t restart_count, std::function<void(std::string)> done)>;
 
+  // `exits` may be null: then ends are seen in lists only.
   RuntimeView(Runtime& runtime, const Clock& clock, std::shared_ptr<NodeInbox> inbox,
-              ReadExit read_exit);
+              ReadExit read_exit, ExitWatch* exits);
   ~RuntimeView();
   RuntimeView(const RuntimeView&) = delete;
   RuntimeView& operator=(const RuntimeView&) = delete;
@@ -60,6 +65,8 @@ class RuntimeView {
   // Since when lists fail.
   std::optional<MonoTime> failing_since() const { return failing_since_; }
   bool listed_once() const { return absorbed_ > 0; }
+  // Nothing of what is there can change without a call of ours, or else we are told.
+  bool AllWatched() const;
 
   const std::map<std::string, PodView>& pods() const { return pods_; }
   // Uids of what changed since the last call; a pod that is gone from the runtime is among them.
@@ -70,6 +77,10 @@ class RuntimeView {
   struct Gathering;
 
   void Begin(MonoTime now);
+  void WatchExit(const std::string& id, int64_t pid);
+  void OnExit(const std::string& id);
+  // Compares what was watched with what a list shows: the ids in it, and those of them that live.
+  void SettleExits(const std::set<std::string>& listed, const std::set<std::string>& alive);
   void OnLists(const std::shared_ptr<Lists>& lists);
   void Gather(const std::string& uid, const std::shared_ptr<Gathering>& gathering);
   void FetchSandbox(const std::string& uid, const std::shared_ptr<Gathering>& gathering,
@@ -85,6 +96,7 @@ class RuntimeView {
   const Clock& clock_;
   const std::shared_ptr<NodeInbox> inbox_;
   const ReadExit read_exit_;
+  ExitWatch* const exits_;
   // Callbacks of a view that is gone must find out.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
@@ -101,6 +113,13 @@ class RuntimeView {
   // Pods whose details could not be read: not up to date with any list since.
   std::map<std::string, uint64_t> stale_;
   std::set<std::string> changed_;
+  // Ids of sandboxes and containers whose end we shall hear of.
+  std::set<std::string> watched_;
+  // Whose process has ended while the runtime, which takes its time, still shows them alive. It is
+  // asked again soon, and then ever less often.
+  std::set<std::string> ended_;
+  Duration ask_again_after_{};
+  std::optional<MonoTime> ask_again_at_;
 };
 
 }  // namespace muster::agent

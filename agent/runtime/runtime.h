@@ -129,6 +129,7 @@ struct SandboxStatus {
   // Only from SandboxStatusOf, not from listings.
   std::vector<std::string> ips;
   std::optional<NamespaceMode> network;
+  int64_t pid = 0;  // Of the first process, as the runtime counts; 0 when it does not tell.
 };
 
 struct ContainerStatus {
@@ -145,6 +146,7 @@ struct ContainerStatus {
   int32_t exit_code = 0;
   std::string reason, message;
   std::string log_path;  // Absolute.
+  int64_t pid = 0;       // As of a sandbox; 0 also when it does not run.
 };
 
 struct ImageStatus {

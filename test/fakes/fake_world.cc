@@ -137,6 +137,7 @@ absl::StatusOr<std::string> FakeWorld::RunSandbox(const SandboxConfig& config) {
   status.labels = config.labels;
   status.annotations = config.annotations;
   status.network = config.network;
+  status.pid = next_pid_++;
   if (config.network != NamespaceMode::kNode) {
     status.ips = {absl::StrFormat("10.88.%d.%d", next_address_ / 250, 2 + next_address_ % 250)};
     ++next_address_;
@@ -263,6 +264,7 @@ absl::Status FakeWorld::StartContainer(const std::string& id) {
   }
   container.status.state = ContainerState::kRunning;
   container.status.started_at = WallNow(clock_);
+  container.status.pid = next_pid_++;
   if (container.program.runs_for) {
     container.exits_at = clock_.Mono() + *container.program.runs_for;
     container.exits_with = container.program.exit_code;
@@ -318,6 +320,7 @@ void FakeWorld::End(const std::string& id, int32_t exit_code, const std::string&
   Container& container = containers.at(id);
   container.exits_at.reset();
   container.status.state = ContainerState::kExited;
+  container.status.pid = 0;
   container.status.exit_code = exit_code;
   container.status.reason = reason;
   container.status.finished_at = when;

@@ -88,6 +88,7 @@ class FakeWorld {
   const Clock& clock_;
   uint64_t next_id_ = 1;
   int next_address_ = 2;
+  int64_t next_pid_ = 1000;
 };
 
 }  // namespace muster::agent

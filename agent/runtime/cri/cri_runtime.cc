@@ -207,10 +207,14 @@ void CriRuntime::RemoveSandbox(const std::string& id, DoneStatus done) {
 void CriRuntime::SandboxStatusOf(const std::string& id, Done<SandboxStatus> done) {
   v1::PodSandboxStatusRequest request;
   request.set_pod_sandbox_id(id);
-  impl_->Call(
-      &AsyncRuntime::PodSandboxStatus, std::move(request), kDeadline,
-      Answer<v1::PodSandboxStatusResponse, SandboxStatus>(
-          std::move(done), [](auto& response) { return cri::FromMessage(response.status()); }));
+  request.set_verbose(true);  // For the pid.
+  impl_->Call(&AsyncRuntime::PodSandboxStatus, std::move(request), kDeadline,
+              Answer<v1::PodSandboxStatusResponse, SandboxStatus>(
+                  std::move(done), [](auto& response) {
+                    SandboxStatus status = cri::FromMessage(response.status());
+                    status.pid = cri::PidFromInfo(response.info());
+                    return status;
+                  }));
 }
 
 void CriRuntime::ListSandboxes(Done<std::vector<SandboxStatus>> done) {
@@ -260,10 +264,14 @@ void CriRuntime::RemoveContainer(const std::string& id, DoneStatus done) {
 void CriRuntime::ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) {
   v1::ContainerStatusRequest request;
   request.set_container_id(id);
-  impl_->Call(
-      &AsyncRuntime::ContainerStatus, std::move(request), kDeadline,
-      Answer<v1::ContainerStatusResponse, ContainerStatus>(
-          std::move(done), [](auto& response) { return cri::FromMessage(response.status()); }));
+  request.set_verbose(true);  // For the pid.
+  impl_->Call(&AsyncRuntime::ContainerStatus, std::move(request), kDeadline,
+              Answer<v1::ContainerStatusResponse, ContainerStatus>(
+                  std::move(done), [](auto& response) {
+                    ContainerStatus status = cri::FromMessage(response.status());
+                    status.pid = cri::PidFromInfo(response.info());
+                    return status;
+                  }));
 }
 
 void CriRuntime::ListContainers(Done<std::vector<ContainerStatus>> done) {

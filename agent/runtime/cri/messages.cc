@@ -346,6 +346,20 @@ std::string CgroupDriverFromStatus(const v1::StatusResponse& status) {
                                                                              : "cgroupfs";
 }
 
+int64_t PidFromInfo(const google::protobuf::Map<std::string, std::string>& info) {
+  const auto found = info.find("info");
+  if (found == info.end()) return 0;
+  // The rest of it is long, and of no interest.
+  const auto only_pid = [](int depth, nlohmann::json::parse_event_t event,
+                           const nlohmann::json& parsed) {
+    return event != nlohmann::json::parse_event_t::key || depth != 1 || parsed == "pid";
+  };
+  const auto details = nlohmann::json::parse(found->second, only_pid, /*allow_exceptions=*/false);
+  if (!details.is_object()) return 0;
+  const auto pid = details.find("pid");
+  return pid != details.end() && pid->is_number_integer() ? pid->get<int64_t>() : 0;
+}
+
 absl::Status FromGrpc(const ::grpc::Status& status) {
   absl::StatusCode code = static_cast<absl::StatusCode>(status.error_code());
   if (code == absl::StatusCode::kUnknown &&

@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/runtime/runtime.h"
+#include "google/protobuf/map.h"
 
 namespace grpc {
 class Status;
@@ -39,6 +40,10 @@ RuntimeInfo InfoFrom(const ::runtime::v1::VersionResponse& version,
 // What containerd tells in a verbose status about its default runtime: "systemd" or "cgroupfs";
 // empty when it does not say.
 std::string CgroupDriverFromStatus(const ::runtime::v1::StatusResponse& status);
+
+// Of the first process, from the verbose part of a status (containerd and CRI-O tell it in the same
+// place); 0 when it is not there.
+int64_t PidFromInfo(const google::protobuf::Map<std::string, std::string>& info);
 
 // Code and message as they are, but for one: a runtime that has just started says "server is not
 // initialized yet" as Unknown; that is Unavailable, since a moment later it will answer.

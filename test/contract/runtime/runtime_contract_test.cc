@@ -167,6 +167,17 @@ class RuntimeContract : public ::testing::Test {
 
 RuntimeSubject* RuntimeContract::subject_ = nullptr;
 
+TEST_F(RuntimeContract, TellsTheProcessOfWhatRunsOrNothing) {
+  const std::string id = Started(Behaviour::kRunsUntilStopped);
+  EXPECT_GT(StatusOf(id).pid, 1);
+  const auto sandbox = Get<SandboxStatus>(&Runtime::SandboxStatusOf, Sandbox());
+  ASSERT_TRUE(sandbox.ok()) << sandbox.status();
+  EXPECT_GT(sandbox->pid, 1);
+  EXPECT_NE(sandbox->pid, StatusOf(id).pid);
+  ASSERT_TRUE(StopContainer(id, seconds(0)).ok());
+  EXPECT_EQ(AfterExit(id).pid, 0);
+}
+
 TEST_F(RuntimeContract, SaysWhatItIsAndThatItIsReady) {
   const auto info = Get<RuntimeInfo>(&Runtime::Info);
   ASSERT_TRUE(info.ok()) << info.status();

@@ -121,5 +121,22 @@ TEST(CriMessages, AppArmorIsOnlyMentionedWhenAsked) {
   EXPECT_EQ(sent("localhost/p").apparmor().localhost_ref(), "p");
 }
 
+TEST(PidFromInfo, IsWhereBothRuntimesTellIt) {
+  struct Case {
+    const char* info;
+    int64_t pid;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           Case{R"({"sandboxID": "a", "pid": 4711, "removing": false})", 4711},
+           Case{R"({"runtimeSpec": {"pid": 1, "process": {"pid": 2}}})", 0},
+           Case{R"({"pid": "4711"})", 0}, Case{R"({"pid": 0})", 0}, Case{R"([{"pid": 5}])", 0},
+           Case{"{", 0}, Case{"", 0}}) {
+    google::protobuf::Map<std::string, std::string> info;
+    info["info"] = c.info;
+    EXPECT_EQ(PidFromInfo(info), c.pid) << c.info;
+  }
+  EXPECT_EQ(PidFromInfo({}), 0) << "not verbose";
+}
+
 }  // namespace
 }  // namespace muster::agent::cri
