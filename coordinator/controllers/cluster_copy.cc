@@ -56,6 +56,8 @@ absl::Status ControllerLoop::Resync() {
   const uint64_t number = ++watch_number_;
   watch_.reset();
   nodes_.clear();
+  lost_nodes_.clear();
+  deadlines_ = NodeDeadlines();
   pods_.clear();
   revisions_.clear();
   daemon_sets_.clear();
@@ -129,17 +131,16 @@ void ControllerLoop::Absorb(const v1::Object& object, bool gone) {
 void ControllerLoop::AbsorbNode(const v1::Object& object, bool gone) {
   const std::string& name = object.node().metadata().name();
   const auto known = nodes_.find(name);
-  const bool moved = gone || known == nodes_.end() ||
-                     !SamePlace(known->second.node(), object.node());
-  if (gone || known == nodes_.end() ||
-      !SameAllocatable(known->second.node(), object.node())) {
+  const bool moved =
+      gone || known == nodes_.end() || !SamePlace(known->second.node(), object.node());
+  if (gone || known == nodes_.end() || !SameAllocatable(known->second.node(), object.node())) {
     loads_.Touch(name);
   }
+  stale_nodes_.insert(name);
   if (gone) {
     nodes_.erase(name);
   } else {
     nodes_[name] = object;
-    stale_nodes_.insert(name);
     gone_since_.erase(name);
   }
   if (!moved) return;
@@ -220,9 +221,8 @@ void ControllerLoop::AbsorbEvent(const v1::Object& object, bool gone) {
   }
   if (gone) return;
   const v1::Event& event = object.event();
-  const WallTime last = ToWallTime(event.has_last_timestamp()
-                                       ? event.last_timestamp()
-                                       : event.metadata().creation_timestamp());
+  const WallTime last = ToWallTime(
+      event.has_last_timestamp() ? event.last_timestamp() : event.metadata().creation_timestamp());
   event_times_[key] = last;
   events_by_time_.emplace(last, key);
 }

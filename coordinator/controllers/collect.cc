@@ -4,6 +4,7 @@
 
 #include "common/model/kinds.h"
 #include "coordinator/controllers/controller_loop.h"
+#include "coordinator/nodes/pod_removal.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
@@ -15,6 +16,7 @@ constexpr size_t kBatchMax = 250;
 
 void ControllerLoop::CollectOrphans(const Moment& now) {
   // A DaemonSet that was deleted in the background takes its pods and revisions with it.
+  CommitBatch batch = NewBatch();
   for (const std::string& uid : std::exchange(orphan_candidates_, {})) {
     const auto dependents = dependents_.find(uid);
     if (dependents == dependents_.end() || live_owners_.contains(uid)) continue;
@@ -33,17 +35,16 @@ void ControllerLoop::CollectOrphans(const Moment& now) {
         }
       }
     }
-    const absl::Status status = Commit(std::move(transaction));
-    if (status.ok()) continue;
-    orphan_candidates_.insert(uid);
-    WakeAt(now.mono + std::chrono::seconds(1));
-    if (!absl::IsAborted(status) && !absl::IsNotFound(status)) {
-      spdlog::warn("collecting what a deleted DaemonSet left: {}", status.ToString());
-    }
+    batch.Add(std::move(transaction), [this, uid](const absl::Status& status) {
+      if (!status.ok()) orphan_candidates_.insert(uid);
+      Retry(status, "collecting what a deleted DaemonSet left");
+    });
   }
+  batch.Flush();
 }
 
 void ControllerLoop::CollectPodsOfGoneNodes(const Moment& now) {
+  CommitBatch batch = NewBatch();
   for (const std::string& node : loads_.NodesInUse()) {
     if (nodes_.contains(node)) continue;
     const MonoTime since = gone_since_.try_emplace(node, now.mono).first->second;
@@ -53,24 +54,40 @@ void ControllerLoop::CollectPodsOfGoneNodes(const Moment& now) {
       WakeAt(until);
       continue;
     }
-    ObjectTransaction transaction;
     for (const std::string& key : loads_.BoundTo(node)) {
-      // Nobody is left who could stop it: without grace.
-      transaction.Delete(pods_.at(key));
+      ObjectTransaction transaction;
+      CollectPod(pods_.at(key), now, transaction);
+      batch.Add(std::move(transaction), [this](const absl::Status& status) {
+        Retry(status, "removing a pod of a node that is gone");
+      });
     }
-    spdlog::info("node {} is gone: removing its {} pods", node, transaction.size());
-    CommitOrLog(std::move(transaction), "removing the pods of a node that is gone");
   }
+  batch.Flush();
   for (auto it = gone_since_.begin(); it != gone_since_.end();) {
     it = loads_.BoundTo(it->first).empty() ? gone_since_.erase(it) : std::next(it);
+  }
+}
+
+void ControllerLoop::CollectPod(const v1::Object& pod, const Moment& now,
+                                ObjectTransaction& transaction) {
+  v1::Object changed = pod;
+  switch (StartCollection(*changed.mutable_pod(), now.wall)) {
+    case RemovalStep::kNone:
+      return;
+    case RemovalStep::kMark:
+      return transaction.Update(std::move(changed));
+    case RemovalStep::kRemove:
+      spdlog::info("node {} is gone: removing pod {}", pod.pod().spec().node_name(),
+                   pod.pod().metadata().name());
+      return transaction.Delete(pod);
   }
 }
 
 void ControllerLoop::ExpireEvents(const Moment& now) {
   ObjectTransaction transaction;
   for (const auto& [last, key] : events_by_time_) {
-    const MonoTime until = now.MonoAt(last) +
-                           std::chrono::duration_cast<MonoTime::duration>(options_.event_ttl);
+    const MonoTime until =
+        now.MonoAt(last) + std::chrono::duration_cast<MonoTime::duration>(options_.event_ttl);
     if (until > now.mono) {
       WakeAt(until);
       break;
@@ -82,7 +99,7 @@ void ControllerLoop::ExpireEvents(const Moment& now) {
     transaction.DeleteAny(v1::Object::kEvent, key.substr(ns_at, name_at - 1 - ns_at),
                           key.substr(name_at));
   }
-  CommitOrLog(std::move(transaction), "removing old events");
+  Retry(Commit(std::move(transaction)), "removing old events");
 }
 
 }  // namespace muster::coordinator

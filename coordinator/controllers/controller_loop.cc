@@ -13,7 +13,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kResyncRetry = 1s;
+constexpr auto kRetryAfter = 1s;
+
+MonoTime After(MonoTime since, Duration wait) {
+  return since + std::chrono::duration_cast<MonoTime::duration>(wait);
+}
 
 }  // namespace
 
@@ -24,118 +28,103 @@ ControllerLoop::ControllerLoop(ObjectStore& objects, const Clock& clock, FindCon
       find_contact_(std::move(find_contact)),
       options_(std::move(options)),
       random_(std::move(random)),
-      started_(clock.Mono()),
-      inbox_(std::move(wake)) {}
+      wake_(std::move(wake)),
+      inbox_(wake_),
+      listening_since_(clock.Mono()) {}
 
 void ControllerLoop::WakeAt(MonoTime at) {
   if (!wake_at_ || at < *wake_at_) wake_at_ = at;
 }
 
 std::optional<MonoTime> ControllerLoop::Step() {
-  wake_at_.reset();
   const Moment now = Moment::Read(clock_);
+  // Who was stopped for a while could not hear anybody either.
+  if (asked_for_ && now.mono > After(*asked_for_, options_.deaf_after)) {
+    listening_since_ = now.mono;
+    TouchAllNodes();
+  }
+  wake_at_.reset();
+  Turn(now);
+  // One that is over waits for the watch.
+  if (const auto next = deadlines_.next(); next && *next > now.mono) WakeAt(*next);
+  asked_for_ = wake_at_;
+  return wake_at_;
+}
+
+void ControllerLoop::Turn(const Moment& now) {
   TakeChanges();
   if (watch_ == nullptr) {
     if (const absl::Status status = Resync(); !status.ok()) {
       spdlog::error("reading the store: {}", status.ToString());
       watch_.reset();
-      return now.mono + kResyncRetry;
+      return WakeAt(now.mono + kRetryAfter);
     }
   }
   // What was decided before has to be seen first; the watch wakes us.
-  if (seen_revision_ < committed_revision_) return now.mono + options_.health_period;
+  if (!UpToDate(now.mono)) return;
   KeepNodes(now);
-  if (seen_revision_ < committed_revision_) return wake_at_;
+  if (!UpToDate(now.mono)) return;
   BindWaiting(now);
+  if (!UpToDate(now.mono)) return;
   KeepDaemonSets(now);
   CollectOrphans(now);
   CollectPodsOfGoneNodes(now);
   ExpireEvents(now);
-  return wake_at_;
+}
+
+bool ControllerLoop::UpToDate(MonoTime now) {
+  if (seen_revision_ >= committed_revision_) {
+    behind_since_.reset();
+    return true;
+  }
+  if (!behind_since_) behind_since_ = now;
+  const MonoTime until = After(*behind_since_, options_.watch_patience);
+  if (now < until) {
+    WakeAt(until);
+    return false;
+  }
+  spdlog::warn("the watch does not show what was written, reading everything again");
+  behind_since_.reset();
+  watch_.reset();
+  WakeAt(now);
+  return false;
 }
 
 absl::Status ControllerLoop::Commit(ObjectTransaction transaction) {
   if (transaction.empty()) return absl::OkStatus();
   absl::StatusOr<CommittedObjects> committed = objects_.Commit(std::move(transaction));
-  if (!committed.ok()) {
-    // Perhaps it was only an event that somebody deleted.
-    recorder_.Forget();
+  if (committed.ok()) {
+    committed_revision_ = std::max(committed_revision_, committed->revision);
+    for (const v1::Object& object : committed->objects) recorder_.Committed(object);
+    return absl::OkStatus();
+  }
+  // Perhaps it was only an event that somebody deleted.
+  recorder_.Forget();
+  if (absl::IsAborted(committed.status()) || absl::IsNotFound(committed.status()) ||
+      absl::IsAlreadyExists(committed.status())) {
     return committed.status();
   }
-  committed_revision_ = std::max(committed_revision_, committed->revision);
-  for (const v1::Object& object : committed->objects) recorder_.Committed(object);
-  return absl::OkStatus();
+  // It may have been written all the same: whatever is there now has to be seen first.
+  if (const absl::StatusOr<int64_t> revision = objects_.store().CurrentRevision(); revision.ok()) {
+    committed_revision_ = std::max(committed_revision_, *revision);
+  } else {
+    watch_.reset();
+  }
+  return committed.status();
 }
 
-void ControllerLoop::CommitOrLog(ObjectTransaction transaction, std::string_view doing) {
-  const absl::Status status = Commit(std::move(transaction));
+CommitBatch ControllerLoop::NewBatch() {
+  return CommitBatch(
+      [this](ObjectTransaction transaction) { return Commit(std::move(transaction)); });
+}
+
+void ControllerLoop::Retry(const absl::Status& status, std::string_view doing) {
   if (status.ok()) return;
   // A conflict means that the watch brings something newer.
   if (!absl::IsAborted(status) && !absl::IsNotFound(status)) {
     spdlog::warn("{}: {}", doing, status.ToString());
   }
-  WakeAt(clock_.Mono() + kResyncRetry);
-}
-
-void ControllerLoop::KeepNodes(const Moment& now) {
-  const bool due = now.mono >= next_health_;
-  if (due) {
-    next_health_ =
-        now.mono + std::chrono::duration_cast<MonoTime::duration>(options_.health_period);
-  }
-  if (!nodes_.empty()) WakeAt(next_health_);
-  if (!due && stale_nodes_.empty()) return;
-  const bool all_silent =
-      std::all_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) {
-        return IsSilent(find_contact_(entry.first), started_, options_.health, now.mono);
-      });
-  if (due) {
-    for (const auto& [name, object] : nodes_) KeepNode(object, all_silent, now);
-  } else {
-    for (const std::string& name : stale_nodes_) {
-      const auto found = nodes_.find(name);
-      if (found != nodes_.end()) KeepNode(found->second, all_silent, now);
-    }
-  }
-  stale_nodes_.clear();
-}
-
-bool ControllerLoop::KeepNode(const v1::Object& object, bool all_silent, const Moment& now) {
-  const std::string& name = object.node().metadata().name();
-  NodeHealth health = JudgeNodeHealth(object.node(), find_contact_(name), started_, all_silent,
-                                      options_.health, now);
-  if (health.wake_at) WakeAt(*health.wake_at);
-  if (!health.node) return false;
-  const bool lost = ConditionStatus(*health.node, "Ready") == "Unknown" &&
-                    ConditionStatus(object.node(), "Ready") != "Unknown";
-  ObjectTransaction transaction;
-  v1::Object updated = object;
-  *updated.mutable_node() = *std::move(health.node);
-  if (health.turn != NodeHealth::Turn::kNone) {
-    const std::string reason =
-        health.turn == NodeHealth::Turn::kReady ? "NodeReady" : "NodeNotReady";
-    recorder_.Add(object,
-                  {false, "node-controller", reason,
-                   absl::StrCat("Node ", name, " status is now: ", reason)},
-                  now.wall, transaction);
-    spdlog::info("node {} status is now: {}", name, reason);
-  }
-  transaction.Update(std::move(updated));
-  CommitOrLog(std::move(transaction), "updating a node");
-  if (lost) MarkPodsNotReady(name, now);
-  return true;
-}
-
-void ControllerLoop::MarkPodsNotReady(const std::string& node, const Moment& now) {
-  ObjectTransaction transaction;
-  for (const std::string& key : loads_.BoundTo(node)) {
-    v1::Object pod = pods_.at(key);
-    if (!MarkPodNotReady(*pod.mutable_pod()->mutable_status(), now.wall)) continue;
-    recorder_.Add(pod, {true, "node-controller", "NodeNotReady", "Node is not ready"}, now.wall,
-                  transaction);
-    transaction.Update(std::move(pod));
-  }
-  CommitOrLog(std::move(transaction), "marking the pods of a lost node");
+  WakeAt(clock_.Mono() + kRetryAfter);
 }
 
 void ControllerLoop::Tell(const v1::Object& pod, const std::vector<std::string>& misfits,
@@ -156,6 +145,7 @@ void ControllerLoop::Tell(const v1::Object& pod, const std::vector<std::string>&
 }
 
 void ControllerLoop::BindWaiting(const Moment& now) {
+  CommitBatch batch = NewBatch();
   for (const std::string& name : loads_.TakeChanged()) {
     const v1::Node* node = FindNode(name);
     if (node == nullptr) continue;
@@ -173,8 +163,12 @@ void ControllerLoop::BindWaiting(const Moment& now) {
       Tell(pod, misfits, now, transaction);
       transaction.Update(std::move(pod));
     }
-    CommitOrLog(std::move(transaction), "binding pods");
+    batch.Add(std::move(transaction), [this, name](const absl::Status& status) {
+      if (!status.ok()) loads_.Touch(name);
+      Retry(status, "binding pods");
+    });
   }
+  batch.Flush();
 }
 
 }  // namespace muster::coordinator

@@ -16,10 +16,12 @@
 #include "common/base/inbox.h"
 #include "common/base/moment.h"
 #include "common/base/random.h"
+#include "coordinator/controllers/commit_batch.h"
 #include "coordinator/controllers/daemonset_state.h"
 #include "coordinator/controllers/event_recorder.h"
 #include "coordinator/controllers/pod_binder.h"
 #include "coordinator/daemonset/plan.h"
+#include "coordinator/nodes/node_deadlines.h"
 #include "coordinator/nodes/node_health.h"
 #include "coordinator/store/object_store.h"
 
@@ -39,7 +41,10 @@ class ControllerLoop {
  public:
   struct Options {
     NodeHealthLimits health;
-    Duration health_period = std::chrono::seconds(5);
+    // Later than asked for by more than this, the loop could not hear anybody either.
+    Duration deaf_after = std::chrono::seconds(1);
+    // How long the watch may take to show what was written.
+    Duration watch_patience = std::chrono::seconds(5);
     // How long pods of a node that was deleted are kept, in case it comes back.
     Duration pod_gc_quarantine = std::chrono::seconds(40);
     Duration event_ttl = std::chrono::hours(1);
@@ -50,17 +55,23 @@ class ControllerLoop {
 
   // `wake` is called on any thread when Step should be called soon.
   ControllerLoop(ObjectStore& objects, const Clock& clock, FindContact find_contact,
-                 Options options, std::function<void()> wake, RandomBits random = &SystemRandomBits);
+                 Options options, std::function<void()> wake,
+                 RandomBits random = &SystemRandomBits);
 
   // Does what is due. Returns when to call it again at the latest. Failures are logged and tried
   // again.
   std::optional<MonoTime> Step();
+
+  // The contact to the agent of a node began or ended: look at it in the next Step.
+  void TouchNode(const std::string& node);
 
  private:
   struct WatchedChanges {
     uint64_t watch = 0;
     absl::StatusOr<std::vector<ObjectChange>> changes;
   };
+
+  void Turn(const Moment& now);
 
   // The copy of the store.
   absl::Status Resync();
@@ -75,12 +86,17 @@ class ControllerLoop {
 
   // The work, each part on its own.
   void KeepNodes(const Moment& now);
-  bool KeepNode(const v1::Object& object, bool all_silent, const Moment& now);
-  void MarkPodsNotReady(const std::string& node, const Moment& now);
+  bool IsLost(const v1::Node& node, const Moment& now);
+  void TouchAllNodes();
+  void KeepNode(const v1::Object& object, const Moment& now, CommitBatch& batch);
+  void MarkPodsNotReady(const std::string& node, const Moment& now, ObjectTransaction& transaction);
   void KeepDaemonSets(const Moment& now);
-  absl::Status KeepDaemonSet(DaemonSetState& state, const Moment& now);
-  absl::Status EndDaemonSet(const DaemonSetState& state, const Moment& now);
-  absl::Status Carry(DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now);
+  void KeepDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch);
+  void EndDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch);
+  // A DaemonSet's turn is over; a failure brings the next one.
+  void Finish(DaemonSetState& state, const absl::Status& status, const Moment& now);
+  ObjectTransaction Carry(const DaemonSetState& state, const DaemonSetPlan& plan,
+                          const Moment& now);
   void AddRevisions(const DaemonSetState& state, const RevisionPlan& plan,
                     ObjectTransaction& transaction);
   void AddPodChanges(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
@@ -93,11 +109,16 @@ class ControllerLoop {
             ObjectTransaction& transaction);
   void CollectOrphans(const Moment& now);
   void CollectPodsOfGoneNodes(const Moment& now);
+  void CollectPod(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
   void ExpireEvents(const Moment& now);
 
   // Remembers the revision that the watch has to show before the next decision.
   absl::Status Commit(ObjectTransaction transaction);
-  void CommitOrLog(ObjectTransaction transaction, std::string_view doing);
+  CommitBatch NewBatch();
+  // After a failure: logs what is no mere conflict, which the watch resolves; comes back soon.
+  void Retry(const absl::Status& status, std::string_view doing);
+  // Has the watch shown all that was written?
+  bool UpToDate(MonoTime now);
   void WakeAt(MonoTime at);
   const v1::Node* FindNode(const std::string& name) const;
   void RemovePod(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
@@ -107,13 +128,14 @@ class ControllerLoop {
   const FindContact find_contact_;
   const Options options_;
   const RandomBits random_;
-  const MonoTime started_;
+  const std::function<void()> wake_;
   Inbox<WatchedChanges> inbox_;
 
   uint64_t watch_number_ = 0;
   std::unique_ptr<Watch> watch_;
   int64_t seen_revision_ = 0;
   int64_t committed_revision_ = 0;
+  std::optional<MonoTime> behind_since_;  // Set while the watch has not shown it.
 
   std::map<std::string, v1::Object> nodes_;  // By name.
   std::map<std::string, v1::Object> pods_;   // By namespace/name, as those below.
@@ -122,18 +144,22 @@ class ControllerLoop {
   PriorityClasses priority_classes_;
   NodeLoads loads_;
 
-  std::map<std::string, std::string> live_owners_;            // uid of each DaemonSet -> its key.
-  std::map<std::string, std::set<std::string>> dependents_;   // Owner's uid -> store keys.
-  std::map<std::string, std::string> owner_of_;               // Store key -> owner's uid.
-  std::set<std::string> orphan_candidates_;                   // Owners' uids.
-  std::map<std::string, MonoTime> gone_since_;                // Nodes that pods are still bound to.
-  std::set<std::string> stale_nodes_;                         // Whose health may have changed.
-  MonoTime next_health_{};
+  std::map<std::string, std::string> live_owners_;           // uid of each DaemonSet -> its key.
+  std::map<std::string, std::set<std::string>> dependents_;  // Owner's uid -> store keys.
+  std::map<std::string, std::string> owner_of_;              // Store key -> owner's uid.
+  std::set<std::string> orphan_candidates_;                  // Owners' uids.
+  std::map<std::string, MonoTime> gone_since_;               // Nodes that pods are still bound to.
+  std::set<std::string> stale_nodes_;                        // Whose health may have changed.
+  NodeDeadlines deadlines_;  // When nodes that are not will be lost.
+  std::set<std::string> lost_nodes_;
+  bool all_lost_ = false;
+  MonoTime listening_since_;
   std::map<std::string, WallTime> event_times_;
   std::set<std::pair<WallTime, std::string>> events_by_time_;
   EventRecorder recorder_;
 
   std::optional<MonoTime> wake_at_;
+  std::optional<MonoTime> asked_for_;  // What Step returned last.
 };
 
 }  // namespace muster::coordinator

@@ -29,33 +29,41 @@ MonoTime::duration RetryAfter(int failures) {
 }  // namespace
 
 void ControllerLoop::KeepDaemonSets(const Moment& now) {
+  CommitBatch batch = NewBatch();
   for (auto& [key, state] : daemon_sets_) {
-    const bool due = (state.wake_at && *state.wake_at <= now.mono) ||
-                     (state.retry_at && *state.retry_at <= now.mono);
     const bool waits = state.retry_at && *state.retry_at > now.mono;
-    if ((state.dirty && !waits) || due) {
-      state.dirty = false;
-      state.retry_at.reset();
-      state.wake_at.reset();
-      const absl::Status status = state.daemon_set().metadata().has_deletion_timestamp()
-                                      ? EndDaemonSet(state, now)
-                                      : KeepDaemonSet(state, now);
-      if (status.ok()) {
-        state.failures = 0;
-      } else {
-        state.retry_at = now.mono + RetryAfter(state.failures++);
-        state.dirty = true;
-        if (!absl::IsAborted(status)) {
-          spdlog::warn("daemonset {}: {}", key, status.ToString());
-        }
-      }
+    const bool due = state.wake_at && *state.wake_at <= now.mono;
+    if (waits || !(state.dirty || due)) continue;
+    state.dirty = false;
+    state.retry_at.reset();
+    state.wake_at.reset();
+    if (state.daemon_set().metadata().has_deletion_timestamp()) {
+      EndDaemonSet(state, now, batch);
+    } else {
+      KeepDaemonSet(state, now, batch);
     }
+  }
+  batch.Flush();
+  for (const auto& [key, state] : daemon_sets_) {
     if (state.wake_at) WakeAt(*state.wake_at);
     if (state.retry_at) WakeAt(*state.retry_at);
   }
 }
 
-absl::Status ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now) {
+void ControllerLoop::Finish(DaemonSetState& state, const absl::Status& status, const Moment& now) {
+  if (status.ok()) {
+    state.failures = 0;
+    return;
+  }
+  state.retry_at = now.mono + RetryAfter(state.failures++);
+  state.dirty = true;
+  if (!absl::IsAborted(status)) {
+    const v1::ObjectMeta& meta = state.daemon_set().metadata();
+    spdlog::warn("daemonset {}/{}: {}", meta.namespace_(), meta.name(), status.ToString());
+  }
+}
+
+void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch) {
   const std::string& ns = state.daemon_set().metadata().namespace_();
   std::vector<const v1::ControllerRevision*> revisions;
   if (state.needs_revisions()) {
@@ -84,16 +92,31 @@ absl::Status ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& 
     state.wake_at = stale;
   }
   if (plan.more) state.dirty = true;
-  MUSTER_RETURN_IF_ERROR(Carry(state, plan, now));
-  for (const std::string& node : plan.failed_on) {
-    state.backoff().Advance(node, now.mono);
-    state.TouchNode(node);
+  ObjectTransaction transaction = Carry(state, plan, now);
+  // The next DaemonSet has to see what is taken on the nodes before the watch shows it.
+  std::vector<std::string> created;
+  for (const auto& step : transaction.steps()) {
+    if (step.kind != ObjectTransaction::Step::Kind::kCreate || !step.object.has_pod()) continue;
+    created.push_back(absl::StrCat(ns, "/", model::MetadataOf(step.object).name()));
+    loads_.SetPod(created.back(), &step.object.pod());
   }
-  return plan.creation;
+  batch.Add(std::move(transaction),
+            [this, &state, now, created = std::move(created), failed_on = plan.failed_on,
+             creation = plan.creation](const absl::Status& status) {
+              if (!status.ok()) {
+                for (const std::string& key : created) loads_.SetPod(key, nullptr);
+                return Finish(state, status, now);
+              }
+              for (const std::string& node : failed_on) {
+                state.backoff().Advance(node, now.mono);
+                state.TouchNode(node);
+              }
+              Finish(state, creation, now);
+            });
 }
 
-absl::Status ControllerLoop::Carry(DaemonSetState& state, const DaemonSetPlan& plan,
-                                   const Moment& now) {
+ObjectTransaction ControllerLoop::Carry(const DaemonSetState& state, const DaemonSetPlan& plan,
+                                        const Moment& now) {
   ObjectTransaction transaction;
   AddRevisions(state, plan.revisions, transaction);
   AddPodChanges(state, plan, now, transaction);
@@ -104,24 +127,11 @@ absl::Status ControllerLoop::Carry(DaemonSetState& state, const DaemonSetPlan& p
     *updated.mutable_daemon_set()->mutable_status() = *plan.status;
     transaction.Update(std::move(updated));
   }
-  if (transaction.empty() && plan.creation.ok()) return absl::OkStatus();
-  std::vector<v1::Object> bound;
-  for (const auto& step : transaction.steps()) {
-    if (step.kind == ObjectTransaction::Step::Kind::kCreate && step.object.has_pod()) {
-      bound.push_back(step.object);
-    }
-  }
   for (const PlannedEvent& event : plan.events) {
     recorder_.Add(state.object(), {event.warning, kSource, event.reason, event.message}, now.wall,
                   transaction);
   }
-  MUSTER_RETURN_IF_ERROR(Commit(std::move(transaction)));
-  // The next DaemonSet has to see what is taken on the nodes before the watch shows it.
-  for (const v1::Object& pod : bound) {
-    const v1::ObjectMeta& meta = pod.pod().metadata();
-    loads_.SetPod(absl::StrCat(meta.namespace_(), "/", meta.name()), &pod.pod());
-  }
-  return absl::OkStatus();
+  return transaction;
 }
 
 void ControllerLoop::AddRevisions(const DaemonSetState& state, const RevisionPlan& plan,
@@ -215,7 +225,8 @@ void ControllerLoop::RemovePod(const v1::Object& pod, const Moment& now,
   }
 }
 
-absl::Status ControllerLoop::EndDaemonSet(const DaemonSetState& state, const Moment& now) {
+void ControllerLoop::EndDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch) {
+  const auto done = [this, &state, now](const absl::Status& status) { Finish(state, status, now); };
   const v1::ObjectMeta& meta = state.daemon_set().metadata();
   std::set<std::string> dependents;
   if (const auto found = dependents_.find(meta.uid()); found != dependents_.end()) {
@@ -240,7 +251,7 @@ absl::Status ControllerLoop::EndDaemonSet(const DaemonSetState& state, const Mom
       }
     }
     // Pods that are being stopped show up here again when they are gone.
-    if (!dependents.empty()) return Commit(std::move(transaction));
+    if (!dependents.empty()) return batch.Add(std::move(transaction), done);
   }
   v1::Object ended = state.object();
   RemoveFinalizer(model::MutableMetadataOf(ended), kOrphanFinalizer);
@@ -250,7 +261,7 @@ absl::Status ControllerLoop::EndDaemonSet(const DaemonSetState& state, const Mom
   } else if (model::MetadataOf(ended).finalizers_size() != meta.finalizers_size()) {
     transaction.Update(std::move(ended));
   }
-  return Commit(std::move(transaction));
+  batch.Add(std::move(transaction), done);
 }
 
 }  // namespace muster::coordinator

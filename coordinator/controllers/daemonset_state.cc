@@ -18,6 +18,9 @@ bool DaemonSetState::Update(v1::Object object) {
   object_ = std::move(object);
   dirty = true;
   if (!anew) return false;
+  // What went wrong may have been the old specification's fault, and who changed it waits.
+  failures = 0;
+  retry_at.reset();
   if (another) backoff_ = FailureBackoff();
   backoff_.SetGeneration(daemon_set().metadata().generation());
   rules_.reset();
@@ -87,8 +90,7 @@ void DaemonSetState::TouchNode(const std::string& node) {
   dirty = true;
 }
 
-void DaemonSetState::RefreshRevisions(
-    const std::vector<const v1::ControllerRevision*>& revisions) {
+void DaemonSetState::RefreshRevisions(const std::vector<const v1::ControllerRevision*>& revisions) {
   if (revisions_stale_) {
     revisions_ = PlanRevisions({daemon_set(), revisions, pods_by_hash_});
     revisions_stale_ = false;

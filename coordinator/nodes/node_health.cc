@@ -70,7 +70,7 @@ void SetUnknown(v1::Node& node, WallTime now) {
   }
 }
 
-void SetTaints(v1::Node& node, bool all_silent, WallTime now) {
+void SetTaints(v1::Node& node, bool all_lost, WallTime now) {
   const std::string ready = ConditionStatus(node, "Ready");
   if (!ready.empty()) {
     const bool unreachable = ready == "Unknown";
@@ -78,9 +78,7 @@ void SetTaints(v1::Node& node, bool all_silent, WallTime now) {
     SetTaint(node, model::kNotReadyTaint, model::kNoSchedule, not_ready, now);
     SetTaint(node, model::kNotReadyTaint, model::kNoExecute, not_ready, now);
     SetTaint(node, model::kUnreachableTaint, model::kNoSchedule, unreachable, now);
-    const bool drive_out = unreachable && (!all_silent || HasTaint(node, model::kUnreachableTaint,
-                                                                   model::kNoExecute));
-    SetTaint(node, model::kUnreachableTaint, model::kNoExecute, drive_out, now);
+    SetTaint(node, model::kUnreachableTaint, model::kNoExecute, unreachable && !all_lost, now);
   }
   for (const PressureTaint& pressure : kPressureTaints) {
     SetTaint(node, pressure.taint, model::kNoSchedule,
@@ -94,18 +92,6 @@ bool CountsAsReady(const v1::Node& node) {
          !HasTaint(node, model::kUnreachableTaint, model::kNoSchedule);
 }
 
-MonoTime SilentSince(const std::optional<NodeContact>& contact, MonoTime started) {
-  return contact.has_value() ? contact->last_seen : started;
-}
-
-MonoTime LostAt(const v1::Node& node, const std::optional<NodeContact>& contact, MonoTime started,
-                const NodeHealthLimits& limits) {
-  const bool ever_reported = !ConditionStatus(node, "Ready").empty();
-  const Duration patience = ever_reported ? limits.lost_after : limits.never_reported_after;
-  return SilentSince(contact, started) +
-         std::chrono::duration_cast<MonoTime::duration>(patience);
-}
-
 }  // namespace
 
 std::string ConditionStatus(const v1::Node& node, std::string_view type) {
@@ -115,27 +101,23 @@ std::string ConditionStatus(const v1::Node& node, std::string_view type) {
   return "";
 }
 
-bool IsSilent(const std::optional<NodeContact>& contact, MonoTime started,
-              const NodeHealthLimits& limits, MonoTime now) {
-  if (contact.has_value() && contact->connected) return false;
-  return now >= SilentSince(contact, started) +
-                    std::chrono::duration_cast<MonoTime::duration>(limits.lost_after);
+MonoTime LostAt(const v1::Node& node, const std::optional<NodeContact>& contact,
+                MonoTime listening_since, const NodeHealthLimits& limits) {
+  const auto after = [](MonoTime since, Duration patience) {
+    return since + std::chrono::duration_cast<MonoTime::duration>(patience);
+  };
+  if (!contact || contact->last_seen < listening_since) {
+    const bool ever_reported = !ConditionStatus(node, "Ready").empty();
+    return after(listening_since, ever_reported ? limits.returning : limits.never_reported);
+  }
+  return after(contact->last_seen, contact->broken ? limits.broken : limits.silent);
 }
 
-NodeHealth JudgeNodeHealth(const v1::Node& node, const std::optional<NodeContact>& contact,
-                           MonoTime started, bool all_silent, const NodeHealthLimits& limits,
-                           const Moment& now) {
+NodeHealth JudgeNodeHealth(const v1::Node& node, bool lost, bool all_lost, WallTime now) {
   NodeHealth health;
   v1::Node wanted = node;
-  if (!contact.has_value() || !contact->connected) {
-    const MonoTime lost_at = LostAt(node, contact, started, limits);
-    if (now.mono >= lost_at) {
-      SetUnknown(wanted, now.wall);
-    } else {
-      health.wake_at = lost_at;
-    }
-  }
-  SetTaints(wanted, all_silent, now.wall);
+  if (lost) SetUnknown(wanted, now);
+  SetTaints(wanted, all_lost, now);
   if (model::SemanticallyEqual(node, wanted)) return health;
   if (CountsAsReady(node) != CountsAsReady(wanted)) {
     health.turn = CountsAsReady(wanted) ? NodeHealth::Turn::kReady : NodeHealth::Turn::kNotReady;

@@ -14,13 +14,26 @@ namespace muster::coordinator {
 // When the agent of a node was last heard. A plain value.
 struct NodeContact {
   bool connected = false;
+  bool broken = false;  // Its stream broke, and it has not come back.
   MonoTime last_seen{};
 };
 
+// How long an agent may be silent until its node counts as lost.
 struct NodeHealthLimits {
-  Duration lost_after = std::chrono::seconds(40);           // Without a session.
-  Duration never_reported_after = std::chrono::seconds(60);  // Since the node was enrolled.
+  Duration silent = std::chrono::seconds(9);
+  // After its stream broke: an agent that was killed or upgraded is back sooner.
+  Duration broken = std::chrono::milliseconds(900);
+  // After we began to listen: agents wait up to half a minute between two tries.
+  Duration returning = std::chrono::seconds(40);
+  // The same for a node that has never reported.
+  Duration never_reported = std::chrono::seconds(60);
 };
+
+// When the node counts as lost unless its agent is heard before. `listening_since`: when this
+// process began to listen, or began anew because nobody could be heard; what was not heard before
+// is not held against the agents.
+MonoTime LostAt(const v1::Node& node, const std::optional<NodeContact>& contact,
+                MonoTime listening_since, const NodeHealthLimits& limits);
 
 struct NodeHealth {
   // The node with the conditions and taints it should have; nothing when it has them already.
@@ -28,29 +41,20 @@ struct NodeHealth {
   // Which way Ready went, for an event about the node.
   enum class Turn { kNone, kReady, kNotReady };
   Turn turn = Turn::kNone;
-  // Look again then, even if nothing changes.
-  std::optional<MonoTime> wake_at;
 };
 
 // Kubernetes' node lifecycle for one node, pure:
-//  - a node that is silent for too long gets Ready, MemoryPressure, DiskPressure and PIDPressure
-//    Unknown (NodeStatusUnknown; NodeStatusNeverUpdated when it never reported);
+//  - a node that is lost gets Ready, MemoryPressure, DiskPressure and PIDPressure Unknown
+//    (NodeStatusUnknown; NodeStatusNeverUpdated when it never reported);
 //  - Ready=False gives the taint not-ready, Unknown gives unreachable, each NoSchedule and
 //    NoExecute; Ready=True takes both away; a node that was just enrolled keeps its
 //    not-ready:NoSchedule until its first good report;
 //  - MemoryPressure, DiskPressure, PIDPressure and NetworkUnavailable give their NoSchedule taints,
 //    spec.unschedulable gives unschedulable:NoSchedule;
 //  - taints of anybody else are left alone.
-// Without any contact since `started` (of this process) the node has the full time from then on.
-// `all_silent`: every node is silent, so it is probably us who are cut off, and nobody is driven
-// out by NoExecute.
-NodeHealth JudgeNodeHealth(const v1::Node& node, const std::optional<NodeContact>& contact,
-                           MonoTime started, bool all_silent, const NodeHealthLimits& limits,
-                           const Moment& now);
-
-// Is the node silent for longer than it may be?
-bool IsSilent(const std::optional<NodeContact>& contact, MonoTime started,
-              const NodeHealthLimits& limits, MonoTime now);
+// `all_lost`: every node is lost, so it is probably us who are cut off, and nobody is driven out by
+// unreachable:NoExecute.
+NodeHealth JudgeNodeHealth(const v1::Node& node, bool lost, bool all_lost, WallTime now);
 
 // "True", "False", "Unknown", or "" without such a condition.
 std::string ConditionStatus(const v1::Node& node, std::string_view type);

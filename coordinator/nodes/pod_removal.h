@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "muster/v1/meta.pb.h"
 #include "muster/v1/pod.pb.h"
+#include "muster/v1/pod_status.pb.h"
 
 namespace muster::coordinator {
 
@@ -16,8 +17,16 @@ enum class RemovalStep {
 };
 
 // Kubernetes' graceful deletion: a pod that is bound and has not ended gets a deletionTimestamp and
-// its own grace period.
+// its own grace period. What has finalizers gets a deletionTimestamp at most.
 RemovalStep StartRemoval(v1::Pod& pod, WallTime now);
+
+// A pod whose node is no more: nobody is left to stop it, so it is marked Failed (condition
+// DisruptionTarget, DeletionByPodGC), for all to see, and removed without grace in a second step.
+RemovalStep StartCollection(v1::Pod& pod, WallTime now);
+
+// Says in the pod's condition DisruptionTarget why it is taken away.
+void SetDisruption(v1::PodStatus& status, const std::string& reason, const std::string& message,
+                   WallTime now);
 
 bool HasFinalizer(const v1::ObjectMeta& meta, const std::string& finalizer);
 void RemoveFinalizer(v1::ObjectMeta& meta, const std::string& finalizer);

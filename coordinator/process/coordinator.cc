@@ -156,7 +156,9 @@ absl::Status Coordinator::Build() {
   SessionHub::Options session_options;
   session_options.heartbeat_interval =
       std::chrono::duration_cast<std::chrono::milliseconds>(settings_.heartbeat_interval);
+  session_options.silence_max = settings_.node_lost_after;
   session_options.coordinator_version = Version();
+  session_options.on_contact = [this](const std::string& node) { controllers_->TouchNode(node); };
   sessions_ = std::make_unique<SessionHub>(*store_, clock_, *agent_events_, session_options,
                                            [this] { session_stepper_->Wake(); });
   tunnels_ = std::make_unique<TunnelBroker>(
@@ -167,14 +169,15 @@ absl::Status Coordinator::Build() {
       });
 
   ControllerLoop::Options controller_options;
-  controller_options.health.lost_after = settings_.node_lost_after;
+  controller_options.health.silent = settings_.node_lost_after;
+  controller_options.health.broken = settings_.reconnect_grace;
   controller_options.pod_gc_quarantine = settings_.pod_gc_quarantine;
   controllers_ = std::make_unique<ControllerLoop>(
       *objects_, clock_,
       [this](const std::string& node) -> std::optional<NodeContact> {
         const auto contact = sessions_->Contact(node);
         if (!contact) return std::nullopt;
-        return NodeContact{contact->connected, contact->last_seen};
+        return NodeContact{contact->connected, contact->broken, contact->last_seen};
       },
       std::move(controller_options), [this] { controller_stepper_->Wake(); });
 

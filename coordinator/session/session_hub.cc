@@ -30,19 +30,18 @@ void Earlier(std::optional<MonoTime>& wake, std::optional<MonoTime> other) {
   if (other && (!wake || *other < *wake)) wake = other;
 }
 
-// The nodes controller found the node silent.
-bool IsMarkedUnknown(const v1::Node& node) {
+std::string ReadyStatus(const v1::Node& node) {
   for (const v1::NodeCondition& condition : node.status().conditions()) {
-    if (condition.type() == "Ready") return condition.status() == "Unknown";
+    if (condition.type() == "Ready") return condition.status();
   }
-  return false;
+  return "";
 }
 
 }  // namespace
 
 struct SessionHub::Session {
   enum class State {
-    kSilent,  // No hello yet.
+    kOpened,  // No hello yet.
     kActive,
     kLeaving,  // Ends when the control messages are written.
   };
@@ -50,15 +49,17 @@ struct SessionHub::Session {
   SessionId id = 0;
   std::string node;
   std::shared_ptr<SessionPeer> peer;
-  State state = State::kSilent;
+  State state = State::kOpened;
   MonoTime opened_at{};
+  std::list<Session*>::iterator active_at;  // Of a session that is active.
   bool writing = false;
   std::deque<ToAgent> control;  // Before any assignment.
   AssignmentFeed feed;
   absl::Status leaving_because;
-  // The last one reported. Written again when the node was taken for silent and is not.
-  std::optional<v1::NodeStatus> node_status;
-  bool marked_unknown = false;
+  // Since it began, the store has shown the node as not ready. Its pods were marked then, and only
+  // the agent can say how they really are.
+  bool was_not_ready = false;
+  bool given_up = false;  // The node is taken for silent.
 };
 
 SessionHub::SessionHub(Store& store, const Clock& clock, AgentEventSink& events, Options options,
@@ -87,7 +88,8 @@ std::optional<MonoTime> SessionHub::Step() {
     }
   }
   std::optional<MonoTime> wake = resync_at_;
-  Earlier(wake, EndSilentSessions(now));
+  Earlier(wake, EndWithoutHello(now));
+  Earlier(wake, EndSilent(now));
   Earlier(wake, writer_.Flush());
   Earlier(wake, events_.Flush());
   Earlier(wake, PumpReady(now));
@@ -114,7 +116,7 @@ void SessionHub::Handle(SessionOpened input) {
   session->node = std::move(input.node);
   session->peer = std::move(input.peer);
   session->opened_at = clock_.Mono();
-  silent_.push_back(session->id);
+  no_hello_.push_back(session->id);
   session->peer->ReadNext();
   sessions_.emplace(session->id, std::move(session));
 }
@@ -123,7 +125,7 @@ void SessionHub::Handle(SessionReceived input) {
   Session* session = Find(input.id);
   if (session == nullptr || session->state == Session::State::kLeaving) return;
   const bool is_hello = input.message.message_case() == FromAgent::kHello;
-  if (is_hello != (session->state == Session::State::kSilent)) {
+  if (is_hello != (session->state == Session::State::kOpened)) {
     return End(*session, absl::FailedPreconditionError(
                              "a session begins with one hello, and has no second one"));
   }
@@ -146,7 +148,7 @@ void SessionHub::Handle(SessionWritten input) {
 
 void SessionHub::Handle(SessionBroken input) {
   if (Session* session = Find(input.id); session != nullptr) {
-    End(*session, absl::CancelledError("the stream broke"));
+    End(*session, absl::CancelledError("the stream broke"), Ending::kBroken);
   }
 }
 
@@ -189,8 +191,10 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
     End(*old->second, absl::AbortedError("another session of this node took over"));
   }
   session.state = Session::State::kActive;
+  session.active_at = active_.insert(active_.end(), &session);
   by_node_[session.node] = &session;
   contacts_[session.node] = {.connected = true, .last_seen = clock_.Mono()};
+  if (options_.on_contact) options_.on_contact(session.node);
   spdlog::info("node {}: session of agent {} begins, it holds {} objects", session.node,
                hello.agent_version(), hello.known_size());
 
@@ -201,17 +205,19 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
   session.feed.Begin({hello.known().begin(), hello.known().end()}, session.node, index_);
   ready_.insert(session.id);
   if (hello.has_node_status()) {
-    session.node_status = std::move(*hello.mutable_node_status());
-    writer_.ReportNode(session.node, *session.node_status);
+    writer_.ReportNode(session.node, std::move(*hello.mutable_node_status()));
   }
 }
 
 void SessionHub::Receive(Session& session, FromAgent& message) {
   contacts_[session.node].last_seen = clock_.Mono();
+  active_.splice(active_.end(), active_, session.active_at);
+  if (session.given_up) {
+    return End(session, absl::UnavailableError("the node was taken for silent; tell all again"));
+  }
   switch (message.message_case()) {
     case FromAgent::kNodeStatus:
-      session.node_status = std::move(*message.mutable_node_status());
-      writer_.ReportNode(session.node, *session.node_status);
+      writer_.ReportNode(session.node, std::move(*message.mutable_node_status()));
       break;
     case FromAgent::kPodReports:
       for (session::v1::PodReport& report : *message.mutable_pod_reports()->mutable_reports()) {
@@ -225,11 +231,6 @@ void SessionHub::Receive(Session& session, FromAgent& message) {
     case FromAgent::kHello:
     case FromAgent::MESSAGE_NOT_SET:
       break;
-  }
-  // It was silent long enough to be given up, and is here all the same.
-  if (session.marked_unknown && session.node_status) {
-    session.marked_unknown = false;
-    writer_.ReportNode(session.node, *session.node_status);
   }
 }
 
@@ -263,6 +264,7 @@ void SessionHub::RemoveNode(Session& session) {
     contacts_.erase(session.node);
   }
   writer_.ForgetNode(session.node);
+  if (session.state == Session::State::kActive) active_.erase(session.active_at);
   session.state = Session::State::kLeaving;
   session.leaving_because =
       absl::NotFoundError(absl::StrCat("nodes \"", session.node, "\" not found"));
@@ -271,26 +273,43 @@ void SessionHub::RemoveNode(Session& session) {
   ready_.insert(session.id);
 }
 
-void SessionHub::End(Session& session, absl::Status why) {
+void SessionHub::End(Session& session, absl::Status why, Ending ending) {
+  if (session.state == Session::State::kActive) active_.erase(session.active_at);
   if (auto it = by_node_.find(session.node); it != by_node_.end() && it->second == &session) {
     by_node_.erase(it);
-    contacts_[session.node] = {.connected = false, .last_seen = clock_.Mono()};
+    NodeContact& contact = contacts_[session.node];
+    contact.connected = false;
+    contact.broken = ending == Ending::kBroken;
+    // An end of ours says nothing about the agent.
+    if (contact.broken) contact.last_seen = clock_.Mono();
     spdlog::info("node {}: session ends: {}", session.node, why.ToString());
+    if (options_.on_contact) options_.on_contact(session.node);
   }
   session.peer->Finish(std::move(why));
   ready_.erase(session.id);
   sessions_.erase(session.id);
 }
 
-std::optional<MonoTime> SessionHub::EndSilentSessions(MonoTime now) {
-  while (!silent_.empty()) {
-    Session* session = Find(silent_.front());
-    if (session != nullptr && session->state == Session::State::kSilent) {
+std::optional<MonoTime> SessionHub::EndWithoutHello(MonoTime now) {
+  while (!no_hello_.empty()) {
+    Session* session = Find(no_hello_.front());
+    if (session != nullptr && session->state == Session::State::kOpened) {
       const MonoTime until = session->opened_at + options_.hello_wait_max;
       if (until > now) return until;
       End(*session, absl::DeadlineExceededError("no hello came"));
     }
-    silent_.pop_front();
+    no_hello_.pop_front();
+  }
+  return std::nullopt;
+}
+
+std::optional<MonoTime> SessionHub::EndSilent(MonoTime now) {
+  while (!active_.empty()) {
+    Session& session = *active_.front();
+    const MonoTime until = contacts_[session.node].last_seen +
+                           std::chrono::duration_cast<MonoTime::duration>(options_.silence_max);
+    if (until > now) return until;
+    End(session, absl::DeadlineExceededError("the agent fell silent"));
   }
   return std::nullopt;
 }
@@ -355,14 +374,24 @@ void SessionHub::Absorb(const Change& change) {
     auto it = by_node_.find(key.substr(sizeof(kNodesPrefix) - 1));
     if (it == by_node_.end()) return;
     if (!is_put) return RemoveNode(*it->second);
-    absl::StatusOr<v1::Object> object = DecodeObject(change.kv);
-    it->second->marked_unknown = object.ok() && IsMarkedUnknown(object->node());
+    const absl::StatusOr<v1::Object> object = DecodeObject(change.kv);
+    if (object.ok()) NodeChanged(*it->second, object->node());
   }
   for (const AssignmentIndex::Touched& touch : touched) {
     auto it = by_node_.find(touch.node);
     if (it == by_node_.end()) continue;
     it->second->feed.Mark(touch.key);
     ready_.insert(it->second->id);
+  }
+}
+
+void SessionHub::NodeChanged(Session& session, const v1::Node& node) {
+  const std::string ready = ReadyStatus(node);
+  session.given_up = ready == "Unknown";
+  if (ready != "True") {
+    session.was_not_ready |= !ready.empty();
+  } else if (session.was_not_ready && !index_.KeysOf(session.node).empty()) {
+    End(session, absl::UnavailableError("the node is ready again; tell all about its pods"));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -91,6 +92,11 @@ class SessionHub final {
   struct Options {
     std::chrono::milliseconds heartbeat_interval{10'000};
     std::chrono::seconds hello_wait_max{10};
+    // A session that says nothing for so long is ended: a stream to a host that lost its power
+    // stays open by itself, and its agent, should it live, begins a new one.
+    Duration silence_max = std::chrono::seconds(30);
+    // Called in Step when a node's contact began or ended.
+    std::function<void(const std::string& node)> on_contact;
     std::string coordinator_version;
     // An assignment beyond this is sent in parts. A message may be larger by one object.
     size_t assignment_bytes_max = 1 << 20;
@@ -119,7 +125,8 @@ class SessionHub final {
 
   struct NodeContact {
     bool connected = false;
-    MonoTime last_seen{};  // Of any message, or of the end of the session.
+    bool broken = false;   // Its stream broke, or the agent ended it. False when we did.
+    MonoTime last_seen{};  // Of any message, or of the break.
   };
   // Nothing for nodes that have not been in contact since the start of this process.
   std::optional<NodeContact> Contact(const std::string& node) const;
@@ -140,8 +147,11 @@ class SessionHub final {
   void ReceivePodReport(Session& session, session::v1::PodReport& report);
   void ReceiveEvent(Session& session, v1::Event& event);
   void RemoveNode(Session& session);
-  void End(Session& session, absl::Status why);
-  std::optional<MonoTime> EndSilentSessions(MonoTime now);
+  enum class Ending { kOurs, kBroken };
+  void End(Session& session, absl::Status why, Ending ending = Ending::kOurs);
+  std::optional<MonoTime> EndWithoutHello(MonoTime now);
+  std::optional<MonoTime> EndSilent(MonoTime now);
+  void NodeChanged(Session& session, const v1::Node& node);
 
   absl::StatusOr<std::optional<v1::Node>> ReadNode(const std::string& node);
   absl::Status Resync();
@@ -166,7 +176,8 @@ class SessionHub final {
   std::optional<MonoTime> resync_at_;  // Set while there is no watch.
 
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
-  std::deque<SessionId> silent_;             // In the order of opening; may have said hello since.
+  std::deque<SessionId> no_hello_;           // In the order of opening; may have said it since.
+  std::list<Session*> active_;               // The one that was last heard at the end.
   std::map<std::string, Session*> by_node_;  // Those that said hello.
   std::set<SessionId> ready_;                // May have something to send.
   std::map<std::string, NodeContact> contacts_;

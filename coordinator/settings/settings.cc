@@ -22,7 +22,8 @@ struct Range {
   Duration min, max;
 };
 constexpr Range kHeartbeat{1s, 60s};
-constexpr Range kNodeLost{5s, 1h};
+constexpr Range kNodeLost{2s, 1h};
+constexpr Range kReconnect{100ms, 1h};
 constexpr Range kQuarantine{0s, 1h};
 
 const std::vector<std::string> kLogLevels = {"debug", "info", "warning", "error"};
@@ -38,6 +39,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("advertiseAddresses", settings.advertise_addresses);
   root.Read("heartbeatInterval", settings.heartbeat_interval, kHeartbeat.min, kHeartbeat.max);
   root.Read("nodeLostAfter", settings.node_lost_after, kNodeLost.min, kNodeLost.max);
+  root.Read("reconnectGrace", settings.reconnect_grace, kReconnect.min, kReconnect.max);
   root.Read("podGcQuarantine", settings.pod_gc_quarantine, kQuarantine.min, kQuarantine.max);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);
   MUSTER_RETURN_IF_ERROR(file->Finish());
@@ -132,6 +134,11 @@ absl::Status CheckSettings(const Settings& settings) {
         "nodeLostAfter: has to be at least twice heartbeatInterval, or one late heartbeat would "
         "lose a node");
   }
+  if (settings.reconnect_grace > settings.node_lost_after) {
+    return absl::InvalidArgumentError(
+        "reconnectGrace: has to be at most nodeLostAfter, since a broken stream says more than a "
+        "silent one");
+  }
   return absl::OkStatus();
 }
 
@@ -140,7 +147,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   std::string file = kDefaultFile;
   bool check = false;
   std::optional<std::string> state_dir, listen, admin_socket, metrics_listen, heartbeat, lost,
-      quarantine, log_level;
+      reconnect, quarantine, log_level;
   std::vector<std::string> advertise;
 
   CLI::App app{"Keeps what every node should run, and tells the nodes' agents.",
@@ -148,10 +155,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   const CLI::Option* config =
       app.add_option("--config", file, "Settings file")->option_text("FILE")->capture_default_str();
   app.add_flag("--check-config", check, "Check the settings and exit");
-  app.set_version_flag("--version", std::string("muster-coordinator ") + Version() + " (" +
-                                        GitVersion() + ")");
-  app.add_option("--state-dir", state_dir, "Where the store and the keys are")
-      ->option_text("DIR");
+  app.set_version_flag("--version",
+                       std::string("muster-coordinator ") + Version() + " (" + GitVersion() + ")");
+  app.add_option("--state-dir", state_dir, "Where the store and the keys are")->option_text("DIR");
   app.add_option("--listen", listen, "Address for agents and remote administrators, with TLS")
       ->option_text("HOST:PORT");
   app.add_option("--admin-socket", admin_socket, "Socket for root of this host")
@@ -165,6 +171,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.add_option("--heartbeat-interval", heartbeat, "How often agents give a sign of life")
       ->option_text("DURATION");
   app.add_option("--node-lost-after", lost, "Silence after which a node counts as unreachable")
+      ->option_text("DURATION");
+  app.add_option("--reconnect-grace", reconnect,
+                 "Time for an agent to come back after its stream broke")
       ->option_text("DURATION");
   app.add_option("--pod-gc-quarantine", quarantine,
                  "How long pods of a removed node wait for its return")
@@ -204,6 +213,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   if (lost) {
     MUSTER_ASSIGN_OR_RETURN(line.settings.node_lost_after,
                             ParseDuration("--node-lost-after", *lost, kNodeLost));
+  }
+  if (reconnect) {
+    MUSTER_ASSIGN_OR_RETURN(line.settings.reconnect_grace,
+                            ParseDuration("--reconnect-grace", *reconnect, kReconnect));
   }
   if (quarantine) {
     MUSTER_ASSIGN_OR_RETURN(line.settings.pod_gc_quarantine,

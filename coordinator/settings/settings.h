@@ -21,8 +21,9 @@ struct Settings {
   // Names and addresses under which agents and administrators reach it, with or without a port.
   // Empty: the host's name.
   std::vector<std::string> advertise_addresses;
-  Duration heartbeat_interval = std::chrono::seconds(10);
-  Duration node_lost_after = std::chrono::seconds(40);
+  Duration heartbeat_interval = std::chrono::seconds(4);
+  Duration node_lost_after = std::chrono::seconds(9);
+  Duration reconnect_grace = std::chrono::milliseconds(900);
   Duration pod_gc_quarantine = std::chrono::seconds(40);
   std::string log_level = "info";
 

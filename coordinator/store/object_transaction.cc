@@ -47,4 +47,10 @@ void ObjectTransaction::DeleteAny(model::Kind kind, std::string_view ns, std::st
   Add(Step::Kind::kDelete, std::move(object), std::nullopt);
 }
 
+void ObjectTransaction::Append(const ObjectTransaction& other) {
+  steps_.insert(steps_.end(), other.steps_.begin(), other.steps_.end());
+  conditions_.insert(conditions_.end(), other.conditions_.begin(), other.conditions_.end());
+  writes_.insert(writes_.end(), other.writes_.begin(), other.writes_.end());
+}
+
 }  // namespace muster::coordinator

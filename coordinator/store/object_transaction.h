@@ -37,6 +37,9 @@ class ObjectTransaction {
   // Whatever its revision, also when it is gone already.
   void DeleteAny(model::Kind kind, std::string_view ns, std::string_view name);
 
+  // The steps of another one after those of this one.
+  void Append(const ObjectTransaction& other);
+
   // For what is not an object: a key under kInternalPrefix. Aborted, as the store says it.
   void AddCondition(Condition condition) { conditions_.push_back(std::move(condition)); }
   void AddWrite(Write write) { writes_.push_back(std::move(write)); }

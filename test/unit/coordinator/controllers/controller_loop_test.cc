@@ -1,7 +1,10 @@
 #include "coordinator/controllers/controller_loop.h"
 
+#include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +17,7 @@ namespace muster::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
@@ -29,8 +33,10 @@ class ControllerLoopTest : public testing::Test {
   void Restart() {
     loop_ = std::make_unique<ControllerLoop>(
         objects_, clock_,
-        [this](const std::string&) {
-          return std::optional<NodeContact>({true, clock_.Mono()});
+        [this](const std::string& node) -> std::optional<NodeContact> {
+          const auto silent = contacts_.find(node);
+          if (silent != contacts_.end()) return silent->second;
+          return NodeContact{true, false, clock_.Mono()};
         },
         ControllerLoop::Options{}, [] {}, Seeded(3));
   }
@@ -42,10 +48,70 @@ class ControllerLoopTest : public testing::Test {
     for (int i = 0; i < 50; ++i) {
       const int64_t before = Revision();
       store_.Deliver();
-      loop_->Step();
+      wake_ = loop_->Step();
       if (Revision() == before) return true;
     }
     return false;
+  }
+
+  // Lets time pass as the event loop does: steps when the loop asked for it.
+  void Pass(Duration time) {
+    const MonoTime until = clock_.Mono() + std::chrono::duration_cast<MonoTime::duration>(time);
+    while (true) {
+      ASSERT_TRUE(Settle());
+      const MonoTime next = std::min(until, wake_.value_or(until));
+      if (clock_.Mono() == until) return;
+      ASSERT_GT(next, clock_.Mono()) << "it asks for a step that does nothing";
+      clock_.Advance(next - clock_.Mono());
+    }
+  }
+  void BreakStream(const std::string& node) {
+    contacts_[node] = {false, true, clock_.Mono()};
+    loop_->TouchNode(node);
+  }
+  void FallSilent(const std::string& node) { contacts_[node] = {true, false, clock_.Mono()}; }
+  // The agent is back, and says that it is well.
+  void Return(const std::string& name) {
+    contacts_.erase(name);
+    SetReady(name, "True");
+    loop_->TouchNode(name);
+  }
+  void SetReady(const std::string& name, const std::string& status) {
+    v1::Object node = Node(name);
+    node.mutable_node()->mutable_status()->mutable_conditions(0)->set_status(status);
+    Update(node);
+  }
+  std::string ReadyOf(const std::string& node) {
+    return ConditionStatus(Node(node).node(), "Ready");
+  }
+  bool HasTaint(const std::string& node, const std::string& taint, const std::string& effect) {
+    const v1::Object object = Node(node);
+    for (const v1::Taint& each : object.node().spec().taints()) {
+      if (each.key() == "node.kubernetes.io/" + taint && each.effect() == effect) return true;
+    }
+    return false;
+  }
+  // As the agent reports a pod that is well.
+  void RunPods() {
+    for (v1::Object& pod : List(v1::Object::kPod)) {
+      muster::coordinator::SetReady(*pod.mutable_pod(), true, clock_.Wall());
+      Update(std::move(pod));
+    }
+  }
+  std::vector<std::string> ReadyPodsOn() {
+    std::vector<std::string> nodes;
+    for (const v1::Object& pod : List(v1::Object::kPod)) {
+      if (PodFactsOf(pod.pod()).ready) nodes.push_back(pod.pod().spec().node_name());
+    }
+    return nodes;
+  }
+  std::vector<std::string> EventsOf(const std::string& reason) {
+    std::vector<std::string> about;
+    for (const v1::Object& event : List(v1::Object::kEvent)) {
+      if (event.event().reason() != reason) continue;
+      about.push_back(event.event().involved_object().kind());
+    }
+    return about;
   }
 
   void Create(v1::Object object) {
@@ -76,6 +142,15 @@ class ControllerLoopTest : public testing::Test {
     *object.mutable_daemon_set() = DaemonSetNamed("web");
     Create(std::move(object));
   }
+  // As the admin API begins a deletion that does not go at once.
+  void DeleteWith(const std::string& finalizer) {
+    v1::Object ending = DaemonSet();
+    v1::ObjectMeta& meta = *ending.mutable_daemon_set()->mutable_metadata();
+    meta.add_finalizers(finalizer);
+    meta.set_generation(meta.generation() + 1);
+    *meta.mutable_deletion_timestamp() = FromWallTime(clock_.Wall());
+    Update(std::move(ending));
+  }
   v1::Object Node(const std::string& name) { return *objects_.Get(v1::Object::kNode, "", name); }
   v1::Object DaemonSet() { return *objects_.Get(v1::Object::kDaemonSet, "default", "web"); }
 
@@ -95,7 +170,9 @@ class ControllerLoopTest : public testing::Test {
   ManualClock clock_{kWall};
   MemoryStore store_{MemoryStore::Options{.delivery = WatchHub::Delivery::kOnDemand}};
   ObjectStore objects_{store_, clock_, Seeded(2)};
+  std::map<std::string, NodeContact> contacts_;  // Of nodes that are not simply connected.
   std::unique_ptr<ControllerLoop> loop_;
+  std::optional<MonoTime> wake_;
 };
 
 TEST_F(ControllerLoopTest, SettlesAndThenWritesNothing) {
@@ -159,18 +236,235 @@ TEST_F(ControllerLoopTest, ADaemonSetDeletedInTheBackgroundTakesItsPodsAndRevisi
   EXPECT_THAT(List(v1::Object::kControllerRevision), IsEmpty());
 }
 
+// Spec: 4.2/foreground
+TEST_F(ControllerLoopTest, ADaemonSetDeletedInTheForegroundWaitsForItsPods) {
+  CreateDaemonSet();
+  Settle();
+  DeleteWith("foregroundDeletion");
+  Settle();
+  EXPECT_THAT(Bound(), IsEmpty());
+  EXPECT_THAT(Bound(true), UnorderedElementsAre("node-1", "node-2", "node-3"));
+  EXPECT_THAT(List(v1::Object::kControllerRevision), IsEmpty());
+  EXPECT_EQ(List(v1::Object::kDaemonSet).size(), 1u);
+  // The agents are done, one after the other.
+  for (int left = 2; left >= 0; --left) {
+    Delete(v1::Object::kPod, "default", List(v1::Object::kPod).front().pod().metadata().name());
+    Settle();
+    EXPECT_EQ(List(v1::Object::kDaemonSet).size(), left == 0 ? 0u : 1u);
+  }
+  EXPECT_THAT(List(v1::Object::kPod), IsEmpty());
+}
+
+// Spec: 4.2/orphan
+TEST_F(ControllerLoopTest, ADaemonSetDeletedAsAnOrphanageLeavesItsPodsRunningWithoutAnOwner) {
+  CreateDaemonSet();
+  Settle();
+  RunPods();
+  Settle();
+  std::vector<std::string> uids;
+  for (const v1::Object& pod : List(v1::Object::kPod)) uids.push_back(pod.pod().metadata().uid());
+  DeleteWith("orphan");
+  Pass(1min);
+  EXPECT_THAT(List(v1::Object::kDaemonSet), IsEmpty());
+  EXPECT_THAT(ReadyPodsOn(), UnorderedElementsAre("node-1", "node-2", "node-3"));
+  EXPECT_EQ(List(v1::Object::kControllerRevision).size(), 1u);
+  for (const model::Kind kind : {v1::Object::kPod, v1::Object::kControllerRevision}) {
+    for (const v1::Object& object : List(kind)) {
+      EXPECT_THAT(model::MetadataOf(object).owner_references(), IsEmpty());
+    }
+  }
+  // The same again adopts them all, and restarts none.
+  v1::Object again;
+  *again.mutable_daemon_set() = DaemonSetNamed("web");
+  again.mutable_daemon_set()->mutable_metadata()->set_uid("another uid");
+  Create(std::move(again));
+  Pass(1min);
+  std::vector<std::string> adopted;
+  for (const v1::Object& pod : List(v1::Object::kPod)) {
+    EXPECT_EQ(pod.pod().metadata().owner_references(0).uid(), "another uid");
+    adopted.push_back(pod.pod().metadata().uid());
+  }
+  EXPECT_EQ(adopted, uids);
+  EXPECT_EQ(List(v1::Object::kControllerRevision).size(), 1u);
+}
+
 // Spec: 11.4/quarantine
-TEST_F(ControllerLoopTest, PodsOfADeletedNodeStayForTheQuarantineOnly) {
+TEST_F(ControllerLoopTest, PodsOfADeletedNodeStayForTheQuarantineAndFailBeforeTheyGo) {
   CreateDaemonSet();
   Settle();
   Delete(v1::Object::kNode, "", "node-3");
-  Settle();
-  clock_.Advance(39s);
-  Settle();
+  Pass(40s - 1ms);
   EXPECT_EQ(List(v1::Object::kPod).size(), 3u);
-  clock_.Advance(2s);
-  Settle();
+  std::vector<std::string> seen;
+  const auto watch = store_.WatchFrom(
+      "/pods/", Revision(), [&](const absl::StatusOr<std::vector<Change>>& changes) {
+        for (const Change& change : *changes) {
+          seen.push_back(change.kind == Change::Kind::kDelete
+                             ? "gone"
+                             : DecodeObject(change.kv)->pod().status().phase());
+        }
+      });
+  Pass(1ms);
   EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-2"));
+  EXPECT_THAT(seen, ElementsAre("Failed", "gone"));
+}
+
+TEST_F(ControllerLoopTest, AFinalizerKeepsThePodOfADeletedNode) {
+  CreateDaemonSet();
+  Settle();
+  for (v1::Object pod : List(v1::Object::kPod)) {
+    if (pod.pod().spec().node_name() != "node-3") continue;
+    pod.mutable_pod()->mutable_metadata()->add_finalizers("example.com/keep");
+    Update(std::move(pod));
+  }
+  Delete(v1::Object::kNode, "", "node-3");
+  Pass(2min);
+  EXPECT_THAT(Bound(true), UnorderedElementsAre("node-3"));
+  EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-2"));
+}
+
+// Spec: 11.4/quarantine
+TEST_F(ControllerLoopTest, ANodeThatRegistersAgainInTimeKeepsItsPods) {
+  CreateDaemonSet();
+  Settle();
+  Delete(v1::Object::kNode, "", "node-3");
+  Pass(39s);
+  AddNode("node-3");
+  Pass(2min);
+  EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-2", "node-3"));
+  EXPECT_THAT(EventsOf("SuccessfulCreate").size(), 3u);
+}
+
+// Spec: 11.1/grace, 11.1/monitor, 11.2/silent
+TEST_F(ControllerLoopTest, ASilentNodeIsLostAfterNineSecondsThoughItsStreamIsOpen) {
+  CreateDaemonSet();
+  Settle();
+  RunPods();
+  Pass(1min);
+  FallSilent("node-2");
+  Pass(9s - 1ms);
+  EXPECT_EQ(ReadyOf("node-2"), "True");
+  Pass(1ms);
+  EXPECT_EQ(ReadyOf("node-2"), "Unknown");
+  EXPECT_EQ(ReadyOf("node-1"), "True");
+  // Its pods are not ready, but daemon pods stay where they are.
+  EXPECT_THAT(ReadyPodsOn(), UnorderedElementsAre("node-1", "node-3"));
+  EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-2", "node-3"));
+  EXPECT_THAT(EventsOf("NodeNotReady"), UnorderedElementsAre("Node", "Pod"));
+  EXPECT_EQ(DaemonSet().daemon_set().status().number_misscheduled(), 1);
+  Return("node-2");
+  Pass(1s);
+  EXPECT_FALSE(HasTaint("node-2", "unreachable", "NoSchedule"));
+  EXPECT_THAT(EventsOf("NodeReady"), ElementsAre("Node"));
+}
+
+TEST_F(ControllerLoopTest, ABrokenStreamIsLostWithinASecondUnlessTheAgentIsBack) {
+  Settle();
+  BreakStream("node-1");
+  BreakStream("node-2");
+  Pass(500ms);
+  Return("node-2");
+  Pass(500ms);
+  EXPECT_EQ(ReadyOf("node-1"), "Unknown");
+  EXPECT_EQ(ReadyOf("node-2"), "True");
+}
+
+TEST_F(ControllerLoopTest, AConflictDoesNotForgetThePodsOfALostNode) {
+  CreateDaemonSet();
+  Settle();
+  RunPods();
+  Settle();
+  BreakStream("node-1");
+  clock_.Advance(900ms);
+  // Somebody else is quicker, at both tries.
+  for (int i = 0; i < 2; ++i) {
+    store_.FailNextTransact(absl::AbortedError("changed meanwhile"));
+    loop_->Step();
+    EXPECT_EQ(ReadyOf("node-1"), "True");
+    clock_.Advance(1s);
+  }
+  Pass(1s);
+  EXPECT_EQ(ReadyOf("node-1"), "Unknown");
+  EXPECT_THAT(ReadyPodsOn(), UnorderedElementsAre("node-2", "node-3"));
+}
+
+// Spec: 11.2/all-silent
+TEST_F(ControllerLoopTest, WhenAllAreSilentNobodyIsDrivenOutAndAllGetTimeToReturn) {
+  Settle();
+  for (const char* node : {"node-1", "node-2", "node-3"}) {
+    FallSilent(node);
+    Pass(1s);
+  }
+  Pass(10s);
+  for (const char* node : {"node-1", "node-2", "node-3"}) {
+    EXPECT_TRUE(HasTaint(node, "unreachable", "NoSchedule")) << node;
+    EXPECT_FALSE(HasTaint(node, "unreachable", "NoExecute")) << node;
+  }
+  Return("node-1");
+  Pass(40s - 1ms);
+  EXPECT_FALSE(HasTaint("node-1", "unreachable", "NoSchedule"));
+  EXPECT_FALSE(HasTaint("node-2", "unreachable", "NoExecute"));
+  Pass(1ms);
+  EXPECT_TRUE(HasTaint("node-2", "unreachable", "NoExecute"));
+}
+
+TEST_F(ControllerLoopTest, ACoordinatorThatCouldNotHearGivesEveryNodeItsTimeAgain) {
+  Pass(1min);
+  FallSilent("node-1");
+  Pass(1s);
+  clock_.Advance(30s);  // It was stopped, and not called when it asked for it.
+  Settle();
+  EXPECT_EQ(ReadyOf("node-1"), "True");
+  Pass(40s - 1ms);
+  EXPECT_EQ(ReadyOf("node-1"), "True");
+  Pass(1ms);
+  EXPECT_EQ(ReadyOf("node-1"), "Unknown");
+}
+
+TEST_F(ControllerLoopTest, AnEditDoesNotWaitForARetryOfWhatWasBefore) {
+  CreateDaemonSet();
+  store_.FailNextTransact(absl::UnavailableError("the disk is away"));
+  for (int i = 0; i < 14; ++i) store_.FailNextTransact(absl::UnavailableError("still"));
+  Pass(1min);
+  ASSERT_THAT(Bound(), IsEmpty()) << "the next try is later than this";
+  v1::Object edited = DaemonSet();
+  edited.mutable_daemon_set()->mutable_metadata()->set_generation(2);
+  Update(edited);
+  Settle();
+  EXPECT_EQ(Bound().size(), 3u);
+}
+
+TEST_F(ControllerLoopTest, DaemonSetsThatChangeTogetherAreWrittenTogether) {
+  for (const char* name : {"web", "log", "net"}) {
+    v1::Object object;
+    *object.mutable_daemon_set() = DaemonSetNamed(name);
+    Create(std::move(object));
+  }
+  store_.Deliver();
+  const int64_t before = Revision();
+  loop_->Step();
+  EXPECT_EQ(Revision(), before + 1);
+  EXPECT_EQ(Bound().size(), 9u);
+}
+
+TEST_F(ControllerLoopTest, ACommitWhoseAnswerWasLostIsNotMadeTwice) {
+  CreateDaemonSet();
+  Pass(0s);
+  Delete(v1::Object::kDaemonSet, "default", "web");
+  Settle();
+  for (const v1::Object& pod : List(v1::Object::kPod)) {
+    Delete(v1::Object::kPod, "default", pod.pod().metadata().name());
+  }
+  CreateDaemonSet();
+  store_.Deliver();
+  store_.InjectFault({.status = absl::UnavailableError("timed out"), .committed = true});
+  loop_->Step();
+  EXPECT_EQ(Bound().size(), 3u);
+  clock_.Advance(1s);
+  loop_->Step();  // The watch is slow.
+  Pass(1min);
+  EXPECT_EQ(Bound().size(), 3u);
+  EXPECT_THAT(Bound(true), IsEmpty());
 }
 
 }  // namespace

@@ -121,9 +121,7 @@ class SessionHubTest : public ::testing::Test {
     EXPECT_TRUE(object.ok()) << object.status();
     return object.ok() ? object->pod() : v1::Pod();
   }
-  bool HasPod(const std::string& name) {
-    return objects_.Get(v1::Object::kPod, "ns", name).ok();
-  }
+  bool HasPod(const std::string& name) { return objects_.Get(v1::Object::kPod, "ns", name).ok(); }
   v1::Node Node(const std::string& name) {
     return objects_.Get(v1::Object::kNode, "", name)->node();
   }
@@ -185,11 +183,34 @@ class SessionHubTest : public ::testing::Test {
     return message;
   }
 
+  static FromAgent Heartbeat() {
+    FromAgent message;
+    message.mutable_heartbeat();
+    return message;
+  }
+  // The node with this Ready condition, straight into the store.
+  void PutReady(const std::string& name, const std::string& status) {
+    v1::Object object;
+    *object.mutable_node() = Node(name);
+    object.mutable_node()->mutable_status()->clear_conditions();
+    v1::NodeCondition& ready = *object.mutable_node()->mutable_status()->add_conditions();
+    ready.set_type("Ready");
+    ready.set_status(status);
+    Put(std::move(object));
+  }
+
   ManualClock clock_;
   MemoryStore store_{{.delivery = WatchHub::Delivery::kOnDemand}};
   ObjectStore objects_{store_, clock_};
   FakeEvents events_;
-  SessionHub hub_{store_, clock_, events_, SessionHub::Options{.coordinator_version = "1.2"}, {}};
+  std::vector<std::string> contacts_;  // The nodes whose contact began or ended, as they came.
+  SessionHub hub_{store_,
+                  clock_,
+                  events_,
+                  SessionHub::Options{
+                      .on_contact = [this](const std::string& node) { contacts_.push_back(node); },
+                      .coordinator_version = "1.2"},
+                  {}};
   std::optional<MonoTime> wake_;
   SessionId last_id_ = 0;
 };
@@ -394,9 +415,7 @@ TEST_F(SessionHubTest, AReportedStatusIsStoredOnlyWhenItChanged) {
   EXPECT_EQ(Pod("a").status().phase(), "Running");
   const int64_t revision = *store_.CurrentRevision();
   Say(agent, Report("a", "Running"));
-  FromAgent heartbeat;
-  heartbeat.mutable_heartbeat();
-  Say(agent, heartbeat);
+  Say(agent, Heartbeat());
   EXPECT_EQ(*store_.CurrentRevision(), revision);
 }
 
@@ -516,41 +535,74 @@ TEST_F(SessionHubTest, NodeStatusIsStoredWithLabelsAndNotForHeartbeats) {
   EXPECT_EQ(*store_.CurrentRevision(), revision);
 }
 
-TEST_F(SessionHubTest, ANodeThatWasGivenUpAndSpeaksAgainGetsItsStatusBack) {
-  Agent agent = Connected();
-  FromAgent message;
-  v1::NodeCondition& ready = *message.mutable_node_status()->add_conditions();
-  ready.set_type("Ready");
-  ready.set_status("True");
-  Say(agent, message);
-  v1::Object node;
-  *node.mutable_node() = Node("n1");
-  node.mutable_node()->mutable_status()->mutable_conditions(0)->set_status("Unknown");
-  Put(node);
+TEST_F(SessionHubTest, AnOpenSessionThatIsSilentIsEndedAndKeepsTheTimeOfItsLastWord) {
+  Agent early = Connected();
+  PutNode("n2");
   Settle();
-  EXPECT_EQ(Node("n1").status().conditions(0).status(), "Unknown");
-  FromAgent heartbeat;
-  heartbeat.mutable_heartbeat();
-  Say(agent, heartbeat);
-  EXPECT_EQ(Node("n1").status().conditions(0).status(), "True");
+  clock_.Advance(10s);
+  Agent late = Connected("n2");
+  const MonoTime heard = clock_.Mono();
+  clock_.Advance(15s);
+  Say(early, Heartbeat());
+  EXPECT_EQ(wake_, heard + 30s);
+  clock_.Advance(15s);
+  hub_.Step();
+  EXPECT_FALSE(early.peer->finished);
+  ASSERT_TRUE(late.peer->finished);
+  EXPECT_EQ(late.peer->finished->code(), absl::StatusCode::kDeadlineExceeded);
+  // It did not break, so the node has the time that silence has.
+  EXPECT_FALSE(hub_.Contact("n2")->connected);
+  EXPECT_FALSE(hub_.Contact("n2")->broken);
+  EXPECT_EQ(hub_.Contact("n2")->last_seen, heard);
+}
+
+TEST_F(SessionHubTest, ANodeThatWasGivenUpAndSpeaksAgainHasToTellAll) {
+  Agent agent = Connected();
+  PutReady("n1", "Unknown");
+  Settle();
+  EXPECT_FALSE(agent.peer->finished);
+  Say(agent, Heartbeat());
+  ASSERT_TRUE(agent.peer->finished);
+  EXPECT_EQ(agent.peer->finished->code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SessionHubTest, ANodeWithPodsThatIsReadyAgainHasToTellAllAboutThem) {
+  Agent agent = Connected();
+  PutReady("n1", "False");
+  PutReady("n1", "True");
+  Settle();
+  EXPECT_FALSE(agent.peer->finished) << "there are no pods to tell about";
+
+  Put(PodOn("n1", "a"));
+  PutReady("n1", "False");
+  Settle();
+  EXPECT_FALSE(agent.peer->finished);
+  PutReady("n1", "True");
+  Settle();
+  ASSERT_TRUE(agent.peer->finished);
+  EXPECT_FALSE(hub_.Contact("n1")->broken);
 }
 
 TEST_F(SessionHubTest, ContactRemembersTheLastWordOfEachNode) {
   EXPECT_FALSE(hub_.Contact("n1"));
   Agent agent = Connected();
+  EXPECT_THAT(contacts_, ElementsAre("n1"));
   const MonoTime start = clock_.Mono();
   clock_.Advance(3s);
-  FromAgent heartbeat;
-  heartbeat.mutable_heartbeat();
-  Say(agent, heartbeat);
+  Say(agent, Heartbeat());
   EXPECT_TRUE(hub_.Contact("n1")->connected);
   EXPECT_EQ(hub_.Contact("n1")->last_seen, start + 3s);
+  EXPECT_THAT(contacts_, ElementsAre("n1"));
   clock_.Advance(2s);
   hub_.Post(SessionBroken{agent.id});
   Settle();
   ASSERT_TRUE(agent.peer->finished);
   EXPECT_FALSE(hub_.Contact("n1")->connected);
+  EXPECT_TRUE(hub_.Contact("n1")->broken);
   EXPECT_EQ(hub_.Contact("n1")->last_seen, start + 5s);
+  EXPECT_THAT(contacts_, ElementsAre("n1", "n1"));
+  Agent again = Connected();
+  EXPECT_FALSE(hub_.Contact("n1")->broken);
 }
 
 TEST_F(SessionHubTest, EventsAboutTheNodesOwnPodsGoToTheSink) {

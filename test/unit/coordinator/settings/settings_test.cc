@@ -61,6 +61,7 @@ metricsListen: ""
 advertiseAddresses: [a, "b:5"]
 heartbeatInterval: 2s
 nodeLostAfter: 20s
+reconnectGrace: 2500ms
 podGcQuarantine: 1m
 logLevel: warning
 )",
@@ -73,6 +74,7 @@ logLevel: warning
   EXPECT_THAT(settings->advertise_addresses, ElementsAre("a", "b:5"));
   EXPECT_EQ(settings->heartbeat_interval, 2s);
   EXPECT_EQ(settings->node_lost_after, 20s);
+  EXPECT_EQ(settings->reconnect_grace, 2500ms);
   EXPECT_EQ(settings->pod_gc_quarantine, 60s);
   EXPECT_EQ(settings->log_level, "warning");
 }
@@ -87,13 +89,14 @@ TEST(ParseSettings, NamesTheLineOfWhatItDoesNotKnow) {
 TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
   const absl::StatusOr<CommandLine> line =
       Parse({"--config", path_.c_str(), "--listen", "0.0.0.0:7440", "--advertise-address", "a",
-             "--advertise-address", "b", "--node-lost-after=1m"});
+             "--advertise-address", "b", "--node-lost-after=1m", "--reconnect-grace=2s"});
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_EQ(line->task, CommandLine::Task::kRun);
   EXPECT_EQ(line->settings.listen, "0.0.0.0:7440");
   EXPECT_EQ(line->settings.log_level, "debug");
   EXPECT_THAT(line->settings.advertise_addresses, ElementsAre("a", "b"));
   EXPECT_EQ(line->settings.node_lost_after, 60s);
+  EXPECT_EQ(line->settings.reconnect_grace, 2s);
 }
 
 TEST_F(SettingsFileTest, CheckConfigIsATaskOfItsOwn) {
@@ -131,7 +134,8 @@ TEST_F(SettingsFileTest, RefusesWhatCannotWork) {
            {"--listen", "10.0.0.1:99999"},
            {"--metrics-listen", "[::1"},
            {"--advertise-address", ":7440"},
-           {"--node-lost-after", "15s"},
+           {"--node-lost-after", "7s"},
+           {"--reconnect-grace", "10s"},
            {"--node-lost-after", "x"},
            {"--heartbeat-interval", "1ms"},
        }) {

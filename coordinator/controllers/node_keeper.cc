@@ -1,0 +1,98 @@
+// How ControllerLoop keeps the health of nodes.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/controllers/controller_loop.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::coordinator {
+
+void ControllerLoop::TouchNode(const std::string& node) {
+  stale_nodes_.insert(node);
+  if (wake_) wake_();
+}
+
+void ControllerLoop::TouchAllNodes() {
+  for (const auto& [name, object] : nodes_) stale_nodes_.insert(name);
+}
+
+bool ControllerLoop::IsLost(const v1::Node& node, const Moment& now) {
+  const std::string& name = node.metadata().name();
+  const MonoTime lost_at = LostAt(node, find_contact_(name), listening_since_, options_.health);
+  if (lost_at <= now.mono) return true;
+  deadlines_.Set(name, lost_at);
+  return false;
+}
+
+void ControllerLoop::KeepNodes(const Moment& now) {
+  for (std::string& name : deadlines_.TakeDue(now.mono)) stale_nodes_.insert(std::move(name));
+  if (stale_nodes_.empty()) return;
+  const auto look = [&](const std::string& name) {
+    const v1::Node* node = FindNode(name);
+    if (node == nullptr) deadlines_.Clear(name);
+    if (node != nullptr && IsLost(*node, now)) {
+      lost_nodes_.insert(name);
+    } else {
+      lost_nodes_.erase(name);
+    }
+  };
+  for (const std::string& name : stale_nodes_) look(name);
+  const bool all_lost = !nodes_.empty() && lost_nodes_.size() == nodes_.size();
+  if (all_lost != std::exchange(all_lost_, all_lost)) {
+    // It concerns all. On return every agent gets the time to come back again.
+    if (all_lost) {
+      spdlog::warn("no node can be heard: nothing is driven out of any of them");
+    } else {
+      listening_since_ = now.mono;
+    }
+    TouchAllNodes();
+    for (const std::string& name : stale_nodes_) look(name);
+  }
+  CommitBatch batch = NewBatch();
+  for (const std::string& name : std::exchange(stale_nodes_, {})) {
+    const auto found = nodes_.find(name);
+    if (found != nodes_.end()) KeepNode(found->second, now, batch);
+  }
+  batch.Flush();
+}
+
+void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now, CommitBatch& batch) {
+  const std::string& name = object.node().metadata().name();
+  NodeHealth health =
+      JudgeNodeHealth(object.node(), lost_nodes_.contains(name), all_lost_, now.wall);
+  if (!health.node) return;
+  ObjectTransaction transaction;
+  v1::Object updated = object;
+  *updated.mutable_node() = *std::move(health.node);
+  if (health.turn != NodeHealth::Turn::kNone) {
+    const std::string reason =
+        health.turn == NodeHealth::Turn::kReady ? "NodeReady" : "NodeNotReady";
+    recorder_.Add(
+        object,
+        {false, "node-controller", reason, absl::StrCat("Node ", name, " status is now: ", reason)},
+        now.wall, transaction);
+    spdlog::info("node {} status is now: {}", name, reason);
+  }
+  transaction.Update(std::move(updated));
+  // Together with the node, so that it is done when the node is, and not again afterwards: when the
+  // agent is back, its word about its pods may be stored before its word about the node.
+  if (health.turn == NodeHealth::Turn::kNotReady) MarkPodsNotReady(name, now, transaction);
+  batch.Add(std::move(transaction), [this, name](const absl::Status& status) {
+    if (!status.ok()) stale_nodes_.insert(name);
+    Retry(status, "updating a node");
+  });
+}
+
+void ControllerLoop::MarkPodsNotReady(const std::string& node, const Moment& now,
+                                      ObjectTransaction& transaction) {
+  for (const std::string& key : loads_.BoundTo(node)) {
+    v1::Object pod = pods_.at(key);
+    if (!MarkPodNotReady(*pod.mutable_pod()->mutable_status(), now.wall)) continue;
+    recorder_.Add(pod, {true, "node-controller", "NodeNotReady", "Node is not ready"}, now.wall,
+                  transaction);
+    transaction.Update(std::move(pod));
+  }
+}
+
+}  // namespace muster::coordinator
