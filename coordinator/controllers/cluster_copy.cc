@@ -8,6 +8,7 @@
 #include "common/model/semantic_equal.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/daemonset/ownership.h"
+#include "coordinator/nodes/eviction.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
@@ -58,6 +59,9 @@ absl::Status ControllerLoop::Resync() {
   nodes_.clear();
   lost_nodes_.clear();
   deadlines_ = NodeDeadlines();
+  evictions_ = NodeDeadlines();
+  tainted_nodes_.clear();
+  out_of_service_.clear();
   pods_.clear();
   revisions_.clear();
   daemon_sets_.clear();
@@ -122,6 +126,7 @@ void ControllerLoop::Absorb(const v1::Object& object, bool gone) {
         priority_classes_[model::MetadataOf(object).name()] = object.priority_class();
       }
       for (auto& [key, state] : daemon_sets_) state.dirty = true;
+      loads_.TouchUnplaced();
       return;
     default:
       return;
@@ -135,8 +140,19 @@ void ControllerLoop::AbsorbNode(const v1::Object& object, bool gone) {
       gone || known == nodes_.end() || !SamePlace(known->second.node(), object.node());
   if (gone || known == nodes_.end() || !SameAllocatable(known->second.node(), object.node())) {
     loads_.Touch(name);
+    loads_.TouchUnplaced();
   }
   stale_nodes_.insert(name);
+  const auto keep = [&](std::set<std::string>& names, bool belongs) {
+    if (belongs) {
+      names.insert(name);
+    } else {
+      names.erase(name);
+    }
+  };
+  keep(tainted_nodes_, !gone && HasNoExecuteTaint(object.node()));
+  keep(out_of_service_, !gone && IsOutOfService(object.node()));
+  if (moved) evictions_.Set(name, MonoTime::min());
   if (gone) {
     nodes_.erase(name);
   } else {
@@ -144,6 +160,9 @@ void ControllerLoop::AbsorbNode(const v1::Object& object, bool gone) {
     gone_since_.erase(name);
   }
   if (!moved) return;
+  // Its taints and labels may have been what a waiting pod waits for.
+  loads_.Touch(name);
+  loads_.TouchUnplaced();
   for (auto& [key, state] : daemon_sets_) state.TouchNode(name);
 }
 
@@ -152,6 +171,9 @@ void ControllerLoop::AbsorbPod(const v1::Object& object, bool gone) {
   const v1::ObjectMeta& meta = object.pod().metadata();
   const v1::Pod* pod = gone ? nullptr : &object.pod();
   loads_.SetPod(key, pod);
+  if (pod != nullptr && tainted_nodes_.contains(pod->spec().node_name())) {
+    evictions_.Set(pod->spec().node_name(), MonoTime::min());
+  }
   IndexOwner(KeyOf(object), object, gone);
   // All DaemonSets of the namespace: their keys begin with it.
   const std::string prefix = absl::StrCat(meta.namespace_(), "/");

@@ -45,7 +45,13 @@ void ControllerLoop::CollectOrphans(const Moment& now) {
 
 void ControllerLoop::CollectPodsOfGoneNodes(const Moment& now) {
   CommitBatch batch = NewBatch();
-  for (const std::string& node : loads_.NodesInUse()) {
+  for (const std::string& node : out_of_service_) {
+    for (const std::string& key : loads_.BoundTo(node)) {
+      if (!loads_.Find(key)->terminating) continue;
+      CollectPod(key, "PodGC: node is out of service", now, batch);
+    }
+  }
+  for (const auto& [node, pods] : loads_.bound()) {
     if (nodes_.contains(node)) continue;
     const MonoTime since = gone_since_.try_emplace(node, now.mono).first->second;
     const MonoTime until =
@@ -54,13 +60,7 @@ void ControllerLoop::CollectPodsOfGoneNodes(const Moment& now) {
       WakeAt(until);
       continue;
     }
-    for (const std::string& key : loads_.BoundTo(node)) {
-      ObjectTransaction transaction;
-      CollectPod(pods_.at(key), now, transaction);
-      batch.Add(std::move(transaction), [this](const absl::Status& status) {
-        Retry(status, "removing a pod of a node that is gone");
-      });
-    }
+    for (const std::string& key : pods) CollectPod(key, "PodGC: node no longer exists", now, batch);
   }
   batch.Flush();
   for (auto it = gone_since_.begin(); it != gone_since_.end();) {
@@ -68,19 +68,25 @@ void ControllerLoop::CollectPodsOfGoneNodes(const Moment& now) {
   }
 }
 
-void ControllerLoop::CollectPod(const v1::Object& pod, const Moment& now,
-                                ObjectTransaction& transaction) {
+void ControllerLoop::CollectPod(const std::string& key, const std::string& why, const Moment& now,
+                                CommitBatch& batch) {
+  const v1::Object& pod = pods_.at(key);
   v1::Object changed = pod;
-  switch (StartCollection(*changed.mutable_pod(), now.wall)) {
+  ObjectTransaction transaction;
+  switch (StartCollection(why, *changed.mutable_pod(), now.wall)) {
     case RemovalStep::kNone:
       return;
     case RemovalStep::kMark:
-      return transaction.Update(std::move(changed));
+      transaction.Update(std::move(changed));
+      break;
     case RemovalStep::kRemove:
-      spdlog::info("node {} is gone: removing pod {}", pod.pod().spec().node_name(),
-                   pod.pod().metadata().name());
-      return transaction.Delete(pod);
+      spdlog::info("removing pod {} of node {}: {}", key, pod.pod().spec().node_name(), why);
+      transaction.Delete(pod);
+      break;
   }
+  batch.Add(std::move(transaction), [this](const absl::Status& status) {
+    Retry(status, "removing a pod whose node is gone");
+  });
 }
 
 void ControllerLoop::ExpireEvents(const Moment& now) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/model/kinds.h"
 #include "spdlog/spdlog.h"
@@ -46,7 +45,9 @@ std::optional<MonoTime> ControllerLoop::Step() {
   wake_at_.reset();
   Turn(now);
   // One that is over waits for the watch.
-  if (const auto next = deadlines_.next(); next && *next > now.mono) WakeAt(*next);
+  for (const NodeDeadlines* deadlines : {&deadlines_, &evictions_}) {
+    if (const auto next = deadlines->next(); next && *next > now.mono) WakeAt(*next);
+  }
   asked_for_ = wake_at_;
   return wake_at_;
 }
@@ -65,6 +66,10 @@ void ControllerLoop::Turn(const Moment& now) {
   KeepNodes(now);
   if (!UpToDate(now.mono)) return;
   BindWaiting(now);
+  if (!UpToDate(now.mono)) return;
+  PlaceUnplaced(now);
+  if (!UpToDate(now.mono)) return;
+  Evict(now);
   if (!UpToDate(now.mono)) return;
   KeepDaemonSets(now);
   CollectOrphans(now);
@@ -125,50 +130,6 @@ void ControllerLoop::Retry(const absl::Status& status, std::string_view doing) {
     spdlog::warn("{}: {}", doing, status.ToString());
   }
   WakeAt(clock_.Mono() + kRetryAfter);
-}
-
-void ControllerLoop::Tell(const v1::Object& pod, const std::vector<std::string>& misfits,
-                          const Moment& now, ObjectTransaction& transaction) {
-  const v1::ObjectMeta& meta = pod.pod().metadata();
-  if (misfits.empty()) {
-    recorder_.Add(pod,
-                  {false, "default-scheduler", "Scheduled",
-                   absl::StrCat("Successfully assigned ", meta.namespace_(), "/", meta.name(),
-                                " to ", pod.pod().spec().node_name())},
-                  now.wall, transaction);
-  } else {
-    recorder_.Add(pod,
-                  {true, "default-scheduler", "FailedScheduling",
-                   UnschedulableMessage(misfits, static_cast<int>(nodes_.size()))},
-                  now.wall, transaction);
-  }
-}
-
-void ControllerLoop::BindWaiting(const Moment& now) {
-  CommitBatch batch = NewBatch();
-  for (const std::string& name : loads_.TakeChanged()) {
-    const v1::Node* node = FindNode(name);
-    if (node == nullptr) continue;
-    NodeLoad load = loads_.LoadOf(name);
-    ObjectTransaction transaction;
-    for (const std::string& key : loads_.WaitingFor(name)) {
-      const v1::Object& waiting = pods_.at(key);
-      if (waiting.pod().metadata().has_deletion_timestamp()) continue;
-      v1::Object pod = waiting;
-      const std::vector<std::string> misfits =
-          Bind(*node, load, static_cast<int>(nodes_.size()), now.wall, *pod.mutable_pod());
-      // A pod that still does not fit is news only when the reason is another.
-      if (EncodeObject(pod) == EncodeObject(waiting)) continue;
-      if (misfits.empty()) load.Add(FootprintOf(pod.pod().spec()));
-      Tell(pod, misfits, now, transaction);
-      transaction.Update(std::move(pod));
-    }
-    batch.Add(std::move(transaction), [this, name](const absl::Status& status) {
-      if (!status.ok()) loads_.Touch(name);
-      Retry(status, "binding pods");
-    });
-  }
-  batch.Flush();
 }
 
 }  // namespace muster::coordinator

@@ -103,13 +103,39 @@ class ControllerLoop {
                      ObjectTransaction& transaction);
   void AddNewPods(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
                   ObjectTransaction& transaction);
+  // Pods that belong on one node each, in the order of their priorities.
   void BindWaiting(const Moment& now);
-  // The event of a pod that was bound, or does not fit.
-  void Tell(const v1::Object& pod, const std::vector<std::string>& misfits, const Moment& now,
-            ObjectTransaction& transaction);
+  void BindOn(const v1::Node& node, const std::vector<std::string>& waiting, const Moment& now,
+              ObjectTransaction& transaction);
+  // One that is about to be created for the node: it is bound at once when it fits.
+  void BindNew(const v1::Node& node, const Moment& now, v1::Object& pod,
+               ObjectTransaction& transaction);
+  // Pods that may run on any node that suits them.
+  void PlaceUnplaced(const Moment& now);
+  // What was decided for the pods before, by node.
+  struct PlacingRound {
+    std::map<std::string, std::vector<std::shared_ptr<const PodFootprint>>> taken;
+    std::map<std::string, std::vector<PodOnNode>> there;
+  };
+  void Place(const LoadedPod& loaded, const Moment& now, PlacingRound& round, v1::Object& pod,
+             ObjectTransaction& transaction);
+  // Makes room on the node for the pod by way of pods of lower priority; false: that does not help.
+  bool Preempt(const LoadedPod& loaded, const v1::Node& node, const NodeLoad& load,
+               std::vector<PodOnNode>& there, const Moment& now, v1::Object& pod,
+               ObjectTransaction& transaction);
+  void Evict(const std::vector<std::string>& victims, const std::string& winner, const Moment& now,
+             ObjectTransaction& transaction);
+  // What NoExecute taints drive out that is no daemon pod.
+  void Evict(const Moment& now);
+  // Writes the pod when it differs from before, with the event of its being bound or not.
+  void Settle(const v1::Object& before, v1::Object pod, const Moment& now,
+              ObjectTransaction& transaction);
+  void Tell(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
+  int NodeCount() const { return static_cast<int>(nodes_.size()); }
   void CollectOrphans(const Moment& now);
   void CollectPodsOfGoneNodes(const Moment& now);
-  void CollectPod(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
+  void CollectPod(const std::string& key, const std::string& why, const Moment& now,
+                  CommitBatch& batch);
   void ExpireEvents(const Moment& now);
 
   // Remembers the revision that the watch has to show before the next decision.
@@ -152,6 +178,8 @@ class ControllerLoop {
   std::set<std::string> stale_nodes_;                        // Whose health may have changed.
   NodeDeadlines deadlines_;  // When nodes that are not will be lost.
   std::set<std::string> lost_nodes_;
+  NodeDeadlines evictions_;  // When pods on nodes with NoExecute taints have to be looked at.
+  std::set<std::string> tainted_nodes_, out_of_service_;
   bool all_lost_ = false;
   MonoTime listening_since_;
   std::map<std::string, WallTime> event_times_;

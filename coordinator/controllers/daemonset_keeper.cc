@@ -202,12 +202,7 @@ void ControllerLoop::AddNewPods(const DaemonSetState& state, const DaemonSetPlan
     *pod.mutable_pod() = planned;
     objects_.Stamp(pod);
     const v1::Node* node = FindNode(PodFactsOf(planned).node);
-    if (node != nullptr) {
-      const std::vector<std::string> misfits =
-          Bind(*node, loads_.LoadOf(node->metadata().name()), static_cast<int>(nodes_.size()),
-               now.wall, *pod.mutable_pod());
-      Tell(pod, misfits, now, transaction);
-    }
+    if (node != nullptr) BindNew(*node, now, pod, transaction);
     transaction.Create(std::move(pod));
   }
 }

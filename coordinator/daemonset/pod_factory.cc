@@ -20,39 +20,6 @@ constexpr size_t kPodNameMax = 63;
 constexpr size_t kObjectNameMax = 253;
 constexpr int kNameDraws = 8;
 
-struct Priority {
-  std::optional<std::string> class_name;
-  int32_t value = 0;
-  std::string preemption_policy = "PreemptLowerPriority";
-};
-
-absl::StatusOr<Priority> FindPriority(const v1::PodSpec& spec, const std::string& prefix,
-                                      const PriorityClasses& classes) {
-  const std::string& wanted = spec.priority_class_name();
-  if (wanted == "system-node-critical") return Priority{wanted, 2'000'001'000};
-  if (wanted == "system-cluster-critical") return Priority{wanted, 2'000'000'000};
-  const v1::PriorityClass* chosen = nullptr;
-  if (!wanted.empty()) {
-    const auto found = classes.find(wanted);
-    if (found == classes.end()) {
-      return absl::NotFoundError(absl::StrCat(
-          "pods \"", prefix, "\" is forbidden: no PriorityClass with name ", wanted, " was found"));
-    }
-    chosen = &found->second;
-  } else {
-    // Of several global defaults the one with the smallest value counts.
-    for (const auto& [name, each] : classes) {
-      if (each.global_default() && (chosen == nullptr || each.value() < chosen->value())) {
-        chosen = &each;
-      }
-    }
-  }
-  if (chosen == nullptr) return Priority();
-  Priority priority{chosen->metadata().name(), chosen->value()};
-  if (chosen->has_preemption_policy()) priority.preemption_policy = chosen->preemption_policy();
-  return priority;
-}
-
 }  // namespace
 
 std::string RandomSuffix(const RandomBits& random) {
@@ -99,12 +66,10 @@ absl::StatusOr<v1::Pod> MakePodPattern(const v1::DaemonSet& daemon_set, std::str
   spec = source.spec();
   *spec.mutable_tolerations() = WithDaemonTolerations(source.spec());
   SetPodLevelDefaults(spec);
-  const absl::StatusOr<Priority> priority =
+  const absl::StatusOr<PodPriority> priority =
       FindPriority(source.spec(), meta.generate_name(), priority_classes);
   if (!priority.ok()) return priority.status();
-  if (priority->class_name) spec.set_priority_class_name(*priority->class_name);
-  spec.set_priority(priority->value);
-  if (!spec.has_preemption_policy()) spec.set_preemption_policy(priority->preemption_policy);
+  SetPriority(*priority, spec);
 
   pod.mutable_status()->set_phase("Pending");
   pod.mutable_status()->set_qos_class(std::string(model::QosClass(spec)));

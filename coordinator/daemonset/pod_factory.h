@@ -1,20 +1,16 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "common/base/random.h"
-#include "muster/v1/cluster.pb.h"
+#include "coordinator/placement/priority.h"
 #include "muster/v1/pod.pb.h"
 #include "muster/v1/workload.pb.h"
 
 namespace muster::coordinator {
-
-// PriorityClasses by name.
-using PriorityClasses = std::map<std::string, v1::PriorityClass>;
 
 // Five characters that cannot form a word, as Kubernetes puts behind generated names.
 std::string RandomSuffix(const RandomBits& random);

@@ -8,6 +8,11 @@ void NodeDeadlines::Set(const std::string& node, MonoTime at) {
   by_time_.emplace(at, node);
 }
 
+void NodeDeadlines::SetEarlier(const std::string& node, MonoTime at) {
+  const auto found = by_node_.find(node);
+  if (found == by_node_.end() || at < found->second) Set(node, at);
+}
+
 void NodeDeadlines::Clear(const std::string& node) {
   const auto found = by_node_.find(node);
   if (found == by_node_.end()) return;

@@ -15,6 +15,8 @@ namespace muster::coordinator {
 class NodeDeadlines {
  public:
   void Set(const std::string& node, MonoTime at);
+  // Unless it has an earlier one.
+  void SetEarlier(const std::string& node, MonoTime at);
   void Clear(const std::string& node);
 
   std::optional<MonoTime> next() const;

@@ -70,7 +70,7 @@ void SetUnknown(v1::Node& node, WallTime now) {
   }
 }
 
-void SetTaints(v1::Node& node, bool all_lost, WallTime now) {
+void SetTaints(v1::Node& node, bool lost, bool all_lost, WallTime now) {
   const std::string ready = ConditionStatus(node, "Ready");
   if (!ready.empty()) {
     const bool unreachable = ready == "Unknown";
@@ -78,11 +78,20 @@ void SetTaints(v1::Node& node, bool all_lost, WallTime now) {
     SetTaint(node, model::kNotReadyTaint, model::kNoSchedule, not_ready, now);
     SetTaint(node, model::kNotReadyTaint, model::kNoExecute, not_ready, now);
     SetTaint(node, model::kUnreachableTaint, model::kNoSchedule, unreachable, now);
-    SetTaint(node, model::kUnreachableTaint, model::kNoExecute, unreachable && !all_lost, now);
+    // One that is not lost any more keeps what it has until its agent says that it is well.
+    const bool drive_out = lost || HasTaint(node, model::kUnreachableTaint, model::kNoExecute);
+    SetTaint(node, model::kUnreachableTaint, model::kNoExecute,
+             unreachable && drive_out && !all_lost, now);
   }
   for (const PressureTaint& pressure : kPressureTaints) {
     SetTaint(node, pressure.taint, model::kNoSchedule,
              ConditionStatus(node, pressure.condition) == "True", now);
+  }
+  // Tolerations that last for a while count from then on.
+  for (int i = 0; i < node.spec().taints_size(); ++i) {
+    const v1::Taint& taint = node.spec().taints(i);
+    if (taint.effect() != model::kNoExecute || taint.has_time_added()) continue;
+    *node.mutable_spec()->mutable_taints(i)->mutable_time_added() = FromWallTime(now);
   }
   SetTaint(node, model::kUnschedulableTaint, model::kNoSchedule, node.spec().unschedulable(), now);
 }
@@ -117,7 +126,7 @@ NodeHealth JudgeNodeHealth(const v1::Node& node, bool lost, bool all_lost, WallT
   NodeHealth health;
   v1::Node wanted = node;
   if (lost) SetUnknown(wanted, now);
-  SetTaints(wanted, all_lost, now);
+  SetTaints(wanted, lost, all_lost, now);
   if (model::SemanticallyEqual(node, wanted)) return health;
   if (CountsAsReady(node) != CountsAsReady(wanted)) {
     health.turn = CountsAsReady(wanted) ? NodeHealth::Turn::kReady : NodeHealth::Turn::kNotReady;

@@ -51,7 +51,7 @@ struct NodeHealth {
 //    not-ready:NoSchedule until its first good report;
 //  - MemoryPressure, DiskPressure, PIDPressure and NetworkUnavailable give their NoSchedule taints,
 //    spec.unschedulable gives unschedulable:NoSchedule;
-//  - taints of anybody else are left alone.
+//  - taints of anybody else are left alone, but for the time when one with NoExecute was added.
 // `all_lost`: every node is lost, so it is probably us who are cut off, and nobody is driven out by
 // unreachable:NoExecute.
 NodeHealth JudgeNodeHealth(const v1::Node& node, bool lost, bool all_lost, WallTime now);

@@ -9,6 +9,7 @@ namespace muster::coordinator {
 namespace {
 
 constexpr int64_t kGraceDefault = 30;
+constexpr char kPreempted[] = "PreemptionByScheduler";
 
 RemovalStep Mark(int64_t grace_seconds, WallTime now, v1::ObjectMeta& meta) {
   if (meta.has_deletion_timestamp()) return RemovalStep::kNone;
@@ -33,11 +34,11 @@ RemovalStep StartRemoval(v1::Pod& pod, WallTime now) {
               now, *pod.mutable_metadata());
 }
 
-RemovalStep StartCollection(v1::Pod& pod, WallTime now) {
+RemovalStep StartCollection(const std::string& why, v1::Pod& pod, WallTime now) {
   if (PodFactsOf(pod).terminal()) return RemoveAtOnce(pod, now);
   v1::PodStatus& status = *pod.mutable_status();
   status.set_phase("Failed");
-  SetDisruption(status, "DeletionByPodGC", "PodGC: node no longer exists", now);
+  SetDisruption(status, "DeletionByPodGC", why, now);
   return RemovalStep::kMark;
 }
 
@@ -55,6 +56,19 @@ void SetDisruption(v1::PodStatus& status, const std::string& reason, const std::
   condition.set_status("True");
   condition.set_reason(reason);
   condition.set_message(message);
+}
+
+void MarkPreempted(const std::string& winner, WallTime now, v1::Pod& pod) {
+  SetDisruption(*pod.mutable_status(), kPreempted,
+                "gives way to pod " + winner + ", which has a higher priority", now);
+}
+
+bool IsPreempted(const v1::PodStatus& status) {
+  return std::any_of(status.conditions().begin(), status.conditions().end(),
+                     [](const v1::PodCondition& condition) {
+                       return condition.type() == "DisruptionTarget" &&
+                              condition.status() == "True" && condition.reason() == kPreempted;
+                     });
 }
 
 bool HasFinalizer(const v1::ObjectMeta& meta, const std::string& finalizer) {

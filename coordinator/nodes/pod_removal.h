@@ -22,11 +22,15 @@ RemovalStep StartRemoval(v1::Pod& pod, WallTime now);
 
 // A pod whose node is no more: nobody is left to stop it, so it is marked Failed (condition
 // DisruptionTarget, DeletionByPodGC), for all to see, and removed without grace in a second step.
-RemovalStep StartCollection(v1::Pod& pod, WallTime now);
+RemovalStep StartCollection(const std::string& why, v1::Pod& pod, WallTime now);
 
 // Says in the pod's condition DisruptionTarget why it is taken away.
 void SetDisruption(v1::PodStatus& status, const std::string& reason, const std::string& message,
                    WallTime now);
+
+// A pod gives way to another one.
+void MarkPreempted(const std::string& winner, WallTime now, v1::Pod& pod);
+bool IsPreempted(const v1::PodStatus& status);
 
 bool HasFinalizer(const v1::ObjectMeta& meta, const std::string& finalizer);
 void RemoveFinalizer(v1::ObjectMeta& meta, const std::string& finalizer);

@@ -1,11 +1,12 @@
 #include "coordinator/placement/fit.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/base/macros.h"
 #include "common/model/quantity.h"
+#include "coordinator/placement/node_choice.h"
 
 namespace muster::coordinator {
 namespace {
@@ -130,16 +131,10 @@ std::vector<std::string> Fit(const v1::Pod& pod, const v1::Node& node,
 }
 
 std::string UnschedulableMessage(const std::vector<std::string>& misfits, int node_count) {
-  std::vector<std::string> reasons;
-  reasons.reserve(misfits.size() + 1);
-  for (const std::string& misfit : misfits) reasons.push_back(absl::StrCat("1 ", misfit));
-  if (node_count > 1) {
-    reasons.push_back(
-        absl::StrCat(node_count - 1, " node(s) didn't satisfy plugin(s) [NodeAffinity]"));
-  }
-  std::sort(reasons.begin(), reasons.end());
-  return absl::StrCat("0/", node_count, " nodes are available: ", absl::StrJoin(reasons, ", "),
-                      ".");
+  std::map<std::string, int> reasons;
+  for (const std::string& misfit : misfits) reasons[misfit] = 1;
+  if (node_count > 1) reasons["node(s) didn't satisfy plugin(s) [NodeAffinity]"] = node_count - 1;
+  return UnschedulableMessage(reasons, node_count);
 }
 
 }  // namespace muster::coordinator

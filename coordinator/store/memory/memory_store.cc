@@ -125,6 +125,11 @@ void MemoryStore::InjectFault(Fault fault) {
   faults_.push_back(std::move(fault));
 }
 
+void MemoryStore::DropFaults() {
+  MutexLock lock(&mutex_);
+  faults_.clear();
+}
+
 void MemoryStore::FailReads(absl::Status status) {
   MutexLock lock(&mutex_);
   read_status_ = std::move(status);

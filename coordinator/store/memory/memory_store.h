@@ -50,6 +50,8 @@ class MemoryStore final : public Store {
   // before it has struck.
   void InjectFault(Fault fault);
   void FailNextTransact(absl::Status status) { InjectFault({0, std::move(status), false}); }
+  // Those that have not struck yet never will.
+  void DropFaults();
   // Until told otherwise with an OK status, every Get and List ends like this.
   void FailReads(absl::Status status);
   // Ends every watch with `why`.

@@ -1,179 +1,17 @@
-#include "coordinator/controllers/controller_loop.h"
-
-#include <algorithm>
 #include <chrono>
-#include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "coordinator/store/memory/memory_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "test/unit/coordinator/daemonset/fixtures.h"
+#include "test/unit/coordinator/controllers/loop_fixture.h"
 
 namespace muster::coordinator {
 namespace {
 
-using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
-
-// A whole coordinator's worth of controllers on a store in memory, turned by hand.
-class ControllerLoopTest : public testing::Test {
- protected:
-  ControllerLoopTest() {
-    Restart();
-    for (const char* name : {"node-1", "node-2", "node-3"}) AddNode(name);
-  }
-
-  // The loop as after a restart of the coordinator: nothing is left but the store.
-  void Restart() {
-    loop_ = std::make_unique<ControllerLoop>(
-        objects_, clock_,
-        [this](const std::string& node) -> std::optional<NodeContact> {
-          const auto silent = contacts_.find(node);
-          if (silent != contacts_.end()) return silent->second;
-          return NodeContact{true, false, clock_.Mono()};
-        },
-        ControllerLoop::Options{}, [] {}, Seeded(3));
-  }
-
-  int64_t Revision() { return *store_.CurrentRevision(); }
-
-  // Until a step writes nothing; false when there is no end to it.
-  bool Settle() {
-    for (int i = 0; i < 50; ++i) {
-      const int64_t before = Revision();
-      store_.Deliver();
-      wake_ = loop_->Step();
-      if (Revision() == before) return true;
-    }
-    return false;
-  }
-
-  // Lets time pass as the event loop does: steps when the loop asked for it.
-  void Pass(Duration time) {
-    const MonoTime until = clock_.Mono() + std::chrono::duration_cast<MonoTime::duration>(time);
-    while (true) {
-      ASSERT_TRUE(Settle());
-      const MonoTime next = std::min(until, wake_.value_or(until));
-      if (clock_.Mono() == until) return;
-      ASSERT_GT(next, clock_.Mono()) << "it asks for a step that does nothing";
-      clock_.Advance(next - clock_.Mono());
-    }
-  }
-  void BreakStream(const std::string& node) {
-    contacts_[node] = {false, true, clock_.Mono()};
-    loop_->TouchNode(node);
-  }
-  void FallSilent(const std::string& node) { contacts_[node] = {true, false, clock_.Mono()}; }
-  // The agent is back, and says that it is well.
-  void Return(const std::string& name) {
-    contacts_.erase(name);
-    SetReady(name, "True");
-    loop_->TouchNode(name);
-  }
-  void SetReady(const std::string& name, const std::string& status) {
-    v1::Object node = Node(name);
-    node.mutable_node()->mutable_status()->mutable_conditions(0)->set_status(status);
-    Update(node);
-  }
-  std::string ReadyOf(const std::string& node) {
-    return ConditionStatus(Node(node).node(), "Ready");
-  }
-  bool HasTaint(const std::string& node, const std::string& taint, const std::string& effect) {
-    const v1::Object object = Node(node);
-    for (const v1::Taint& each : object.node().spec().taints()) {
-      if (each.key() == "node.kubernetes.io/" + taint && each.effect() == effect) return true;
-    }
-    return false;
-  }
-  // As the agent reports a pod that is well.
-  void RunPods() {
-    for (v1::Object& pod : List(v1::Object::kPod)) {
-      muster::coordinator::SetReady(*pod.mutable_pod(), true, clock_.Wall());
-      Update(std::move(pod));
-    }
-  }
-  std::vector<std::string> ReadyPodsOn() {
-    std::vector<std::string> nodes;
-    for (const v1::Object& pod : List(v1::Object::kPod)) {
-      if (PodFactsOf(pod.pod()).ready) nodes.push_back(pod.pod().spec().node_name());
-    }
-    return nodes;
-  }
-  std::vector<std::string> EventsOf(const std::string& reason) {
-    std::vector<std::string> about;
-    for (const v1::Object& event : List(v1::Object::kEvent)) {
-      if (event.event().reason() != reason) continue;
-      about.push_back(event.event().involved_object().kind());
-    }
-    return about;
-  }
-
-  void Create(v1::Object object) {
-    ObjectTransaction transaction;
-    transaction.Create(std::move(object));
-    ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
-  }
-  void Update(v1::Object object) {
-    ObjectTransaction transaction;
-    transaction.Update(std::move(object));
-    ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
-  }
-  void Delete(model::Kind kind, const std::string& ns, const std::string& name) {
-    ObjectTransaction transaction;
-    transaction.DeleteAny(kind, ns, name);
-    ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
-  }
-  void AddNode(const std::string& name) {
-    v1::Object object;
-    *object.mutable_node() = NodeNamed(name);
-    v1::NodeCondition& ready = *object.mutable_node()->mutable_status()->add_conditions();
-    ready.set_type("Ready");
-    ready.set_status("True");
-    Create(std::move(object));
-  }
-  void CreateDaemonSet() {
-    v1::Object object;
-    *object.mutable_daemon_set() = DaemonSetNamed("web");
-    Create(std::move(object));
-  }
-  // As the admin API begins a deletion that does not go at once.
-  void DeleteWith(const std::string& finalizer) {
-    v1::Object ending = DaemonSet();
-    v1::ObjectMeta& meta = *ending.mutable_daemon_set()->mutable_metadata();
-    meta.add_finalizers(finalizer);
-    meta.set_generation(meta.generation() + 1);
-    *meta.mutable_deletion_timestamp() = FromWallTime(clock_.Wall());
-    Update(std::move(ending));
-  }
-  v1::Object Node(const std::string& name) { return *objects_.Get(v1::Object::kNode, "", name); }
-  v1::Object DaemonSet() { return *objects_.Get(v1::Object::kDaemonSet, "default", "web"); }
-
-  std::vector<v1::Object> List(model::Kind kind) {
-    return objects_.List({.kind = kind, .ns = ""})->items;
-  }
-  // Nodes that pods are bound to and stay on, and those of pods that are marked to go.
-  std::vector<std::string> Bound(bool terminating = false) {
-    std::vector<std::string> nodes;
-    for (const v1::Object& object : List(v1::Object::kPod)) {
-      if (object.pod().metadata().has_deletion_timestamp() != terminating) continue;
-      nodes.push_back(object.pod().spec().node_name());
-    }
-    return nodes;
-  }
-
-  ManualClock clock_{kWall};
-  MemoryStore store_{MemoryStore::Options{.delivery = WatchHub::Delivery::kOnDemand}};
-  ObjectStore objects_{store_, clock_, Seeded(2)};
-  std::map<std::string, NodeContact> contacts_;  // Of nodes that are not simply connected.
-  std::unique_ptr<ControllerLoop> loop_;
-  std::optional<MonoTime> wake_;
-};
 
 TEST_F(ControllerLoopTest, SettlesAndThenWritesNothing) {
   CreateDaemonSet();
@@ -427,6 +265,7 @@ TEST_F(ControllerLoopTest, AnEditDoesNotWaitForARetryOfWhatWasBefore) {
   for (int i = 0; i < 14; ++i) store_.FailNextTransact(absl::UnavailableError("still"));
   Pass(1min);
   ASSERT_THAT(Bound(), IsEmpty()) << "the next try is later than this";
+  store_.DropFaults();
   v1::Object edited = DaemonSet();
   edited.mutable_daemon_set()->mutable_metadata()->set_generation(2);
   Update(edited);

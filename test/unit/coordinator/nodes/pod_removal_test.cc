@@ -38,26 +38,26 @@ TEST(StartRemoval, WhatNobodyHasToStopGoesAtOnceUnlessAFinalizerHoldsIt) {
 TEST(StartCollection, APodOfAGoneNodeFailsFirst) {
   v1::Pod pod = Running();
   Terminate(pod);
-  EXPECT_EQ(StartCollection(pod, kWall), RemovalStep::kMark);
+  EXPECT_EQ(StartCollection("its node is gone", pod, kWall), RemovalStep::kMark);
   EXPECT_EQ(pod.status().phase(), "Failed");
   const v1::PodCondition& condition = pod.status().conditions(1);
   EXPECT_EQ(condition.type(), "DisruptionTarget");
   EXPECT_EQ(condition.status(), "True");
   EXPECT_EQ(condition.reason(), "DeletionByPodGC");
   EXPECT_EQ(ToWallTime(condition.last_transition_time()), kWall);
-  EXPECT_EQ(StartCollection(pod, kWall), RemovalStep::kRemove);
+  EXPECT_EQ(StartCollection("its node is gone", pod, kWall), RemovalStep::kRemove);
 }
 
 TEST(StartCollection, AFinalizerIsWaitedFor) {
   v1::Pod pod = Running();
   pod.mutable_metadata()->add_finalizers("a/b");
-  EXPECT_EQ(StartCollection(pod, kWall), RemovalStep::kMark);
+  EXPECT_EQ(StartCollection("its node is gone", pod, kWall), RemovalStep::kMark);
   EXPECT_FALSE(pod.metadata().has_deletion_timestamp());
-  EXPECT_EQ(StartCollection(pod, kWall), RemovalStep::kMark);
+  EXPECT_EQ(StartCollection("its node is gone", pod, kWall), RemovalStep::kMark);
   EXPECT_TRUE(pod.metadata().has_deletion_timestamp());
-  EXPECT_EQ(StartCollection(pod, kWall), RemovalStep::kNone);
+  EXPECT_EQ(StartCollection("its node is gone", pod, kWall), RemovalStep::kNone);
   pod.mutable_metadata()->clear_finalizers();
-  EXPECT_EQ(StartCollection(pod, kWall), RemovalStep::kRemove);
+  EXPECT_EQ(StartCollection("its node is gone", pod, kWall), RemovalStep::kRemove);
 }
 
 }  // namespace
