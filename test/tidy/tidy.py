@@ -30,7 +30,7 @@ CLOCK_READS = re.compile(r"_clock::now\(|absl::Now\(|\btime\((nullptr|NULL|0)\)|
 # What travels on wires stays where the wires end.
 GRPC_EDGES = (
     "agent/enrol/enrol_call",
-    "agent/link", "agent/tunnel/rpc",
+    "agent/link", "agent/probe/net/grpc_health", "agent/tunnel/rpc",
     "agent/runtime/cri",
     "common/pki/grpc_credentials",
     "coordinator/api",
@@ -41,7 +41,7 @@ GRPC_EDGES = (
 # Carries session messages between two edges as they are.
 WIRE_EDGES = GRPC_EDGES + ("coordinator/tunnel",)
 GRPC_INCLUDES = re.compile(r"^grpc(pp)?/|\.grpc\.pb\.h$")
-WIRE_INCLUDES = re.compile(r"^(runtime|cri|muster/(admin|session))/.*\.pb\.h$")
+WIRE_INCLUDES = re.compile(r"^(runtime|cri|grpc/health|muster/(admin|session))/.*\.pb\.h$")
 
 LINES_MAX = 600
 TEST_LINES_MAX = 1000
