@@ -23,6 +23,7 @@
 #include "agent/host/process_exits.h"
 #include "agent/link/grpc_link.h"
 #include "agent/loop/node_loop.h"
+#include "agent/probe/net/net_prober.h"
 #include "agent/runtime/cri/cri_runtime.h"
 #include "agent/settings/join_line.h"
 #include "agent/settings/settings.h"
@@ -139,6 +140,7 @@ absl::Status Serve(const Settings& settings) {
   LinuxVolumeHost volumes({.root = settings.pods_root()});
   LinuxPodLogs logs(settings.log_link_dir);
   CriRuntime runtime(settings.runtime_endpoint);
+  NetProber prober;
   SessionChannel channel({.address = settings.coordinator}, CredentialsFrom(settings.state_dir));
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
   GrpcTunnelDialer dialer(channel);
@@ -146,7 +148,7 @@ absl::Status Serve(const Settings& settings) {
   ThreadWorker worker;
   ProcessExits exits(*events);
   NodeLoop node(
-      {clock, runtime, link, checkpoint, host, volumes, logs, worker, inbox, &exits},
+      {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());
@@ -186,8 +188,8 @@ absl::Status Serve(const Settings& settings) {
 }
 
 int Main(int argc, const char* const* argv) {
-  // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and waits
-  // for seconds where no DNS answers. Whoever set it otherwise has a reason.
+  // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and
+  // waits for seconds where no DNS answers. Whoever set it otherwise has a reason.
   ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);
   if (argc > 1 && std::string_view(argv[1]) == "join") return RunJoin(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);

@@ -10,9 +10,19 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/clock.h"
 #include "muster/v1/object.pb.h"
 
 namespace muster::agent {
+
+// What probes and hooks have told of a running container. Plain value.
+struct ContainerMemory {
+  bool started = false, ready = false;
+  WallTime ready_since;  // Epoch: not since a probe said so.
+  bool post_start_over = false;
+  bool operator==(const ContainerMemory&) const = default;
+};
+using ContainerMemories = std::map<std::string, ContainerMemory>;  // By container id.
 
 // What an agent knows after a restart, before anybody answers. Plain value.
 struct CheckpointState {
@@ -25,6 +35,7 @@ struct CheckpointState {
   // may be taken down. False: they may be fewer than they should be.
   bool complete = false;
   std::map<std::string, v1::Object> objects;  // By session key.
+  ContainerMemories containers;
 };
 
 // One change, saved as a whole or not at all. What is not set stays.
@@ -55,6 +66,10 @@ class Checkpoint {
   // OK: `change` survives a power cut. Otherwise nothing of it is there after a restart, or (when
   // the machine dies in the middle) all of it may be.
   virtual absl::Status Save(const CheckpointChange& change) = 0;
+
+  // Replaces what was saved so before. OK: the next agent finds it. It need not survive the
+  // machine, since no container does.
+  virtual absl::Status SaveContainers(const ContainerMemories& containers) = 0;
 };
 
 }  // namespace muster::agent

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <string_view>
@@ -145,7 +146,9 @@ Replayed Replay(std::string_view content) {
 }  // namespace
 
 FileCheckpoint::FileCheckpoint(std::string directory)
-    : directory_(std::move(directory)), path_(directory_ + "/assignment.log") {}
+    : directory_(std::move(directory)),
+      path_(directory_ + "/assignment.log"),
+      containers_path_(directory_ + "/containers") {}
 
 FileCheckpoint::~FileCheckpoint() { Close(); }
 
@@ -156,6 +159,60 @@ void FileCheckpoint::Close() {
 
 absl::StatusOr<CheckpointState> FileCheckpoint::Load(std::string* problem) {
   problem->clear();
+  MUSTER_ASSIGN_OR_RETURN(CheckpointState state, LoadAssignment(problem));
+  state.containers = LoadContainers(problem);
+  return state;
+}
+
+// They only explain what runs: what cannot be read is done without.
+ContainerMemories FileCheckpoint::LoadContainers(std::string* problem) const {
+  const absl::StatusOr<std::string> content = ReadFile(containers_path_);
+  if (absl::IsNotFound(content.status())) return {};
+  v1::ContainerMemoryFile file;
+  if (!content.ok() || !file.ParseFromString(*content)) {
+    absl::StrAppend(problem, problem->empty() ? "" : " ", containers_path_,
+                    " cannot be read; probes start over.");
+    return {};
+  }
+  ContainerMemories containers;
+  for (const v1::ContainerMemoryEntry& entry : file.containers()) {
+    containers[entry.id()] = {entry.started(), entry.ready(),
+                              WallTime(std::chrono::milliseconds(entry.ready_since_ms())),
+                              entry.post_start_over()};
+  }
+  return containers;
+}
+
+absl::Status FileCheckpoint::SaveContainers(const ContainerMemories& containers) {
+  v1::ContainerMemoryFile file;
+  for (const auto& [id, memory] : containers) {
+    v1::ContainerMemoryEntry& entry = *file.add_containers();
+    entry.set_id(id);
+    entry.set_started(memory.started);
+    entry.set_ready(memory.ready);
+    entry.set_ready_since_ms(
+        std::chrono::duration_cast<std::chrono::milliseconds>(memory.ready_since.time_since_epoch())
+            .count());
+    entry.set_post_start_over(memory.post_start_over);
+  }
+  const std::string content = file.SerializeAsString();
+  const std::string beside = containers_path_ + ".new";
+  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", beside));
+  // A few kilobytes into the page cache: at once or not at all.
+  const ssize_t written = ::write(fd, content.data(), content.size());
+  const int error = written < 0 ? errno : ENOSPC;
+  ::close(fd);
+  if (written != static_cast<ssize_t>(content.size())) {
+    return absl::ErrnoToStatus(error, absl::StrCat("cannot write ", beside));
+  }
+  if (::rename(beside.c_str(), containers_path_.c_str()) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot rename ", beside));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CheckpointState> FileCheckpoint::LoadAssignment(std::string* problem) {
   Close();
   MUSTER_RETURN_IF_ERROR(MakeDirectories(directory_, 0700));
   absl::StatusOr<std::string> content = ReadFile(path_, kFileBytesMax);

@@ -15,6 +15,8 @@ namespace muster::agent {
 // complete. A damaged record with others behind it means a damaged file: it is renamed to
 // assignment.log.damaged. The log is rewritten (beside it, then renamed) when it has grown to twice
 // what it says. Nothing is written when nothing changes.
+//
+// The memories of containers are in a file beside it, replaced whole and never synced.
 class FileCheckpoint final : public Checkpoint {
  public:
   // `directory` is made, 0700, when it is missing.
@@ -26,6 +28,7 @@ class FileCheckpoint final : public Checkpoint {
 
   absl::StatusOr<CheckpointState> Load(std::string* problem) override;
   absl::Status Save(const CheckpointChange& change) override;
+  absl::Status SaveContainers(const ContainerMemories& containers) override;
 
  private:
   absl::Status OpenForAppend(uint64_t keep_bytes);
@@ -35,9 +38,11 @@ class FileCheckpoint final : public Checkpoint {
   // Rewrites what the file says so far.
   absl::Status Compact();
   void Close();
+  absl::StatusOr<CheckpointState> LoadAssignment(std::string* problem);
+  ContainerMemories LoadContainers(std::string* problem) const;
 
   const std::string directory_;
-  const std::string path_;
+  const std::string path_, containers_path_;
   int fd_ = -1;
   uint64_t size_bytes_ = 0;  // Of what is whole in the file.
   uint64_t compact_at_bytes_ = 0;

@@ -67,14 +67,16 @@ struct ActionRunner::Pull {
   Done done;
 };
 
-ActionRunner::ActionRunner(Runtime& runtime, VolumeHost& volumes, PodLogs& logs, Host& host,
-                           Worker& worker, std::shared_ptr<NodeInbox> inbox)
+ActionRunner::ActionRunner(const Clock& clock, Runtime& runtime, Prober& prober,
+                           VolumeHost& volumes, PodLogs& logs, Host& host, Worker& worker,
+                           std::shared_ptr<NodeInbox> inbox)
     : runtime_(runtime),
       volumes_(volumes),
       logs_(logs),
       host_(host),
       worker_(worker),
-      inbox_(std::move(inbox)) {}
+      inbox_(std::move(inbox)),
+      hooks_(clock, runtime, prober, inbox_) {}
 
 ActionRunner::~ActionRunner() { *alive_ = false; }
 
@@ -156,6 +158,15 @@ struct ActionRunner::Starter {
     runner.Post([&runner = runner, launch] { runner.PrepareFiles(launch); });
   }
 
+  void operator()(const RunPostStart& action) const {
+    runner.RunHook(action.container, action.is_init, action.id, false, std::nullopt, *context,
+                   done);
+  }
+
+  void operator()(const RunPreStop& action) const {
+    runner.RunHook(action.container, action.is_init, action.id, true, action.grace, *context, done);
+  }
+
   void operator()(const StopContainer& action) const {
     runner.runtime_.StopContainer(action.id, action.grace, runner.Status(done));
   }
@@ -208,6 +219,22 @@ struct ActionRunner::Starter {
 void ActionRunner::Run(const Action& action, std::shared_ptr<const ActionContext> context,
                        Step step, Done done) {
   std::visit(Starter{*this, context, std::move(step), std::move(done)}, action);
+}
+
+void ActionRunner::RunHook(const std::string& name, bool is_init, const std::string& id,
+                           bool before_stop, std::optional<Duration> limit,
+                           const ActionContext& context, Done done) {
+  const v1::Container* container = FindContainer(context.pod->spec(), name, is_init);
+  if (container == nullptr) {
+    Post([done = std::move(done)] {
+      done(Failed(absl::InternalError("the pod has no such container")));
+    });
+    return;
+  }
+  const v1::Lifecycle& lifecycle = container->lifecycle();
+  hooks_.Run(before_stop ? lifecycle.pre_stop() : lifecycle.post_start(), *container, id,
+             context.pod_ips.empty() ? "" : context.pod_ips.front(), limit,
+             [done = std::move(done)](absl::Status status) { done(Failed(std::move(status))); });
 }
 
 void ActionRunner::PullOnce(const std::shared_ptr<Pull>& pull) {

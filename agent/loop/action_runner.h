@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/host/host.h"
+#include "agent/loop/hook_runner.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/worker.h"
@@ -42,14 +43,17 @@ class ActionRunner {
   using Done = std::function<void(const Outcome&)>;
   using Step = std::function<void(LaunchStep)>;
 
-  ActionRunner(Runtime& runtime, VolumeHost& volumes, PodLogs& logs, Host& host, Worker& worker,
-               std::shared_ptr<NodeInbox> inbox);
+  ActionRunner(const Clock& clock, Runtime& runtime, Prober& prober, VolumeHost& volumes,
+               PodLogs& logs, Host& host, Worker& worker, std::shared_ptr<NodeInbox> inbox);
   ~ActionRunner();
   ActionRunner(const ActionRunner&) = delete;
   ActionRunner& operator=(const ActionRunner&) = delete;
 
   void Run(const Action& action, std::shared_ptr<const ActionContext> context, Step step,
            Done done);
+
+  // What waits for its time; returns when that is.
+  std::optional<MonoTime> Wake(MonoTime now) { return hooks_.Step(now); }
 
   // What an ended container has to say: its termination message, or its last log lines if that is
   // its policy and it failed without one.
@@ -66,6 +70,8 @@ class ActionRunner {
   struct Launch;
   struct Pull;
 
+  void RunHook(const std::string& name, bool is_init, const std::string& id, bool before_stop,
+               std::optional<Duration> limit, const ActionContext& context, Done done);
   // With the next credentials there are.
   void PullOnce(const std::shared_ptr<Pull>& pull);
   void PrepareFiles(const std::shared_ptr<Launch>& launch);
@@ -81,6 +87,7 @@ class ActionRunner {
   Host& host_;
   Worker& worker_;
   const std::shared_ptr<NodeInbox> inbox_;
+  HookRunner hooks_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

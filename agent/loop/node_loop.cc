@@ -33,16 +33,16 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
     : seams_(seams),
       options_(std::move(options)),
       on_tunnel_(std::move(on_tunnel)),
-      runner_(seams_.runtime, seams_.volumes, seams_.logs, seams_.host, seams_.worker,
-              seams_.inbox),
+      runner_(seams_.clock, seams_.runtime, seams_.prober, seams_.volumes, seams_.logs, seams_.host,
+              seams_.worker, seams_.inbox),
       view_(seams_.runtime, seams_.clock, seams_.inbox,
             [this](const std::string& uid, const ContainerStatus& status, uint32_t restart_count,
                    std::function<void(std::string)> done) {
               runner_.ReadExitMessage(uid, status, restart_count, std::move(done));
             },
             seams_.exits),
-      pods_(seams_.clock, view_, runner_, seams_.logs,
-            [this](const v1::Event& event) { EmitEvent(event); }),
+      pods_(seams_.clock, seams_.runtime, seams_.prober, seams_.inbox, options_.link.seed, view_,
+            runner_, seams_.logs, [this](const v1::Event& event) { EmitEvent(event); }),
       keeper_(seams_.link, options_.link) {}
 
 NodeLoop::~NodeLoop() { *alive_ = false; }
@@ -68,6 +68,8 @@ absl::Status NodeLoop::Start() {
   if (!problem.empty()) spdlog::error("{}", problem);
   assignment_ = Assignment(*saved);
   saved->objects.clear();
+  pods_.Recall(saved->containers);
+  saved->containers.clear();
   identity_ = *std::move(saved);
   if (identity_.boot_id != facts_.boot_id) {
     if (!identity_.boot_id.empty()) spdlog::info("the host was rebooted since the last start");
@@ -108,6 +110,8 @@ std::optional<MonoTime> NodeLoop::Step() {
                     (seams_.exits != nullptr || pods_.empty());
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
+  Earlier(runner_.Wake(now), wake);
+  SaveMemories(now);
   // After the pods, who may have asked for a list.
   Earlier(view_.Step(now, idle ? options_.idle_relist_period : options_.relist_period), wake);
   SweepFiles();
@@ -116,6 +120,7 @@ std::optional<MonoTime> NodeLoop::Step() {
   SendReports(now);
 
   Earlier(save_again_at_, wake);
+  if (unsaved_memories_) Earlier(save_memories_at_, wake);
   Earlier(facts_due_, wake);
   if (!info_asked_) Earlier(info_due_, wake);
   if (keeper_.up()) Earlier(status_due_, wake);
@@ -322,6 +327,19 @@ void NodeLoop::SendReports(MonoTime now) {
 void NodeLoop::EmitEvent(const v1::Event& event) {
   events_.push_back(event);
   if (events_.size() > kEventsKeptMax) events_.pop_front();
+}
+
+// Before the reports go out: what was told once must not be forgotten by the next agent.
+void NodeLoop::SaveMemories(MonoTime now) {
+  if (auto changed = pods_.TakeMemories()) unsaved_memories_ = std::move(changed);
+  if (!unsaved_memories_ || now < save_memories_at_) return;
+  if (absl::Status saved = seams_.checkpoint.SaveContainers(*unsaved_memories_); !saved.ok()) {
+    // A restart of the agent would let probes begin anew; until then nothing is amiss.
+    spdlog::warn("cannot save what probes found, trying again: {}", Text(saved));
+    save_memories_at_ = now + kSaveRetry;
+    return;
+  }
+  unsaved_memories_.reset();
 }
 
 // Files of pods that went while no agent was there to clean up.

@@ -20,6 +20,7 @@
 #include "agent/loop/pod_set.h"
 #include "agent/loop/runtime_view.h"
 #include "agent/loop/worker.h"
+#include "agent/probe/prober.h"
 #include "agent/runtime/runtime.h"
 #include "agent/volumes/volumes.h"
 #include "common/base/clock.h"
@@ -58,6 +59,7 @@ class NodeLoop {
   struct Seams {
     const Clock& clock;
     Runtime& runtime;
+    Prober& prober;
     Link& link;
     Checkpoint& checkpoint;
     Host& host;
@@ -102,6 +104,7 @@ class NodeLoop {
   NodeSituation MakeSituation() const;
   void UpdateNodeStatus();
   void SendReports(MonoTime now);
+  void SaveMemories(MonoTime now);
   void SweepFiles();
   void EmitEvent(const v1::Event& event);
 
@@ -119,6 +122,8 @@ class NodeLoop {
   std::deque<LinkAssignment> unsaved_;
   std::optional<MonoTime> save_again_at_;
   std::string save_problem_;
+  std::optional<ContainerMemories> unsaved_memories_;
+  MonoTime save_memories_at_{};  // Not before; a write failed.
 
   HostFacts facts_;
   MonoTime facts_due_{};

@@ -23,6 +23,11 @@ bool IsInit(const v1::Pod& pod, const std::string& container) {
   return false;
 }
 
+std::string KillingText(const std::string& container, const std::string& why) {
+  const bool told = why.starts_with("Container ") || why == "FailedPostStartHook";
+  return told ? why : absl::StrCat("Stopping container ", container);
+}
+
 }  // namespace
 
 std::optional<PodEvent> EventOfBegin(const Action& action) {
@@ -30,10 +35,11 @@ std::optional<PodEvent> EventOfBegin(const Action& action) {
     return Normal("Pulling", absl::StrCat("Pulling image \"", pull->image, "\""), pull->container);
   }
   if (const auto* stop = std::get_if<StopContainer>(&action)) {
-    const bool told = stop->why.starts_with("Container ");
-    return Normal("Killing",
-                  told ? stop->why : absl::StrCat("Stopping container ", stop->container),
-                  stop->container);
+    if (stop->announced) return std::nullopt;
+    return Normal("Killing", KillingText(stop->container, stop->why), stop->container);
+  }
+  if (const auto* hook = std::get_if<RunPreStop>(&action)) {
+    return Normal("Killing", KillingText(hook->container, hook->why), hook->container);
   }
   return std::nullopt;
 }
@@ -71,6 +77,13 @@ std::optional<PodEvent> EventOfEnd(const Action& action, const Outcome& outcome,
   }
   if (const auto* launch = std::get_if<LaunchContainer>(&action)) {
     return Warning("Failed", absl::StrCat("Error: ", Text(outcome.status)), launch->container);
+  }
+  // Without the error: what a hook's server says may be secret.
+  if (const auto* hook = std::get_if<RunPostStart>(&action)) {
+    return Warning("FailedPostStartHook", "PostStartHook failed", hook->container);
+  }
+  if (const auto* hook = std::get_if<RunPreStop>(&action)) {
+    return Warning("FailedPreStopHook", "PreStopHook failed", hook->container);
   }
   if (absl::IsNotFound(outcome.status) || RuntimeAway(outcome.status)) return std::nullopt;
   if (std::holds_alternative<StopContainer>(action) ||

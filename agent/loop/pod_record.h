@@ -22,6 +22,7 @@ struct PodSet::Record {
   std::map<std::string, std::string> exit_messages;  // By container id.
   uint64_t after_list = 0;                           // Not planned before this list was taken in.
   bool dirty = true;
+  ContainerMemories memories;  // Of its running containers.
   bool logs_read = false;
   std::optional<MonoTime> wake_at;
   std::optional<WallTime> start_time;

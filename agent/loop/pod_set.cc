@@ -57,13 +57,24 @@ bool HasInstances(const ObservedPod& observed) {
 
 }  // namespace
 
-PodSet::PodSet(const Clock& clock, RuntimeView& view, ActionRunner& runner, PodLogs& logs,
-               EmitEvent emit_event)
+PodSet::PodSet(const Clock& clock, Runtime& runtime, Prober& prober,
+               std::shared_ptr<NodeInbox> inbox, uint64_t seed, RuntimeView& view,
+               ActionRunner& runner, PodLogs& logs, EmitEvent emit_event)
     : clock_(clock),
       view_(view),
       runner_(runner),
       logs_(logs),
-      emit_event_(std::move(emit_event)) {}
+      emit_event_(std::move(emit_event)),
+      probes_(
+          clock, runtime, prober, std::move(inbox), seed,
+          [this](const std::string& uid) {
+            const auto found = records_.find(uid);
+            if (found != records_.end()) found->second->dirty = true;
+          },
+          [this](const std::string& uid, const PodEvent& event) {
+            const auto found = records_.find(uid);
+            if (found != records_.end()) Tell(*found->second, event);
+          }) {}
 
 PodSet::~PodSet() = default;
 
@@ -130,15 +141,17 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
     }
     record->dirty = true;
   }
-  if (!runtime_ok_ || assignment_ == nullptr) return std::nullopt;
+  if (!runtime_ok_ || assignment_ == nullptr) return probes_.Step(now);
 
   std::optional<MonoTime> wake;
+  bool all_planned = view_.listed_once();
   for (auto at = records_.begin(); at != records_.end();) {
     Record& record = *at->second;
     if (record.wake_at && now >= *record.wake_at) record.dirty = true;
     if (record.dirty && view_.AbsorbedBy(record.uid) >= std::max<uint64_t>(1, record.after_list)) {
       PlanOne(record, now);
     }
+    all_planned = all_planned && !record.dirty;
     if (record.wake_at && (!wake || *record.wake_at < *wake)) wake = record.wake_at;
     if (record.gone && !record.desired && !record.dirty) {
       spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
@@ -147,13 +160,35 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
                               record.status.value_or(v1::PodStatus()), true});
       }
       MarkNeighbours(record);
+      probes_.Forget(record.uid);
       at = records_.erase(at);
       wake = now;  // Somebody may have waited for it.
     } else {
       ++at;
     }
   }
+  // Whoever ran before and was not found by now is gone.
+  if (all_planned && !recalled_.empty()) {
+    recalled_.clear();
+    memories_changed_ = true;
+  }
+  const std::optional<MonoTime> probe_due = probes_.Step(now);
+  if (probe_due && (!wake || *probe_due < *wake)) wake = probe_due;
   return wake;
+}
+
+void PodSet::Recall(const ContainerMemories& memories) {
+  recalled_ = memories;
+  probes_.Recall(memories);
+}
+
+std::optional<ContainerMemories> PodSet::TakeMemories() {
+  if (!std::exchange(memories_changed_, false)) return std::nullopt;
+  ContainerMemories all = recalled_;
+  for (const auto& [uid, record] : records_) {
+    for (const auto& [id, memory] : record->memories) all[id] = memory;
+  }
+  return all;
 }
 
 // Those that may wait for this one's name or ports.
@@ -217,6 +252,30 @@ void PodSet::SyncObserved(Record& record) {
   }
 }
 
+void PodSet::SyncHealth(Record& record) {
+  for (auto& [name, container] : record.observed.containers) {
+    if (container.instances.empty()) continue;
+    const std::string& id = container.instances.front().status.id;
+    const auto recalled = recalled_.find(id);
+    if (recalled != recalled_.end() && recalled->second.post_start_over) {
+      container.post_start_over = id;
+    }
+  }
+  std::string ip;
+  if (const SandboxInstance* sandbox = CurrentSandbox(record.observed)) {
+    const bool host_network = record.pod != nullptr && record.pod->spec().host_network();
+    const std::vector<std::string>& ips =
+        host_network ? node_.context.host_ips : sandbox->status.ips;
+    if (!ips.empty()) ip = ips.front();
+  }
+  probes_.See(record.uid, record.pod, record.IsTerminating(), ip, record.observed);
+  ContainerMemories memories;
+  probes_.AddMemories(record.observed, record.uid, memories);
+  if (memories == record.memories) return;
+  record.memories = std::move(memories);
+  memories_changed_ = true;
+}
+
 PodIntent PodSet::MakeIntent(const Record& record) const {
   PodIntent intent;
   intent.pod = record.pod.get();
@@ -260,6 +319,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   record.report_due = true;
   record.wake_at.reset();
   SyncObserved(record);
+  SyncHealth(record);
   if (!record.desired && !assignment_->complete()) return;  // It may only be missing.
   if (record.gone) {
     if (!HasInstances(record.observed)) return;

@@ -12,6 +12,7 @@
 #include "agent/loop/assignment.h"
 #include "agent/loop/pod_events.h"
 #include "agent/loop/pod_logs.h"
+#include "agent/loop/probe_set.h"
 #include "agent/loop/runtime_view.h"
 #include "agent/workload/observed.h"
 #include "agent/workload/plan.h"
@@ -44,7 +45,8 @@ class PodSet {
  public:
   using EmitEvent = std::function<void(const v1::Event&)>;
 
-  PodSet(const Clock& clock, RuntimeView& view, ActionRunner& runner, PodLogs& logs,
+  PodSet(const Clock& clock, Runtime& runtime, Prober& prober, std::shared_ptr<NodeInbox> inbox,
+         uint64_t seed, RuntimeView& view, ActionRunner& runner, PodLogs& logs,
          EmitEvent emit_event);
   ~PodSet();
   PodSet(const PodSet&) = delete;
@@ -55,6 +57,11 @@ class PodSet {
   void SetAssignment(const Assignment& assignment);
   // Files of a pod of a former life, to be removed unless the pod is known.
   void NoticeFiles(const std::string& pod_uid);
+
+  // What the agent before this one knew of containers that may still run. Before the first Step.
+  void Recall(const ContainerMemories& memories);
+  // What the next one has to know; nullopt when that did not change since the last call.
+  std::optional<ContainerMemories> TakeMemories();
 
   // Plans what has to be planned; returns when it has to be called again.
   std::optional<MonoTime> Step(MonoTime now, const NodeSituation& node);
@@ -76,6 +83,7 @@ class PodSet {
   struct Record;
 
   void SyncObserved(Record& record);
+  void SyncHealth(Record& record);
   PodIntent MakeIntent(const Record& record) const;
   std::string HoldOf(const Record& record);
   void PlanOne(Record& record, MonoTime now);
@@ -96,7 +104,10 @@ class PodSet {
   NodeSituation node_;
   bool runtime_ok_ = false;
   std::map<std::string, std::unique_ptr<Record>> records_;  // By uid.
-  std::vector<PodReport> farewells_;                        // Of pods that are forgotten.
+  ProbeSet probes_;
+  ContainerMemories recalled_;
+  bool memories_changed_ = false;
+  std::vector<PodReport> farewells_;  // Of pods that are forgotten.
 };
 
 }  // namespace muster::agent

@@ -335,6 +335,7 @@ ContainerInstance RuntimeView::MakeInstance(ContainerStatus status) const {
   }
   instance.restart_count = restarts;
   instance.hash = Get(status.annotations, kAnnotationHash);
+  instance.owes_post_start = status.annotations.contains(kAnnotationPostStart);
   if (status.state == ContainerState::kExited) {
     const Duration ago =
         status.finished_at > WallTime() ? clock_.Wall() - status.finished_at : Duration::zero();

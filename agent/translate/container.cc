@@ -131,6 +131,7 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(const v1::Pod& pod,
       {kAnnotationTerminationPolicy, container.termination_message_policy()},
       {kAnnotationContainerType, is_init ? "init" : "container"},
       {kAnnotationGrace, absl::StrCat(pod.spec().termination_grace_period_seconds())}};
+  if (container.lifecycle().has_post_start()) config.annotations[kAnnotationPostStart] = "owed";
   config.log_path = absl::StrCat(container.name(), "/", restart_count, ".log");
   config.stdin = container.stdin();
   config.stdin_once = container.stdin_once();

@@ -27,6 +27,8 @@ inline constexpr char kAnnotationTerminationPath[] =
 inline constexpr char kAnnotationTerminationPolicy[] =
     "io.kubernetes.container.terminationMessagePolicy";
 inline constexpr char kAnnotationContainerType[] = "io.kubernetes.container.type";
+// Its postStart hook is owed to it. Older agents did not set it, nor run the hook.
+inline constexpr char kAnnotationPostStart[] = "muster.dev/post-start";
 inline constexpr char kAnnotationGrace[] = "io.kubernetes.pod.terminationGracePeriod";
 
 absl::StatusOr<SandboxConfig> MakeSandboxConfig(const v1::Pod& pod, uint32_t attempt,

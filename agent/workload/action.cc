@@ -17,6 +17,12 @@ struct Describer {
   std::string operator()(const LaunchContainer& a) const {
     return absl::StrCat("launch container ", a.container, " (restart ", a.restart_count, ")");
   }
+  std::string operator()(const RunPostStart& a) const {
+    return absl::StrCat("run postStart hook of ", a.container);
+  }
+  std::string operator()(const RunPreStop& a) const {
+    return absl::StrCat("run preStop hook of ", a.container, " within ", a.grace.count(), " s");
+  }
   std::string operator()(const StopContainer& a) const {
     return absl::StrCat("stop container ", a.container, " within ", a.grace.count(), " s");
   }

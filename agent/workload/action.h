@@ -40,11 +40,31 @@ struct LaunchContainer {
   std::string inputs;
   bool operator==(const LaunchContainer&) const = default;
 };
+// What the user wants done before the stop signal, within the grace period. It may be left behind
+// when the period is over.
+struct RunPreStop {
+  std::string container;
+  bool is_init = false;
+  std::string id;
+  std::chrono::seconds grace{0};
+  std::string why;  // As in StopContainer.
+  bool by_probe = false;
+  bool operator==(const RunPreStop&) const = default;
+};
+// What the user wants done right after the start; the container is not up before that.
+struct RunPostStart {
+  std::string container;
+  bool is_init = false;
+  std::string id;
+  bool operator==(const RunPostStart&) const = default;
+};
 struct StopContainer {
   std::string container;
   std::string id;
   std::chrono::seconds grace{0};
-  std::string why;  // What the Killing event says.
+  std::string why;         // What the Killing event says.
+  bool by_probe = false;   // Liveness or startup failed.
+  bool announced = false;  // There was such an event about this instance.
   bool operator==(const StopContainer&) const = default;
 };
 struct RemoveContainer {
@@ -66,8 +86,9 @@ struct CleanUp {
   bool operator==(const CleanUp&) const = default;
 };
 
-using Action = std::variant<PrepareVolumes, RunSandbox, InspectImage, PullImage, LaunchContainer,
-                            StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, CleanUp>;
+using Action =
+    std::variant<PrepareVolumes, RunSandbox, InspectImage, PullImage, LaunchContainer, RunPostStart,
+                 RunPreStop, StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, CleanUp>;
 
 // "launch container web (restart 3)", for logs and notes.
 std::string Describe(const Action& action);

@@ -1,8 +1,10 @@
 #include "agent/workload/container_statuses.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
+#include "common/model/resources.h"
 
 namespace muster::agent {
 namespace {
@@ -56,6 +58,8 @@ void SetVanished(const v1::ContainerStatus& previous, v1::ContainerStatus& resul
 v1::ContainerStatus MakeContainerStatus(const StatusInput& input, const v1::Container& container,
                                         bool is_init, const v1::ContainerStatus* previous,
                                         WallTime now) {
+  // Of an init container that comes to an end, success is all that is asked.
+  const bool lasting = !is_init || model::IsSidecar(container);
   v1::ContainerStatus result;
   result.set_name(container.name());
   result.set_image(container.image());
@@ -77,12 +81,12 @@ v1::ContainerStatus MakeContainerStatus(const StatusInput& input, const v1::Cont
       case ContainerState::kRunning:
         *result.mutable_state()->mutable_running()->mutable_started_at() =
             ToApiTime(status.started_at);
-        result.set_started(true);
-        result.set_ready(!is_init);
+        result.set_started(found->second.health.started());
+        result.set_ready(lasting && found->second.health.ready());
         break;
       case ContainerState::kExited:
         SetTerminated(input, *newest, *result.mutable_state());
-        result.set_ready(is_init && status.exit_code == 0);
+        result.set_ready(!lasting && status.exit_code == 0);
         break;
       case ContainerState::kCreated:
       case ContainerState::kUnknown:
@@ -121,9 +125,18 @@ v1::ContainerStatus MakeContainerStatus(const StatusInput& input, const v1::Cont
 
 std::string PhaseOf(const v1::Pod& pod, const v1::PodStatus& status, bool terminating) {
   int pending_init = 0;
+  std::set<std::string> sidecars;
+  for (const v1::Container& init : pod.spec().init_containers()) {
+    if (model::IsSidecar(init)) sidecars.insert(init.name());
+  }
   for (const v1::ContainerStatus& init : status.init_container_statuses()) {
     const v1::ContainerState& state = init.state();
-    if (state.has_running() || (state.has_waiting() && !init.last_state().has_terminated())) {
+    if (sidecars.contains(init.name())) {
+      // One that ended is started again, whatever its exit code.
+      const bool never_ran = state.has_waiting() && !init.last_state().has_terminated();
+      if (never_ran || (state.has_running() && !init.started())) ++pending_init;
+    } else if (state.has_running() ||
+               (state.has_waiting() && !init.last_state().has_terminated())) {
       ++pending_init;
     } else if (state.has_terminated() && state.terminated().exit_code() != 0) {
       ++pending_init;  // It will be run again.

@@ -14,6 +14,16 @@ const ContainerInstance* NewestInstance(const ObservedPod& observed, const std::
   return &found->second.instances.front();
 }
 
+std::optional<MonoTime> ExitThatHolds(const ObservedContainer& container) {
+  if (container.instances.empty()) return std::nullopt;
+  const ContainerInstance& newest = container.instances.front();
+  const std::optional<Kill>& kill = container.kill;
+  if (newest.exited_at && kill && kill->by_probe && kill->id == newest.status.id) {
+    return kill->exit_before;
+  }
+  return newest.exited_at;
+}
+
 bool IsAlive(const ContainerStatus& status) {
   return status.state == ContainerState::kRunning || status.state == ContainerState::kUnknown;
 }

@@ -7,6 +7,7 @@
 
 #include "agent/runtime/runtime.h"
 #include "agent/workload/action.h"
+#include "agent/workload/probe_schedule.h"
 #include "agent/workload/restart_backoff.h"
 #include "common/base/clock.h"
 #include "muster/v1/pod.pb.h"
@@ -38,6 +39,28 @@ struct ContainerInstance {
   uint32_t restart_count = 0;
   std::string hash;                   // Of the definition it was made from.
   std::optional<MonoTime> exited_at;  // Its finish on our clock; set exactly when exited.
+  bool owes_post_start = false;       // Made by an agent that runs the hook.
+};
+
+// What the probes say of a container's newest instance. Without a probe: success.
+struct ProbeHealth {
+  ProbeVerdict startup = ProbeVerdict::kSuccess;
+  ProbeVerdict liveness = ProbeVerdict::kSuccess;
+  ProbeVerdict readiness = ProbeVerdict::kSuccess;
+  // When it became ready, or ceased to be; nullopt when that is when it started or ended.
+  std::optional<WallTime> ready_since;
+
+  bool started() const { return startup == ProbeVerdict::kSuccess; }
+  bool ready() const { return started() && readiness == ProbeVerdict::kSuccess; }
+};
+
+// The end of one instance, as we brought it about.
+struct Kill {
+  std::string id;
+  MonoTime since;
+  std::chrono::seconds grace{0};
+  bool by_probe = false;
+  std::optional<MonoTime> exit_before;  // Of the instance before it.
 };
 
 // Why a step did not work, and when to try again.
@@ -66,6 +89,12 @@ struct ObservedContainer {
   // Added to the next restart count: names that the runtime holds for calls long gone.
   uint32_t skipped_attempts = 0;
   int reserved_name_failures = 0;
+
+  ProbeHealth health;
+  std::optional<Kill> kill;
+  // Ids of the instances whose hooks have had their turn.
+  std::string post_start_over, pre_stop_over;
+  std::string post_start_failed;  // Id of the instance that has to go because of that.
 };
 
 struct InFlight {
@@ -106,6 +135,9 @@ struct ObservedPod {
 const SandboxInstance* CurrentSandbox(const ObservedPod& observed);
 // The newest instance of a container, null when there is none.
 const ContainerInstance* NewestInstance(const ObservedPod& observed, const std::string& container);
+// The exit that the restart back-off counts from; nullopt: there is nothing to wait for. After a
+// kill for a probe it is the one before (Kubernetes decides about the restart before the kill).
+std::optional<MonoTime> ExitThatHolds(const ObservedContainer& container);
 // Running or possibly running.
 bool IsAlive(const ContainerStatus& status);
 

@@ -146,6 +146,24 @@ struct Finisher {
     return true;
   }
 
+  bool operator()(const RunPostStart& action) const {
+    // It was not asked, so it is owed still.
+    if (RuntimeAway(outcome.status)) return true;
+    ObservedContainer& container = observed.containers[action.container];
+    container.post_start_over = action.id;
+    if (outcome.status.ok()) return false;
+    container.post_start_failed = action.id;
+    container.failure = Failure("PostStartHookError", seconds(0));
+    return true;
+  }
+
+  bool operator()(const RunPreStop& action) const {
+    if (RuntimeAway(outcome.status)) return TornDown();
+    // One that fails holds up nothing.
+    observed.containers[action.container].pre_stop_over = action.id;
+    return false;
+  }
+
   bool operator()(const StopContainer&) const { return TornDown(); }
   bool operator()(const RemoveContainer&) const { return TornDown(); }
   bool operator()(const StopSandbox& action) const {
@@ -181,10 +199,29 @@ struct Finisher {
   }
 };
 
+// The first step of ending an instance tells when its grace period began.
+void BeginKill(const std::string& name, const std::string& id, seconds grace, bool by_probe,
+               MonoTime now, ObservedPod& observed) {
+  ObservedContainer& container = observed.containers[name];
+  if (container.kill && container.kill->id == id) return;
+  Kill kill{id, now, grace, by_probe, std::nullopt};
+  for (const ContainerInstance& instance : container.instances) {
+    if (instance.status.id == id || !instance.exited_at) continue;
+    kill.exit_before = instance.exited_at;
+    break;
+  }
+  container.kill = std::move(kill);
+}
+
 }  // namespace
 
 void Begin(const Action& action, const PodIntent& intent, MonoTime now, ObservedPod& observed) {
   observed.in_flight.push_back({action, now});
+  if (const auto* hook = std::get_if<RunPreStop>(&action)) {
+    BeginKill(hook->container, hook->id, hook->grace, hook->by_probe, now, observed);
+  } else if (const auto* stop = std::get_if<StopContainer>(&action)) {
+    BeginKill(stop->container, stop->id, stop->grace, stop->by_probe, now, observed);
+  }
   const auto* launch = std::get_if<LaunchContainer>(&action);
   if (launch == nullptr) return;
   const ContainerInstance* newest = NewestInstance(observed, launch->container);
@@ -194,7 +231,7 @@ void Begin(const Action& action, const PodIntent& intent, MonoTime now, Observed
   if (hash != intent.hashes.end() && DefinitionChanged(newest->hash, hash->second)) {
     container.restarts = RestartBackoff();
   }
-  container.restarts.OnStart(*newest->exited_at, now);
+  if (const auto exited_at = ExitThatHolds(container)) container.restarts.OnStart(*exited_at, now);
 }
 
 bool Finish(const Action& action, const Outcome& outcome, const PodIntent& intent, MonoTime now,

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "agent/workload/duration_text.h"
 #include "agent/workload/image_step.h"
+#include "agent/workload/planner.h"
+#include "common/model/resources.h"
 
 namespace muster::agent {
 namespace {
@@ -15,149 +17,7 @@ using std::chrono::seconds;
 
 constexpr seconds kNetworkRetry{1};
 
-// Steps that change nothing a termination would have to undo.
-bool Asks(const Action& action) {
-  return std::holds_alternative<InspectImage>(action) || std::holds_alternative<PullImage>(action);
-}
-
-bool AnyAlive(const ObservedContainer& container) {
-  return std::ranges::any_of(container.instances,
-                             [](const ContainerInstance& i) { return IsAlive(i.status); });
-}
-
-// One round of deciding. Lives for one call of PlanPod.
-class Planner {
- public:
-  Planner(const PodIntent& intent, const ObservedPod& observed, MonoTime now)
-      : intent_(intent), observed_(observed), now_(now) {}
-
-  Plan Terminate();
-  Plan Live();
-
- private:
-  void Act(Action action) { plan_.actions.push_back(std::move(action)); }
-  void Note(std::string text) { plan_.notes.push_back(std::move(text)); }
-  void WakeAt(MonoTime at) {
-    if (!plan_.wake_at || at < *plan_.wake_at) plan_.wake_at = at;
-  }
-  void Wait(const std::string& container, std::string reason, std::string message) {
-    plan_.waiting[container] = {std::move(reason), std::move(message)};
-  }
-  bool Idle() const { return observed_.in_flight.empty() && plan_.actions.empty(); }
-  bool TeardownHeld();
-
-  void Stop(const std::string& container, const ContainerInstance& instance, seconds grace,
-            const std::string& why);
-  bool StopAllAlive(seconds grace, const std::string& why);
-  bool StopAllSandboxes();
-
-  std::optional<std::string> WhyNewSandbox() const;
-  void MakeSandbox();
-  // True when the volumes are as they should be.
-  bool VolumesReady();
-  void StopStrays(const SandboxInstance& sandbox);
-  void StartContainers(const SandboxInstance& sandbox);
-  bool Initialized(const SandboxInstance& sandbox);
-  void StartOne(const v1::Container& container, bool is_init, const SandboxInstance& sandbox);
-  bool ImageReady(const v1::Container& container, const ObservedContainer& seen);
-  void ShowFailure(const v1::Container& container, const ObservedContainer& seen);
-  void CollectGarbage(const SandboxInstance& sandbox);
-
-  const PodIntent& intent_;
-  const ObservedPod& observed_;
-  const MonoTime now_;
-  Plan plan_;
-};
-
-bool Planner::TeardownHeld() {
-  if (!observed_.teardown_held_until || now_ >= *observed_.teardown_held_until) return false;
-  WakeAt(*observed_.teardown_held_until);
-  return true;
-}
-
-// Stops once; again only when there is less time than the stop under way was given.
-void Planner::Stop(const std::string& container, const ContainerInstance& instance, seconds grace,
-                   const std::string& why) {
-  const MonoTime deadline = now_ + grace;
-  for (const InFlight& flight : observed_.in_flight) {
-    const auto* stop = std::get_if<StopContainer>(&flight.action);
-    if (stop != nullptr && stop->id == instance.status.id &&
-        flight.since + stop->grace <= deadline + seconds(1)) {
-      return;
-    }
-  }
-  Act(StopContainer{container, instance.status.id, grace, why});
-  Note(absl::StrCat("stop ", container, ": ", why));
-}
-
-// True when nothing is alive any more.
-bool Planner::StopAllAlive(seconds grace, const std::string& why) {
-  bool none = true;
-  const bool held = TeardownHeld();
-  for (const auto& [name, container] : observed_.containers) {
-    for (const ContainerInstance& instance : container.instances) {
-      if (!IsAlive(instance.status)) continue;
-      none = false;
-      if (!held) Stop(name, instance, grace, why);
-    }
-  }
-  return none;
-}
-
-// True when all are stopped. Also those that are not ready: their network is still to be undone.
-bool Planner::StopAllSandboxes() {
-  bool none = true;
-  for (const SandboxInstance& sandbox : observed_.sandboxes) {
-    if (sandbox.stopped && sandbox.status.state == SandboxState::kNotReady) continue;
-    none = false;
-    if (observed_.in_flight.empty() && !TeardownHeld()) Act(StopSandbox{sandbox.status.id});
-  }
-  return none;
-}
-
-Plan Planner::Terminate() {
-  const seconds total = std::max(intent_.grace, seconds(1));
-  const MonoTime deadline = observed_.terminating_since.value_or(now_) + total;
-  const seconds left =
-      std::max(kGraceMin, std::chrono::ceil<seconds>(std::max(deadline - now_, Duration::zero())));
-  const std::string why = "the pod is to be terminated";
-  const bool nothing_alive = StopAllAlive(left, why);
-  // What is just being made would come up behind our back. Questions and pulls may be left behind.
-  for (const InFlight& flight : observed_.in_flight) {
-    if (!Asks(flight.action)) return std::move(plan_);
-  }
-  if (!nothing_alive) return std::move(plan_);
-  for (const SandboxInstance& sandbox : observed_.sandboxes) {
-    if (sandbox.stopped && sandbox.status.state == SandboxState::kNotReady) continue;
-    if (!TeardownHeld()) {
-      Act(StopSandbox{sandbox.status.id});
-      Note(absl::StrCat("stop sandbox: ", why));
-    }
-  }
-  const bool sandboxes_stopped = std::ranges::all_of(observed_.sandboxes, [](const auto& s) {
-    return s.stopped && s.status.state == SandboxState::kNotReady;
-  });
-  if (!sandboxes_stopped) return std::move(plan_);
-
-  plan_.stopped = true;
-  if (TeardownHeld()) return std::move(plan_);
-  for (const auto& [name, container] : observed_.containers) {
-    for (const ContainerInstance& instance : container.instances) {
-      Act(RemoveContainer{name, instance.status.id, instance.restart_count});
-    }
-  }
-  if (!plan_.actions.empty()) return std::move(plan_);
-  for (const SandboxInstance& sandbox : observed_.sandboxes) {
-    Act(RemoveSandbox{sandbox.status.id});
-  }
-  if (!plan_.actions.empty()) return std::move(plan_);
-  if (!observed_.cleaned_up) {
-    Act(CleanUp{});
-    return std::move(plan_);
-  }
-  plan_.gone = true;
-  return std::move(plan_);
-}
+}  // namespace
 
 // Kubernetes: kubelet's podSandboxChanged.
 std::optional<std::string> Planner::WhyNewSandbox() const {
@@ -213,59 +73,38 @@ void Planner::MakeSandbox() {
   Act(RunSandbox{attempt + observed_.skipped_sandbox_attempts});
 }
 
-void Planner::StopStrays(const SandboxInstance& sandbox) {
-  if (TeardownHeld()) return;
-  const seconds grace = std::max(intent_.grace, kGraceMin);
-  std::map<std::string, const v1::Container*> wanted;
-  for (const v1::Container& c : intent_.pod->spec().init_containers()) wanted[c.name()] = &c;
-  for (const v1::Container& c : intent_.pod->spec().containers()) wanted[c.name()] = &c;
-  for (const auto& [name, container] : observed_.containers) {
-    bool newest = true;
-    for (const ContainerInstance& instance : container.instances) {
-      const bool first_alive = newest;
-      if (!IsAlive(instance.status)) continue;
-      newest = false;
-      const auto hash = intent_.hashes.find(name);
-      if (!wanted.contains(name)) {
-        Stop(name, instance, grace, "it is not in the specification");
-      } else if (instance.status.sandbox_id != sandbox.status.id) {
-        Stop(name, instance, grace, "its sandbox was replaced");
-      } else if (!first_alive) {
-        Stop(name, instance, grace, "a newer instance of it runs");
-      } else if (instance.status.state == ContainerState::kUnknown) {
-        Stop(name, instance, grace, "its state is unknown");
-      } else if (hash != intent_.hashes.end() && DefinitionChanged(instance.hash, hash->second)) {
-        Stop(name, instance, grace,
-             absl::StrCat("Container ", name, " definition changed, will be restarted"));
-      }
-    }
-  }
-}
-
-// Decides by the last init container that has an instance in this sandbox; starts what is next.
+// Decides by the last init container that has an instance in this sandbox; starts what is next, and
+// again those sidecars before it that ended.
 bool Planner::Initialized(const SandboxInstance& sandbox) {
   const v1::PodSpec& spec = intent_.pod->spec();
-  if (spec.init_containers().empty()) return true;
-  for (const v1::Container& container : spec.containers()) {
-    const ContainerInstance* instance = NewestInstance(observed_, container.name());
-    if (instance != nullptr && instance->status.sandbox_id == sandbox.status.id &&
-        instance->status.state != ContainerState::kExited) {
-      return true;
-    }
-  }
+  const auto instance_in_sandbox = [&](const v1::Container& container) {
+    const ContainerInstance* newest = NewestInstance(observed_, container.name());
+    return newest != nullptr && newest->status.sandbox_id == sandbox.status.id ? newest : nullptr;
+  };
   int next = 0;
-  for (int i = spec.init_containers_size() - 1; i >= 0; --i) {
-    const ContainerInstance* instance = NewestInstance(observed_, spec.init_containers(i).name());
-    if (instance == nullptr || instance->status.sandbox_id != sandbox.status.id) continue;
-    // One that still runs is "next" as well: starting what runs does nothing.
-    const bool done =
-        instance->status.state == ContainerState::kExited && instance->status.exit_code == 0;
+  const bool up = std::ranges::any_of(spec.containers(), [&](const v1::Container& container) {
+    const ContainerInstance* instance = instance_in_sandbox(container);
+    return instance != nullptr && instance->status.state != ContainerState::kExited;
+  });
+  if (up) next = spec.init_containers_size();
+  for (int i = spec.init_containers_size() - 1; i >= 0 && !up; --i) {
+    const v1::Container& init = spec.init_containers(i);
+    const ContainerInstance* instance = instance_in_sandbox(init);
+    if (instance == nullptr) continue;
+    const ContainerStatus& status = instance->status;
+    const bool running = status.state == ContainerState::kRunning;
+    const bool sidecar = model::IsSidecar(init);
+    const bool done = sidecar ? running && observed_.containers.at(init.name()).health.started()
+                              : status.state == ContainerState::kExited && status.exit_code == 0;
     next = done ? i + 1 : i;
     break;
   }
-  if (next == spec.init_containers_size()) return true;
-  StartOne(spec.init_containers(next), true, sandbox);
-  return false;
+  for (int i = 0; i < spec.init_containers_size() && i <= next; ++i) {
+    const v1::Container& init = spec.init_containers(i);
+    // One that still runs is started as well, which only sees to its hook.
+    if (i == next || model::IsSidecar(init)) StartOne(init, true, sandbox);
+  }
+  return next == spec.init_containers_size();
 }
 
 void Planner::StartContainers(const SandboxInstance& sandbox) {
@@ -314,19 +153,34 @@ bool Planner::ImageReady(const v1::Container& container, const ObservedContainer
   return false;
 }
 
+// What an instance is owed that was just started.
+void Planner::OwePostStart(const v1::Container& container, bool is_init,
+                           const SandboxInstance& sandbox, const ObservedContainer& seen) {
+  const ContainerInstance& newest = seen.instances.front();
+  const std::string& id = newest.status.id;
+  if (!container.lifecycle().has_post_start() || !newest.owes_post_start ||
+      newest.status.state != ContainerState::kRunning ||
+      newest.status.sandbox_id != sandbox.status.id || seen.post_start_over == id ||
+      (seen.kill && seen.kill->id == id)) {
+    return;
+  }
+  if (Idle()) Act(RunPostStart{container.name(), is_init, id});
+}
+
 void Planner::StartOne(const v1::Container& container, bool is_init,
                        const SandboxInstance& sandbox) {
   static const ObservedContainer kNeverSeen;
   const auto found = observed_.containers.find(container.name());
   const ObservedContainer& seen = found == observed_.containers.end() ? kNeverSeen : found->second;
-  if (AnyAlive(seen)) return;
+  if (AnyAlive(seen)) return OwePostStart(container, is_init, sandbox, seen);
 
   const ContainerInstance* newest = seen.instances.empty() ? nullptr : &seen.instances.front();
   const auto hash = intent_.hashes.find(container.name());
   const bool changed = newest != nullptr && hash != intent_.hashes.end() &&
                        DefinitionChanged(newest->hash, hash->second);
-  if (newest != nullptr && newest->exited_at && !changed) {
-    if (const std::optional<MonoTime> held = seen.restarts.HeldUntil(*newest->exited_at, now_)) {
+  const std::optional<MonoTime> exited_at = changed ? std::nullopt : ExitThatHolds(seen);
+  if (exited_at) {
+    if (const std::optional<MonoTime> held = seen.restarts.HeldUntil(*exited_at, now_)) {
       WakeAt(*held);
       if (seen.failure && now_ < seen.failure->at + kErrorShownFor) {
         ShowFailure(container, seen);
@@ -385,25 +239,30 @@ void Planner::CollectGarbage(const SandboxInstance& sandbox) {
 
 Plan Planner::Live() {
   const std::optional<std::string> replace = WhyNewSandbox();
+  // Stopping goes on side by side; but what is being made comes to its end first.
+  const bool may_stop = std::ranges::all_of(observed_.in_flight, [this](const InFlight& flight) {
+    return EndsInstance(flight.action) || LeftBehind(flight);
+  });
   if (replace) {
-    const seconds grace = std::max(intent_.grace, kGraceMin);
     if (!observed_.sandboxes.empty()) Note(absl::StrCat("new sandbox: ", *replace));
-    if (StopAllAlive(grace, "Pod sandbox changed, it will be killed and re-created.") &&
+    if (StopAllAlive(ReplacementDeadline(),
+                     "Pod sandbox changed, it will be killed and re-created.") &&
         StopAllSandboxes()) {
       MakeSandbox();
     }
   } else {
     const SandboxInstance& sandbox = observed_.sandboxes.front();
-    if (observed_.in_flight.empty()) StopStrays(sandbox);
+    if (may_stop) StopStrays(sandbox);
     if (VolumesReady()) StartContainers(sandbox);
     if (Idle()) CollectGarbage(sandbox);
   }
-  // One serial worker for each pod: what is under way comes to its end first.
-  if (!observed_.in_flight.empty()) plan_.actions.clear();
+  // One serial worker for each pod.
+  if (!Quiet()) {
+    std::erase_if(plan_.actions,
+                  [may_stop](const Action& action) { return !may_stop || !EndsInstance(action); });
+  }
   return std::move(plan_);
 }
-
-}  // namespace
 
 Plan PlanPod(const PodIntent& intent, const ObservedPod& observed, MonoTime now) {
   if (!observed.known) {

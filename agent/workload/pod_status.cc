@@ -57,10 +57,13 @@ Verdict Initialized(const StatusInput& input, const v1::PodStatus& status) {
   if (spec.init_containers().empty()) return {true, "", "", input.start_time};
   std::vector<std::string> incomplete;
   WallTime since = input.start_time;
-  for (const v1::ContainerStatus& init : status.init_container_statuses()) {
-    if (!init.ready()) incomplete.push_back(init.name());
+  for (int i = 0; i < spec.init_containers_size(); ++i) {
+    const v1::ContainerStatus& init = status.init_container_statuses(i);
+    const bool sidecar = model::IsSidecar(spec.init_containers(i));
+    if (!(sidecar ? init.started() : init.ready())) incomplete.push_back(init.name());
     const ContainerInstance* instance = NewestInstance(input.observed, init.name());
-    if (instance != nullptr) since = std::max(since, instance->status.finished_at);
+    if (instance == nullptr) continue;
+    since = std::max(since, sidecar ? instance->status.started_at : instance->status.finished_at);
   }
   const bool any_started =
       std::ranges::any_of(status.container_statuses(), [](const v1::ContainerStatus& c) {
@@ -77,19 +80,29 @@ Verdict ContainersReady(const StatusInput& input, const v1::PodStatus& status) {
   if (status.phase() == "Failed") return {false, "PodFailed", "", std::nullopt};
   if (status.phase() == "Succeeded") return {false, "PodCompleted", "", std::nullopt};
   std::vector<std::string> unready;
-  WallTime last_start, last_finish;
-  for (const v1::ContainerStatus& container : status.container_statuses()) {
+  WallTime since_ready, since_unready;
+  const auto look_at = [&](const v1::ContainerStatus& container) {
     if (!container.ready()) unready.push_back(container.name());
     const ContainerInstance* instance = NewestInstance(input.observed, container.name());
-    if (instance == nullptr) continue;
-    last_start = std::max(last_start, instance->status.started_at);
-    last_finish = std::max(last_finish, instance->status.finished_at);
+    if (instance == nullptr) return;
+    const WallTime probed =
+        input.observed.containers.at(container.name()).health.ready_since.value_or(WallTime());
+    if (container.ready()) {
+      since_ready = std::max({since_ready, instance->status.started_at, probed});
+    } else {
+      since_unready = std::max({since_unready, instance->status.finished_at, probed});
+    }
+  };
+  for (int i = 0; i < input.pod.spec().init_containers_size(); ++i) {
+    const bool sidecar = model::IsSidecar(input.pod.spec().init_containers(i));
+    if (sidecar) look_at(status.init_container_statuses(i));
   }
+  for (const v1::ContainerStatus& container : status.container_statuses()) look_at(container);
   const auto known = [](WallTime at) { return at > WallTime() ? std::optional(at) : std::nullopt; };
-  if (unready.empty()) return {true, "", "", known(last_start)};
+  if (unready.empty()) return {true, "", "", known(since_ready)};
   return {false, "ContainersNotReady",
           absl::StrCat("containers with unready status: [", absl::StrJoin(unready, " "), "]"),
-          known(last_finish)};
+          known(since_unready)};
 }
 
 void SetAddresses(const StatusInput& input, v1::PodStatus& status) {

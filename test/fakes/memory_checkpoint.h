@@ -12,6 +12,7 @@ namespace muster::agent {
 struct MemoryDisk {
   CheckpointState synced;
   int writes = 0;
+  int container_writes = 0;
   absl::Status fail;       // Not OK: what every Save comes to, without effect.
   bool lose_next = false;  // The next Save says OK, but the machine dies before the disk has it.
   bool damaged = false;    // Load finds something it cannot read.
@@ -38,6 +39,13 @@ class MemoryCheckpoint final : public Checkpoint {
     ++disk_->writes;
     if (std::exchange(disk_->lose_next, false)) return absl::OkStatus();
     ApplyChange(change, disk_->synced);
+    return absl::OkStatus();
+  }
+
+  absl::Status SaveContainers(const ContainerMemories& containers) override {
+    if (!disk_->fail.ok()) return disk_->fail;
+    ++disk_->container_writes;
+    disk_->synced.containers = containers;
     return absl::OkStatus();
   }
 

@@ -16,6 +16,7 @@
 #include "agent/checkpoint/file_checkpoint.h"
 #include "agent/host/linux_host.h"
 #include "agent/loop/node_loop.h"
+#include "agent/probe/net/net_prober.h"
 #include "agent/runtime/cri/cri_runtime.h"
 #include "agent/volumes/linux_volume_host.h"
 #include "test/contract/runtime/private_containerd.h"
@@ -44,6 +45,7 @@ class RealNode {
       woken_ = true;
     });
     runtime_ = std::make_unique<CriRuntime>(endpoint_);
+    prober_ = std::make_unique<NetProber>();
     link = std::make_unique<FakeLink>(
         [inbox = inbox_](LinkEvent event) { inbox->Post(std::move(event)); });
     checkpoint_ = std::make_unique<FileCheckpoint>(root_ + "/checkpoint");
@@ -52,8 +54,8 @@ class RealNode {
     options.log_root = root_ + "/pods-logs";
     options.cgroup_root = cgroup_root_;
     loop_ = std::make_unique<NodeLoop>(
-        NodeLoop::Seams{clock_, *runtime_, *link, *checkpoint_, host_, volumes_, logs_, *worker_,
-                        inbox_},
+        NodeLoop::Seams{clock_, *runtime_, *prober_, *link, *checkpoint_, host_, volumes_, logs_,
+                        *worker_, inbox_},
         options, [](const TunnelRequest&, const absl::StatusOr<ContainerTarget>&) {});
     const absl::Status started = loop_->Start();
     ASSERT_TRUE(started.ok()) << started;
@@ -62,6 +64,7 @@ class RealNode {
   void Kill() {
     loop_.reset();
     worker_.reset();
+    prober_.reset();
     runtime_.reset();
   }
 
@@ -115,6 +118,7 @@ class RealNode {
   LinuxVolumeHost volumes_{{.root = root_}};
   LinuxPodLogs logs_{root_ + "/links"};
   std::unique_ptr<CriRuntime> runtime_;
+  std::unique_ptr<NetProber> prober_;
   std::unique_ptr<FileCheckpoint> checkpoint_;
   std::unique_ptr<ThreadWorker> worker_;
   std::unique_ptr<NodeLoop> loop_;
@@ -206,6 +210,124 @@ TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
     listed = true;
   });
   ASSERT_TRUE(node_.RunUntil([&] { return listed.load(); }));
+}
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// What the container wrote, in order.
+std::vector<std::string> LoggedWords(const std::string& path) {
+  std::vector<std::string> words;
+  std::stringstream lines(ReadText(path));
+  for (std::string line; std::getline(lines, line);) {
+    words.push_back(line.substr(line.rfind(' ') + 1));
+  }
+  return words;
+}
+
+// A sidecar that serves HTTP, and a container that is ready, and well, by files of its own.
+v1::Object ProbedPod() {
+  v1::Object object = SleepingPod();
+  v1::PodSpec& spec = *object.mutable_pod()->mutable_spec();
+  v1::Container& web = *spec.mutable_containers(0);
+  web.clear_env();
+  web.set_command(
+      2, "echo main >/proc/1/fd/1; trap 'echo term; exit 7' TERM; while :; do sleep 0.05; done");
+  const auto shell = [](v1::ExecAction& exec, const std::string& command) {
+    exec.add_command("sh");
+    exec.add_command("-c");
+    exec.add_command(command);
+  };
+  shell(*web.mutable_readiness_probe()->mutable_exec(), "test -f /tmp/ready");
+  web.mutable_readiness_probe()->set_period_seconds(1);
+  shell(*web.mutable_liveness_probe()->mutable_exec(), "test ! -f /tmp/bad");
+  web.mutable_liveness_probe()->set_period_seconds(1);
+  web.mutable_liveness_probe()->set_failure_threshold(1);
+  shell(*web.mutable_lifecycle()->mutable_post_start()->mutable_exec(), "echo post >/proc/1/fd/1");
+  shell(*web.mutable_lifecycle()->mutable_pre_stop()->mutable_exec(), "echo pre >/proc/1/fd/1");
+
+  v1::Container& proxy = *spec.add_init_containers();
+  proxy.set_name("proxy");
+  proxy.set_image("busybox");
+  proxy.set_image_pull_policy("IfNotPresent");
+  proxy.set_restart_policy("Always");
+  proxy.add_command("sh");
+  proxy.add_command("-c");
+  proxy.add_command(
+      "trap 'exit 0' TERM; mkdir -p /tmp/www; echo fine >/tmp/www/healthz; "
+      "busybox httpd -p 127.0.0.1:8099 -h /tmp/www; while :; do sleep 0.05; done");
+  v1::HTTPGetAction& get = *proxy.mutable_startup_probe()->mutable_http_get();
+  get.set_host("127.0.0.1");
+  get.mutable_port()->set_int_value(8099);
+  get.set_path("/healthz");
+  proxy.mutable_startup_probe()->set_period_seconds(1);
+  proxy.mutable_startup_probe()->set_failure_threshold(20);
+  v1::TCPSocketAction& tcp = *proxy.mutable_readiness_probe()->mutable_tcp_socket();
+  tcp.set_host("127.0.0.1");
+  tcp.mutable_port()->set_int_value(8099);
+  return object;
+}
+
+// Spec 4.4, 8, 9, 10 on the runtime itself.
+TEST_F(NodeOnContainerd, ProbesHooksAndSidecarsDoWhatTheySay) {
+  const auto exec = [&](const std::string& command) {
+    std::atomic<bool> done{false};
+    const std::string id = node_.Web().container_id().substr(13);
+    node_.runtime().ExecSync(id, {"sh", "-c", command}, seconds(5), [&](const auto& result) {
+      EXPECT_TRUE(result.ok()) << result.status();
+      done = true;
+    });
+    ASSERT_TRUE(node_.RunUntil([&] { return done.load(); }));
+  };
+  const std::string logs = node_.root() + "/pods-logs/default_web_u1/web/";
+  node_.Welcome({ProbedPod()});
+  ASSERT_TRUE(node_.RunUntil([this] { return node_.Web().state().has_running(); }))
+      << node_.Status().ShortDebugString();
+  EXPECT_TRUE(node_.Status().init_container_statuses(0).started());
+  ASSERT_TRUE(node_.RunUntil([&] { return LoggedWords(logs + "0.log").size() == 2; }));
+  EXPECT_FALSE(node_.Ready());
+  exec("touch /tmp/ready");
+  ASSERT_TRUE(node_.RunUntil([this] { return node_.Ready(); }));
+  EXPECT_TRUE(node_.Status().init_container_statuses(0).ready());
+
+  // The next agent says the same, though it asked nobody yet.
+  const std::string before = node_.Status().SerializeAsString();
+  node_.Kill();
+  node_.Start();
+  node_.Welcome({});
+  ASSERT_TRUE(node_.RunUntil([this] { return node_.Web().state().has_running(); }));
+  EXPECT_EQ(node_.Status().SerializeAsString(), before) << node_.Status().ShortDebugString();
+
+  // Not alive: preStop, then the signal, then a new instance.
+  exec("touch /tmp/bad");
+  ASSERT_TRUE(node_.RunUntil([this] {
+    return node_.Web().restart_count() == 1 && node_.Web().state().has_running();
+  })) << node_.Status().ShortDebugString();
+  EXPECT_EQ(node_.Web().last_state().terminated().exit_code(), 7);
+  std::vector<std::string> words = LoggedWords(logs + "0.log");
+  ASSERT_EQ(words.size(), 4u);
+  EXPECT_EQ(words[2], "pre");
+  EXPECT_EQ(words[3], "term");
+  EXPECT_EQ(node_.Status().init_container_statuses(0).restart_count(), 0);
+
+  v1::Object deleted = ProbedPod();
+  deleted.mutable_pod()->mutable_metadata()->mutable_deletion_timestamp()->set_seconds(1);
+  deleted.mutable_pod()->mutable_metadata()->set_resource_version("2");
+  node_.Assign({deleted});
+  ASSERT_TRUE(node_.RunUntil([this] {
+    const PodReport* report = node_.link->LastReport("u1");
+    return report != nullptr && report->gone;
+  }));
+  const v1::PodStatus last = node_.Status();
+  const auto ended = [](const v1::ContainerStatus& status) {
+    return status.state().terminated().finished_at().seconds();
+  };
+  EXPECT_EQ(last.init_container_statuses(0).state().terminated().exit_code(), 0);
+  EXPECT_GE(ended(last.init_container_statuses(0)), ended(last.container_statuses(0)));
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
-// Random lives of a node: pods come and go, containers and sandboxes die, the agent is killed, the
-// coordinator and the runtime go away, the host reboots, the disk fills up. Whatever happens, these
-// hold at every moment, and in the end the node is what it should be.
+// Random lives of a node: pods come and go, containers and sandboxes die, probes and hooks fail,
+// the agent is killed, the coordinator and the runtime go away, the host reboots, the disk fills
+// up. Whatever happens, these hold at every moment, and in the end the node is what it should be.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -25,6 +26,8 @@ class RandomLife {
  public:
   explicit RandomLife(uint64_t seed) : dice_(seed) {
     PlaceForeigners();
+    node_.prober.Decides([this](const NetCall& call) { return AnswerOf(call); });
+    node_.runtime.OnExec([this](const std::string& id, const auto&) { return RunExec(id); });
     node_.Settle();
     Connect();
   }
@@ -43,6 +46,8 @@ class RandomLife {
     node_.disk->fail = absl::OkStatus();
     node_.refuse_connects = false;
     node_.link->AcceptConnects();
+    healthy_ = true;
+    node_.prober.Release();
     for (int i = 0; i < 8; ++i) {
       Connect();
       node_.Run(seconds(60));
@@ -52,7 +57,9 @@ class RandomLife {
     node_.runtime.ClearJournal();
     node_.Run(seconds(30));
     for (const std::string& line : node_.runtime.journal()) {
-      EXPECT_TRUE(absl::StrContains(line, "List") || absl::StartsWith(line, "Info")) << line;
+      EXPECT_TRUE(absl::StrContains(line, "List") || absl::StartsWith(line, "Info") ||
+                  absl::StartsWith(line, "ExecSync"))
+          << line;
     }
     std::set<std::string> running;
     for (const ContainerStatus& container : node_.runtime.containers()) {
@@ -64,7 +71,11 @@ class RandomLife {
       const std::string& uid = pod.pod().metadata().uid();
       EXPECT_FALSE(pod.pod().metadata().has_deletion_timestamp()) << uid << " is not gone";
       wanted.insert(uid);
-      EXPECT_EQ(node_.Status(uid).phase(), "Running") << uid;
+      const v1::PodStatus status = node_.Status(uid);
+      EXPECT_EQ(status.phase(), "Running") << uid;
+      for (const v1::PodCondition& condition : status.conditions()) {
+        EXPECT_EQ(condition.status(), "True") << uid << ": " << condition.ShortDebugString();
+      }
     }
     EXPECT_EQ(running, wanted);
     EXPECT_EQ(node_.volumes.pods, wanted);
@@ -145,6 +156,54 @@ class RandomLife {
     }
   }
 
+  // A probe of readiness is a connection; liveness and hooks are requests and commands.
+  ProbeAnswer AnswerOf(const NetCall& call) {
+    if (healthy_ || Roll(3) > 0) return {};
+    if (const auto* http = std::get_if<HttpCall>(&call)) {
+      // Enough of these and the container is stopped, for a reason.
+      for (const SandboxStatus& sandbox : node_.runtime.sandboxes()) {
+        const bool there = std::ranges::count(sandbox.ips, http->host) > 0 || sandbox.ips.empty();
+        if (there) doomed_.insert(sandbox.uid);
+      }
+    }
+    return {Roll(4) == 0 ? ProbeAnswer::Kind::kError : ProbeAnswer::Kind::kFailure, "\xff random"};
+  }
+  absl::StatusOr<FakeExec> RunExec(const std::string& container_id) {
+    const ContainerConfig* config = node_.runtime.container_config(container_id);
+    if (healthy_ || Roll(3) > 0) return FakeExec{{}, milliseconds(Roll(900))};
+    if (config != nullptr) doomed_.insert(config->labels.at(kLabelPodUid));
+    return FakeExec{{"", "no", 1}, milliseconds(Roll(40'000))};
+  }
+
+  // What users put beside a command.
+  void Adorn(v1::Container& container) {
+    const auto probe = [this](v1::Probe& probe) {
+      probe.set_period_seconds(1 + Roll(5));
+      probe.set_failure_threshold(1 + Roll(3));
+    };
+    if (Roll(3) == 0) {
+      container.mutable_readiness_probe()->mutable_tcp_socket()->mutable_port()->set_int_value(80);
+      probe(*container.mutable_readiness_probe());
+    }
+    if (Roll(3) == 0) {
+      v1::Probe& liveness = *container.mutable_liveness_probe();
+      liveness.mutable_http_get()->mutable_port()->set_int_value(80);
+      probe(liveness);
+      liveness.set_failure_threshold(3);
+      liveness.set_termination_grace_period_seconds(1 + Roll(5));
+    }
+    if (Roll(4) == 0) {
+      container.mutable_startup_probe()->mutable_exec()->add_command("up");
+      probe(*container.mutable_startup_probe());
+    }
+    if (Roll(4) == 0) {
+      container.mutable_lifecycle()->mutable_pre_stop()->mutable_sleep()->set_seconds(Roll(40));
+    }
+    if (Roll(4) == 0) {
+      container.mutable_lifecycle()->mutable_post_start()->mutable_exec()->add_command("hello");
+    }
+  }
+
   void AddPod() {
     const std::string name = absl::StrCat("p", Roll(4));
     const std::string key = absl::StrCat("pods/ns/", name);
@@ -155,6 +214,14 @@ class RandomLife {
       pod.mutable_pod()->mutable_spec()->mutable_containers(1)->set_name("side");
     }
     if (Roll(3) == 0) pod.mutable_pod()->mutable_spec()->set_host_network(true);
+    for (int i = Roll(3); i > 0; --i) {
+      v1::Container& sidecar = *pod.mutable_pod()->mutable_spec()->add_init_containers();
+      sidecar = pod.pod().spec().containers(0);
+      sidecar.set_name(absl::StrCat("sidecar-", i));
+      sidecar.set_restart_policy("Always");
+      Adorn(sidecar);
+    }
+    for (v1::Container& c : *pod.mutable_pod()->mutable_spec()->mutable_containers()) Adorn(c);
     pods_[key] = pod;
     node_.Assign({pod});
   }
@@ -191,7 +258,7 @@ class RandomLife {
   }
 
   void SomethingHappens() {
-    switch (Roll(14)) {
+    switch (Roll(16)) {
       case 0:
       case 1:
       case 2:
@@ -229,6 +296,10 @@ class RandomLife {
         if (Roll(2) == 0) node_.disk->damaged = true;
         node_.StartAgent();
         return Connect();
+      case 12:
+        return node_.prober.Hold();
+      case 13:
+        return node_.prober.Release();
       default:
         return Connect();
     }
@@ -265,6 +336,7 @@ class RandomLife {
   }
 
   std::mt19937_64 dice_;
+  bool healthy_ = false;
   NodeHarness node_;
   std::string foreign_sandbox_, foreign_container_;
   std::map<std::string, v1::Object> pods_;  // What the coordinator holds, by key.

@@ -10,6 +10,7 @@
 #include "agent/loop/node_loop.h"
 #include "agent/translate/translate.h"
 #include "test/fakes/fake_link.h"
+#include "test/fakes/fake_prober.h"
 #include "test/fakes/fake_runtime.h"
 #include "test/fakes/memory_checkpoint.h"
 
@@ -131,7 +132,8 @@ class NodeHarness {
     if (refuse_connects) link->RefuseConnects(absl::UnavailableError("connection refused"));
     checkpoint_ = std::make_unique<MemoryCheckpoint>(disk);
     loop = std::make_unique<NodeLoop>(
-        NodeLoop::Seams{clock, runtime, *link, *checkpoint_, host, volumes, logs, worker_, inbox_},
+        NodeLoop::Seams{clock, runtime, prober, *link, *checkpoint_, host, volumes, logs, worker_,
+                        inbox_},
         NodeOptions{.node_name = "node-a", .agent_version = "1"},
         [this](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
           tunnels.emplace_back(request.tunnel_id, target);
@@ -144,6 +146,7 @@ class NodeHarness {
     loop.reset();
     link.reset();
     runtime.DropCallers();
+    prober.DropCallers();
     runtime.RunPending();
   }
   void RestartAgent() {
@@ -199,6 +202,7 @@ class NodeHarness {
 
   ManualClock clock;
   FakeRuntime runtime;
+  FakeProber prober;
   FakeHost host;
   FakeVolumes volumes;
   FakeLogs logs;

@@ -199,5 +199,73 @@ TEST(HostPorts, ClashOnTheSameProtocolAndPortOfOneAddress) {
   EXPECT_FALSE(HostPortsClash(pod("TCP", 0, ""), pod("TCP", 0, "")));
 }
 
+// Spec 11.3: started, ready.
+TEST_F(PodStatusTest, ProbesDecideWhetherARunningContainerIsStartedAndReady) {
+  ObservedContainer& web = observed_.containers["web"];
+  web.instances = {Instance("c0", ContainerState::kRunning)};
+  constexpr ProbeVerdict kUnknown = ProbeVerdict::kUnknown, kGood = ProbeVerdict::kSuccess,
+                         kBad = ProbeVerdict::kFailure;
+  struct Row {
+    ProbeVerdict startup, readiness;
+    bool started, ready;
+  };
+  for (const Row& row : {Row{kGood, kGood, true, true},
+                         {kGood, kBad, true, false},
+                         {kUnknown, kGood, false, false},
+                         {kBad, kGood, false, false}}) {
+    web.health = {.startup = row.startup, .readiness = row.readiness};
+    const v1::PodStatus status = Make();
+    EXPECT_EQ(status.container_statuses(0).started(), row.started);
+    EXPECT_EQ(status.container_statuses(0).ready(), row.ready);
+    EXPECT_EQ(Condition(status, "Ready").status(), row.ready ? "True" : "False");
+    EXPECT_EQ(status.phase(), "Running");
+  }
+  web.health = {.liveness = kBad};
+  EXPECT_TRUE(Make().container_statuses(0).ready()) << "liveness is the planner's";
+}
+
+// Spec 11.2: lastTransitionTime is when the probe said so; a new agent tells the same.
+TEST_F(PodStatusTest, ReadySinceTheProbeSaidSo) {
+  ObservedContainer& web = observed_.containers["web"];
+  web.instances = {Instance("c0", ContainerState::kRunning)};
+  web.health.ready_since = kWall + seconds(42);
+  for (const ProbeVerdict verdict : {ProbeVerdict::kSuccess, ProbeVerdict::kFailure}) {
+    web.health.readiness = verdict;
+    EXPECT_EQ(Condition(Make(), "Ready").last_transition_time().seconds(),
+              ToApiTime(kWall + seconds(42)).seconds());
+  }
+}
+
+// Spec 11.1-11.3: a sidecar obeys the rules of regular containers, and pending until started.
+TEST_F(PodStatusTest, SidecarsCountForReadinessAndInitialization) {
+  pod_ = MakePod({"web"}, {"proxy"});
+  pod_.mutable_spec()->mutable_init_containers(0)->set_restart_policy("Always");
+  EXPECT_EQ(Make().phase(), "Pending");
+  ObservedContainer& proxy = observed_.containers["proxy"];
+  proxy.instances = {Instance("p0", ContainerState::kRunning)};
+  proxy.health.startup = ProbeVerdict::kUnknown;
+  v1::PodStatus status = Make();
+  EXPECT_EQ(status.phase(), "Pending");
+  EXPECT_EQ(Condition(status, "Initialized").message(),
+            "containers with incomplete status: [proxy]");
+  proxy.health = {.readiness = ProbeVerdict::kFailure};
+  status = Make();
+  EXPECT_EQ(Condition(status, "Initialized").status(), "True");
+  EXPECT_FALSE(status.init_container_statuses(0).ready());
+
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
+  status = Make();
+  EXPECT_EQ(status.phase(), "Running");
+  EXPECT_EQ(Condition(status, "Ready").message(), "containers with unready status: [proxy]");
+  proxy.health.readiness = ProbeVerdict::kSuccess;
+  EXPECT_EQ(Condition(Make(), "Ready").status(), "True");
+  // One that ended, even well, is not ready, and the phase stays.
+  proxy.instances = {Instance("p0", ContainerState::kExited, 0, 0)};
+  status = Make();
+  EXPECT_FALSE(status.init_container_statuses(0).ready());
+  EXPECT_EQ(status.phase(), "Running");
+  EXPECT_EQ(Condition(status, "Ready").status(), "False");
+}
+
 }  // namespace
 }  // namespace muster::agent
