@@ -42,9 +42,13 @@ TEST(Support, RefusesWhatWouldBreakSilently) {
   EXPECT_EQ(report.problems[1].path, "spec.template.spec.hostUsers");
 }
 
-TEST(Support, RefusesSidecarsUntilTheyAreRun) {
-  const SupportReport report =
+TEST(Support, RefusesRestartPoliciesOfContainersButForSidecars) {
+  const SupportReport sidecar =
       Report("initContainers: [{name: b, image: x, restartPolicy: Always}]");
+  EXPECT_THAT(sidecar.problems, IsEmpty());
+  EXPECT_THAT(sidecar.warnings, IsEmpty());
+  const SupportReport report =
+      Report("initContainers: [{name: b, image: x, restartPolicy: OnFailure}]");
   ASSERT_EQ(report.problems.size(), 1u);
   EXPECT_EQ(report.problems[0].path, "spec.template.spec.initContainers[0].restartPolicy");
 }
