@@ -11,6 +11,7 @@
 #include "common/model/kinds.h"
 #include "common/model/quantity.h"
 #include "coordinator/admission/validate_common.h"
+#include "coordinator/admission/validate_rollout.h"
 
 namespace muster::coordinator {
 namespace {
@@ -132,6 +133,7 @@ void CheckDaemonSet(const v1::DaemonSet& daemon_set, SupportReport& report) {
   const v1::DaemonSetSpec& spec = daemon_set.spec();
   CheckAnnotations(pod_template.Child("metadata"), spec.template_().metadata(), report);
   CheckPod(pod_template.Child("spec"), spec.template_().spec(), report);
+  WarnAboutRolloutPolicy(daemon_set, report);
   if (!IsNonZero(spec.update_strategy().rolling_update().max_surge())) return;
   const FieldPath surge = FieldPath("spec.updateStrategy.rollingUpdate.maxSurge");
   const std::optional<FieldPath> port =

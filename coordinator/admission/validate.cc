@@ -12,6 +12,7 @@
 #include "common/model/semantic_equal.h"
 #include "coordinator/admission/validate_common.h"
 #include "coordinator/admission/validate_pod_spec.h"
+#include "coordinator/admission/validate_rollout.h"
 #include "coordinator/admission/validate_selectors.h"
 #include "coordinator/admission/validate_small_kinds.h"
 
@@ -160,6 +161,7 @@ void ValidateDaemonSet(const v1::DaemonSet& daemon_set, Problems& problems) {
   CheckNotNegative(path.Child("minReadySeconds"), spec.min_ready_seconds(), problems);
   ValidateUpdateStrategy(path.Child("updateStrategy"), spec.update_strategy(), problems);
   CheckNotNegative(path.Child("revisionHistoryLimit"), spec.revision_history_limit(), problems);
+  ValidateRolloutPolicy(daemon_set, problems);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ PURE = (
     "coordinator/explain",
     "coordinator/nodes",
     "coordinator/placement",
+    "coordinator/policy",
 )
 IMPURE_INCLUDES = re.compile(
     r"grpc|spdlog/|systemd/|sqlite3|openssl/|common/daemon/|common/base/text_file"
