@@ -147,6 +147,9 @@ class ControllerLoop {
   bool UpToDate(MonoTime now);
   void WakeAt(MonoTime at);
   const v1::Node* FindNode(const std::string& name) const;
+  // The DaemonSet's own revision with this hash; null when there is none.
+  const v1::ControllerRevision* FindRevision(const v1::DaemonSet& daemon_set,
+                                             const std::string& hash) const;
   void RemovePod(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
 
   ObjectStore& objects_;

@@ -8,7 +8,9 @@
 #include "common/base/macros.h"
 #include "common/model/kinds.h"
 #include "common/model/semantic_equal.h"
+#include "coordinator/admission/admit.h"
 #include "coordinator/controllers/controller_loop.h"
+#include "coordinator/daemonset/ownership.h"
 #include "coordinator/nodes/pod_removal.h"
 #include "spdlog/spdlog.h"
 
@@ -24,6 +26,30 @@ constexpr int kDoublingsMax = 18;
 MonoTime::duration RetryAfter(int failures) {
   const auto wait = kRetryFirst * (int64_t{1} << std::min(failures, kDoublingsMax));
   return std::min<MonoTime::duration>(wait, kRetryMax);
+}
+
+// The DaemonSet as the plan leaves it. A template that goes back is a change like any other: it is
+// admitted, and counts in the generation. One that is not admissible any more stays away: what is
+// left then is the halt that the status tells of.
+v1::Object Updated(const v1::Object& object, const DaemonSetPlan& plan, const Moment& now) {
+  v1::Object updated = object;
+  if (plan.request_done) {
+    updated.mutable_daemon_set()->mutable_metadata()->mutable_annotations()->erase(
+        kRolloutRequestAnnotation);
+  }
+  if (plan.template_back) {
+    *updated.mutable_daemon_set()->mutable_spec()->mutable_template_() = *plan.template_back;
+    AdmitResult admitted = Admit(updated, &object, now.wall);
+    if (admitted.problems.empty()) {
+      updated = std::move(admitted.object);
+    } else {
+      spdlog::error("daemonset {}: the revision to go back to is not valid: {}",
+                    object.daemon_set().metadata().name(), admitted.problems.front().Text());
+      updated = object;
+    }
+  }
+  if (plan.status) *updated.mutable_daemon_set()->mutable_status() = *plan.status;
+  return updated;
 }
 
 }  // namespace
@@ -84,7 +110,8 @@ void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, Com
       {state.daemon_set(), state.roster(), state.revisions(), adopt, release, priority_classes_,
        random_,
        [&](const std::string& name) { return pods_.contains(absl::StrCat(ns, "/", name)); },
-       options_.plan});
+       options_.plan, now,
+       [&](const std::string& hash) { return FindRevision(state.daemon_set(), hash); }});
   for (const std::string& note : plan.notes) spdlog::debug("{}", note);
   state.wake_at = plan.wake_at;
   if (const std::optional<MonoTime> stale = state.roster().next_wake();
@@ -122,16 +149,30 @@ ObjectTransaction ControllerLoop::Carry(const DaemonSetState& state, const Daemo
   AddPodChanges(state, plan, now, transaction);
   AddNewPods(state, plan, now, transaction);
   // A status that says nothing new is not written: the write itself would bring the next look.
-  if (plan.status && !model::SemanticallyEqual(*plan.status, state.daemon_set().status())) {
-    v1::Object updated = state.object();
-    *updated.mutable_daemon_set()->mutable_status() = *plan.status;
-    transaction.Update(std::move(updated));
+  if (plan.template_back || plan.request_done ||
+      (plan.status && !model::SemanticallyEqual(*plan.status, state.daemon_set().status()))) {
+    transaction.Update(Updated(state.object(), plan, now));
   }
   for (const PlannedEvent& event : plan.events) {
     recorder_.Add(state.object(), {event.warning, kSource, event.reason, event.message}, now.wall,
                   transaction);
   }
   return transaction;
+}
+
+const v1::ControllerRevision* ControllerLoop::FindRevision(const v1::DaemonSet& daemon_set,
+                                                           const std::string& hash) const {
+  const std::string prefix = absl::StrCat(daemon_set.metadata().namespace_(), "/");
+  for (auto it = revisions_.lower_bound(prefix);
+       it != revisions_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
+    const v1::ControllerRevision& revision = it->second.controller_revision();
+    const v1::OwnerReference* owner = ControllerOf(revision.metadata());
+    if (owner != nullptr && owner->uid() == daemon_set.metadata().uid() &&
+        HashOf(revision) == hash) {
+      return &revision;
+    }
+  }
+  return nullptr;
 }
 
 void ControllerLoop::AddRevisions(const DaemonSetState& state, const RevisionPlan& plan,

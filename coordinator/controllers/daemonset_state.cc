@@ -13,11 +13,18 @@ bool DaemonSetState::Update(v1::Object object) {
   const v1::ObjectMeta& before = daemon_set().metadata();
   const v1::ObjectMeta& after = object.daemon_set().metadata();
   const bool another = before.uid() != after.uid();
+  const bool other_base = daemon_set().status().rollout().base_revision() !=
+                          object.daemon_set().status().rollout().base_revision();
   const bool anew = another || before.generation() != after.generation() ||
                     before.has_deletion_timestamp() != after.has_deletion_timestamp();
   object_ = std::move(object);
   dirty = true;
-  if (!anew) return false;
+  if (other_base) revisions_stale_ = true;
+  if (!anew) {
+    // What annotations and the progress of a rollout mean for nodes.
+    if (rules_ != nullptr && !rules_->Fits(daemon_set())) rules_.reset();
+    return false;
+  }
   // What went wrong may have been the old specification's fault, and who changed it waits.
   failures = 0;
   retry_at.reset();

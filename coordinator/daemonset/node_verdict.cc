@@ -4,12 +4,42 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/model/taints.h"
 #include "coordinator/daemonset/update_budget.h"
 
 namespace muster::coordinator {
 namespace {
 
 using Pods = std::vector<const PodFacts*>;
+
+// Stored times have lost their fraction of a second.
+constexpr std::chrono::seconds kTimeUnit(1);
+
+bool IsUnreachable(const v1::Node* node) {
+  return node == nullptr || std::any_of(node->spec().taints().begin(), node->spec().taints().end(),
+                                        [](const v1::Taint& taint) {
+                                          return taint.key() == model::kUnreachableTaint;
+                                        });
+}
+
+std::string CanaryTextOf(const v1::DaemonSet& daemon_set) {
+  const auto& annotations = daemon_set.metadata().annotations();
+  const auto found = annotations.find(kCanaryAnnotation);
+  return found == annotations.end() ? "" : found->second;
+}
+
+// Nothing unless nodes are on their way to this revision.
+std::optional<FailureRule> FailureRuleOf(const v1::DaemonSet& daemon_set,
+                                         const RolloutPolicy& policy) {
+  const v1::DaemonSetRollout& rollout = daemon_set.status().rollout();
+  if (rollout.revision().empty() || rollout.complete() || !IsRollingUpdate(daemon_set)) {
+    return std::nullopt;
+  }
+  return FailureRule{rollout.revision(), ToWallTime(rollout.started_at()),
+                     rollout.restarts_before(), policy.ReadyWithin()};
+}
 
 // Judges one node; the members are what its steps share.
 class NodeJudge {
@@ -26,8 +56,13 @@ class NodeJudge {
     std::sort(pods_.begin(), pods_.end(),
               [](const PodFacts* a, const PodFacts* b) { return KeptBefore(*a, *b); });
     verdict_.has_pods = !pods_.empty();
+    node_is_gone_ = node == nullptr;
+    verdict_.unreachable = !pods_.empty() && IsUnreachable(node);
     if (node == nullptr) {
       RemoveUnbound();
+    } else if (rules_.suspended) {
+      verdict_.tally.misscheduled = pods_.empty() ? 0 : 1;
+      RemoveAll(RemovalReason::kSuspended);
     } else {
       const Placement placement = rules_.placement.Judge(*node);
       verdict_.should_run = placement.should_run;
@@ -35,6 +70,7 @@ class NodeJudge {
       Manage(placement);
     }
     AssignRole();
+    CountProgress(node);
     WakeForAvailability();
     return std::move(verdict_);
   }
@@ -75,11 +111,15 @@ class NodeJudge {
     tally.updated = IsNew(first) ? 1 : 0;
   }
 
+  void RemoveAll(RemovalReason reason) {
+    for (const PodFacts* pod : pods_) {
+      if (!pod->terminating) Remove(*pod, reason);
+    }
+  }
+
   void Manage(const Placement& placement) {
     if (!placement.should_continue) {
-      for (const PodFacts* pod : pods_) {
-        if (!pod->terminating) Remove(*pod, RemovalReason::kNotEligible);
-      }
+      RemoveAll(RemovalReason::kNotEligible);
       return;
     }
     if (pods_.empty()) {
@@ -157,7 +197,15 @@ class NodeJudge {
       }
       seen = pod;
     }
-    if (old != nullptr) verdict_.rollout_pod = old->name;
+    if (fresh != nullptr) FindFailure(*fresh);
+    if (verdict_.unreachable) {
+      AssignRoleOfLost(fresh);
+      return;
+    }
+    if (old != nullptr) {
+      verdict_.rollout_pod = old->name;
+      verdict_.old_endings = old->endings;
+    }
     if (rules_.surge) {
       AssignSurgeRole(fresh, old);
       return;
@@ -166,9 +214,21 @@ class NodeJudge {
       verdict_.role = RolloutRole::kUnavailable;
     } else if (fresh != nullptr) {
       if (!Available(*fresh)) verdict_.role = RolloutRole::kUnavailable;
+    } else if (old->silenced && !rules_.rejected.contains(old->hash)) {
+      // The node is back and its agent has not said yet how the pod is. What may be what silenced
+      // it is not given the time.
+      verdict_.role = RolloutRole::kUnavailable;
     } else {
       verdict_.role = Available(*old) ? RolloutRole::kCandidate : RolloutRole::kReplaceNow;
     }
+  }
+
+  // A node that cannot be reached is left out, unless it was the new pod that it did not survive.
+  void AssignRoleOfLost(const PodFacts* fresh) {
+    if (verdict_.failure != RolloutFailure::kNone) {
+      verdict_.role = rules_.surge ? RolloutRole::kSurging : RolloutRole::kUnavailable;
+    }
+    verdict_.left = fresh == nullptr && !node_is_gone_ && !rules_.suspended;
   }
 
   void AssignSurgeRole(const PodFacts* fresh, const PodFacts* old) {
@@ -179,9 +239,71 @@ class NodeJudge {
       verdict_.role = Available(*fresh) ? RolloutRole::kTakenOver : RolloutRole::kSurging;
     } else if (Available(*old)) {
       verdict_.role = verdict_.should_run ? RolloutRole::kStartCandidate : RolloutRole::kSunset;
-    } else {
+    } else if (!old->silenced) {
       verdict_.role = verdict_.should_run ? RolloutRole::kStartNow : RolloutRole::kOldUnavailable;
     }
+  }
+
+  // Whether the node's pod of the new revision is evidence against it.
+  void FindFailure(const PodFacts& pod) {
+    if (!rules_.failures || rules_.failures->revision != rules_.current_hash ||
+        pod.created < rules_.failures->started) {
+      return;
+    }
+    if (verdict_.unreachable) {
+      // What it never received cannot have harmed it; who takes a node away knows why.
+      if (pod.received && !node_is_gone_)
+        Fail(pod, RolloutFailure::kNodeLost, "the node went silent with this pod");
+    } else if (pod.phase == PodPhase::kFailed) {
+      Fail(pod, RolloutFailure::kPodFailed, "the pod is in phase Failed");
+    } else if (pod.out_of_memory) {
+      Fail(pod, RolloutFailure::kOutOfMemory, pod.last_ending);
+    } else if (pod.endings > rules_.failures->endings_usual) {
+      Fail(pod, RolloutFailure::kCrashed,
+           pod.endings == 1 ? pod.last_ending
+                            : absl::StrCat(pod.last_ending, " (", pod.endings, " times)"));
+    } else if (!pod.ready && !pod.silenced && rules_.failures->ready_within) {
+      const WallTime since = pod.ready_changed.value_or(pod.created);
+      const auto within =
+          std::chrono::duration_cast<WallTime::duration>(*rules_.failures->ready_within);
+      if (now_.wall >= since + within + kTimeUnit) {
+        Fail(pod, RolloutFailure::kNotReadyInTime,
+             absl::StrCat("not ready for ", absl::FormatDuration(absl::FromChrono(within))));
+      } else {
+        WakeAt(now_.MonoAt(since + within + kTimeUnit));
+      }
+    }
+  }
+
+  void Fail(const PodFacts& pod, RolloutFailure failure, std::string text) {
+    verdict_.failure = failure;
+    verdict_.failed_pod = pod.name;
+    verdict_.failure_text = std::move(text);
+  }
+
+  void CountProgress(const v1::Node* node) {
+    Progress& progress = verdict_.progress;
+    bool fresh = false, fresh_available = false, old = false;
+    for (const PodFacts* pod : pods_) {
+      if (!IsNew(*pod)) {
+        old = true;
+      } else if (!pod->terminating) {
+        fresh = true;
+        fresh_available |= Available(*pod) && !verdict_.unreachable;
+      }
+    }
+    progress.fresh = fresh ? 1 : 0;
+    progress.unproven = fresh && !fresh_available ? 1 : 0;
+    if (!verdict_.should_run || IsUnreachable(node)) return;
+    verdict_.canary = rules_.canary && rules_.canary->Matches(node->metadata().labels());
+    const bool live = std::any_of(pods_.begin(), pods_.end(),
+                                  [](const PodFacts* pod) { return !pod->terminating; });
+    progress.nodes = 1;
+    progress.vacant = live ? 0 : 1;
+    progress.updated = fresh && !old ? 1 : 0;
+    progress.done = fresh_available && !old ? 1 : 0;
+    progress.canary_nodes = verdict_.canary ? 1 : 0;
+    progress.canary_done = verdict_.canary ? progress.done : 0;
   }
 
   void WakeForAvailability() {
@@ -199,6 +321,7 @@ class NodeJudge {
   const Moment& now_;
   const std::string& node_name_;
   Pods pods_;
+  bool node_is_gone_ = false;
   NodeVerdict verdict_;
 };
 
@@ -208,7 +331,64 @@ DaemonSetRules::DaemonSetRules(const v1::DaemonSet& daemon_set, std::string curr
     : placement(daemon_set.spec().template_().spec()),
       current_hash(std::move(current_hash)),
       min_ready_seconds(daemon_set.spec().min_ready_seconds()),
-      surge(AllowsSurge(daemon_set)) {}
+      surge(AllowsSurge(daemon_set)),
+      canary_text(CanaryTextOf(daemon_set)) {
+  RolloutPolicy policy = ParseRolloutPolicy(daemon_set.metadata().annotations()).policy;
+  suspended = policy.suspended;
+  failures = FailureRuleOf(daemon_set, policy);
+  for (const v1::DaemonSetRejectedRevision& each : daemon_set.status().rollout().rejected()) {
+    rejected.insert(each.revision());
+  }
+  if (policy.canary) canary = std::move(policy.canary->selector);
+}
+
+bool DaemonSetRules::Fits(const v1::DaemonSet& daemon_set) const {
+  const RolloutPolicy policy = ParseRolloutPolicy(daemon_set.metadata().annotations()).policy;
+  return suspended == policy.suspended && canary_text == CanaryTextOf(daemon_set) &&
+         failures == FailureRuleOf(daemon_set, policy);
+}
+
+const char* NameOf(RolloutFailure failure) {
+  switch (failure) {
+    case RolloutFailure::kNone:
+      return "";
+    case RolloutFailure::kNodeLost:
+      return "NodeLost";
+    case RolloutFailure::kPodFailed:
+      return "PodFailed";
+    case RolloutFailure::kOutOfMemory:
+      return "OutOfMemory";
+    case RolloutFailure::kCrashed:
+      return "Crashed";
+    case RolloutFailure::kNotReadyInTime:
+      return "NotReadyInTime";
+  }
+  return "";
+}
+
+Progress& Progress::operator+=(const Progress& other) {
+  nodes += other.nodes;
+  updated += other.updated;
+  done += other.done;
+  canary_nodes += other.canary_nodes;
+  canary_done += other.canary_done;
+  vacant += other.vacant;
+  fresh += other.fresh;
+  unproven += other.unproven;
+  return *this;
+}
+
+Progress& Progress::operator-=(const Progress& other) {
+  nodes -= other.nodes;
+  updated -= other.updated;
+  done -= other.done;
+  canary_nodes -= other.canary_nodes;
+  canary_done -= other.canary_done;
+  vacant -= other.vacant;
+  fresh -= other.fresh;
+  unproven -= other.unproven;
+  return *this;
+}
 
 Tally& Tally::operator+=(const Tally& other) {
   desired += other.desired;

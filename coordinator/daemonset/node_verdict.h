@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,20 +11,39 @@
 #include "coordinator/daemonset/failure_backoff.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/placement/placement.h"
+#include "coordinator/policy/rollout_policy.h"
 #include "muster/v1/node.pb.h"
 #include "muster/v1/workload.pb.h"
 
 namespace muster::coordinator {
 
+// By what the pods of a new revision are judged while nodes are brought to it. A plain value.
+struct FailureRule {
+  std::string revision;
+  WallTime started{};         // Pods made since then are of this rollout.
+  int32_t endings_usual = 0;  // So often may containers end without meaning anything.
+  std::optional<Duration> ready_within;
+
+  bool operator==(const FailureRule&) const = default;
+};
+
 // What of a DaemonSet decides about each of its nodes. A plain value, made once per change of the
-// DaemonSet.
+// DaemonSet that concerns every node.
 struct DaemonSetRules {
   DaemonSetRules(const v1::DaemonSet& daemon_set, std::string current_hash);
+
+  // Would these rules, made from it anew, be the same? Only asked while its generation is.
+  bool Fits(const v1::DaemonSet& daemon_set) const;
 
   PlacementRule placement;
   std::string current_hash;
   int32_t min_ready_seconds;
-  bool surge;  // A new pod may start beside the old one.
+  bool surge;                               // A new pod may start beside the old one.
+  bool suspended;                           // No pod runs anywhere.
+  std::string canary_text;                  // The annotation that `canary` was read from.
+  std::optional<model::LabelQuery> canary;  // Nodes that get a new revision first.
+  std::optional<FailureRule> failures;      // Only while there is a rollout.
+  std::set<std::string> rejected;           // Revisions that do harm.
 };
 
 // Why a pod goes.
@@ -35,6 +55,7 @@ enum class RemovalReason : uint8_t {
   kNodeGone,  // Not bound yet, and the node it was for is not there.
   kReplaced,  // Its successor on the same node has taken over.
   kOutdated,  // A rolling update has its turn.
+  kSuspended,
 };
 
 struct PodRemoval {
@@ -75,10 +96,47 @@ struct Tally {
   bool operator==(const Tally&) const = default;
 };
 
+// What a node whose new pod does not do well has suffered.
+enum class RolloutFailure : uint8_t {
+  kNone,
+  kNodeLost,   // It went silent after it got the new pod.
+  kPodFailed,  // The node refused or evicted the pod.
+  kOutOfMemory,
+  kCrashed,  // Containers ended more often than is usual.
+  kNotReadyInTime,
+};
+// "NodeLost", "OutOfMemory", ...; stable.
+const char* NameOf(RolloutFailure failure);
+
+// The share of one node in the progress of a rollout: each 0 or 1, sums for a fleet. Of nodes that
+// can be reached, but for the last two.
+struct Progress {
+  int32_t nodes = 0;         // Should run a pod.
+  int32_t updated = 0;       // Have one of the new revision, and only that.
+  int32_t done = 0;          // And it is available.
+  int32_t canary_nodes = 0;  // Of nodes that the canary's selector matches.
+  int32_t canary_done = 0;
+  int32_t vacant = 0;    // Should run a pod and have none, or only one that goes.
+  int32_t fresh = 0;     // Have a pod of the new revision.
+  int32_t unproven = 0;  // And it is not available.
+
+  Progress& operator+=(const Progress& other);
+  Progress& operator-=(const Progress& other);
+  bool operator==(const Progress&) const = default;
+};
+
 // All that one node means for one DaemonSet. Default: nothing at all.
 struct NodeVerdict {
   Tally tally;
+  Progress progress;
   bool should_run = false;
+  bool unreachable = false;  // It has pods, and cannot be told to do anything about them.
+  bool left = false;         // So it keeps what it has of an older revision until it returns.
+  bool canary = false;       // The canary's selector matches it.
+  RolloutFailure failure = RolloutFailure::kNone;
+  std::string failed_pod;
+  std::string failure_text;  // The evidence, in words.
+  int32_t old_endings = 0;   // How often containers of its old pod have ended.
   bool create = false;
   bool advance_backoff = false;   // A failed pod is among the removals.
   bool counts_available = false;  // A pod of it is available, eligible node or not.
@@ -93,6 +151,10 @@ struct NodeVerdict {
 
 // Kubernetes' daemon set controller for one node: which of its pods stay, whether one is created,
 // what it counts for, what a rolling update may do there.
+//
+// Unlike Kubernetes it leaves nodes that went silent (taint unreachable) out of rolling updates:
+// they use up nothing and nothing is replaced there, except that one which went silent after it got
+// the new revision is unavailable by our doing.
 //
 // Pure. `node` is null when there is no such node. `pods` are the pods of this DaemonSet whose
 // target is the node, in any order.

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
 #include "common/model/labels.h"
+#include "coordinator/daemonset/conditions.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/update_budget.h"
 
@@ -28,8 +30,14 @@ const char* Why(RemovalReason reason) {
       return "its successor has taken over";
     case RemovalReason::kOutdated:
       return "it is of an older revision";
+    case RemovalReason::kSuspended:
+      return "the DaemonSet is suspended";
   }
   return "";
+}
+
+std::optional<MonoTime> Earlier(std::optional<MonoTime> a, std::optional<MonoTime> b) {
+  return a && b ? std::min(*a, *b) : (a ? a : b);
 }
 
 class Planner {
@@ -53,10 +61,10 @@ class Planner {
       plan_.more = true;
       return std::move(plan_);
     }
+    Decide();
+    if (plan_.template_back) return std::move(plan_);  // What follows is about another template.
     Manage();
     if (plan_.create.empty() && plan_.remove.empty() && plan_.creation.ok()) Rollout();
-    plan_.status = StatusOf(daemon_set, input_.roster.tally(), plan_.revisions.collision_count);
-    plan_.wake_at = input_.roster.next_wake();
     return std::move(plan_);
   }
 
@@ -72,9 +80,50 @@ class Planner {
     return plan_.more;
   }
 
+  void Decide() {
+    const v1::DaemonSet& daemon_set = input_.daemon_set;
+    const RolloutPolicy policy = ParseRolloutPolicy(daemon_set.metadata().annotations()).policy;
+    RolloutDecision decision = DecideRollout(
+        {daemon_set, policy, plan_.revisions, input_.roster,
+         [&](const std::string& hash) { return FindTemplate(hash).ok(); }, input_.now});
+    gate_ = decision.gate;
+    base_hash_ = decision.state.base_revision();
+    plan_.request_done = decision.request_done;
+    plan_.events = std::move(decision.events);
+    plan_.wake_at = Earlier(input_.roster.next_wake(), decision.wake_at);
+    if (decision.go_back) {
+      plan_.template_back = *FindTemplate(base_hash_);  // It was there a moment ago.
+      plan_.notes.push_back(absl::StrCat("put the template of revision ", base_hash_, " back"));
+    }
+    plan_.status = StatusOf(daemon_set, input_.roster.tally(), plan_.revisions.collision_count);
+    *plan_.status->mutable_rollout() = std::move(decision.state);
+    SetConditions(BudgetOf(daemon_set, input_.roster.tally().desired), input_.now.wall,
+                  *plan_.status);
+  }
+
+  absl::StatusOr<v1::PodTemplateSpec> FindTemplate(const std::string& hash) const {
+    const v1::ControllerRevision* revision = input_.find_revision(hash);
+    if (revision == nullptr) return absl::NotFoundError("no such revision");
+    return TemplateOf(*revision);
+  }
+
   void Manage() {
     const Roster& roster = input_.roster;
-    for (const std::string_view node : roster.creating()) Create(std::string(node));
+    // Of a guarded rollout a node that gets its pod from the new revision is one more at risk.
+    int64_t taken = roster.progress().fresh;
+    int64_t at_risk = roster.progress().unproven;
+    const UpdateBudget budget = BudgetOf(input_.daemon_set, roster.tally().desired);
+    const int64_t at_risk_max = std::max(budget.max_unavailable, budget.max_surge);
+    for (const std::string_view name : roster.creating()) {
+      const std::string node(name);
+      const bool takes =
+          !gate_.guarded || (TakesOn(node) && at_risk < at_risk_max && taken < gate_.fresh_max);
+      if (takes) {
+        ++taken;
+        ++at_risk;
+      }
+      Create(node, takes ? Revision::kCurrent : Revision::kBase);
+    }
     for (const std::string_view name : roster.removing()) {
       const std::string node(name);
       const NodeVerdict& verdict = *roster.Find(node);
@@ -82,8 +131,20 @@ class Planner {
     }
   }
 
+  // May the rollout bring this node to the new revision?
+  bool TakesOn(const std::string& node) const {
+    return gate_.open && (!gate_.canary_only || input_.roster.Find(node)->canary);
+  }
+
+  // So many more nodes may be brought to it now, of those that have a pod to be replaced. What is
+  // vacant counts as taken on.
+  int64_t Room() const {
+    const Progress& progress = input_.roster.progress();
+    return gate_.fresh_max - progress.fresh - progress.vacant;
+  }
+
   void Rollout() {
-    if (!IsRollingUpdate(input_.daemon_set)) return;
+    if (!IsRollingUpdate(input_.daemon_set) || !gate_.open) return;
     const UpdateBudget budget = BudgetOf(input_.daemon_set, input_.roster.tally().desired);
     if (budget.max_surge > 0) {
       RolloutStartingFirst(budget.max_surge);
@@ -95,25 +156,25 @@ class Planner {
   void RolloutDeletingFirst(int32_t max_unavailable) {
     const Roster& roster = input_.roster;
     const Roster::NodeSet& replace_now = roster.with_role(RolloutRole::kReplaceNow);
-    const auto unavailable = static_cast<int64_t>(
-        replace_now.size() + roster.with_role(RolloutRole::kUnavailable).size());
-    RemoveOld(replace_now, replace_now.size());
-    RemoveOld(roster.with_role(RolloutRole::kCandidate), max_unavailable - unavailable);
+    const auto in_work = static_cast<int64_t>(roster.with_role(RolloutRole::kUnavailable).size());
+    const auto unavailable = in_work + static_cast<int64_t>(replace_now.size());
+    // Kubernetes replaces what is not available all at once. Of a guarded rollout that would be
+    // more nodes at risk than anybody allowed.
+    int64_t room = gate_.guarded ? std::min(Room(), max_unavailable - in_work) : Room();
+    room -= RemoveOld(replace_now, room);
+    RemoveOld(roster.with_role(RolloutRole::kCandidate),
+              std::min(room, max_unavailable - unavailable));
   }
 
   void RolloutStartingFirst(int32_t max_surge) {
     const Roster& roster = input_.roster;
     const auto surging = static_cast<int64_t>(roster.with_role(RolloutRole::kSurging).size());
-    for (const std::string_view node : roster.with_role(RolloutRole::kStartNow)) {
-      Create(std::string(node));
-    }
-    int64_t left = max_surge - surging;
-    for (const std::string_view node : roster.with_role(RolloutRole::kStartCandidate)) {
-      if (left-- <= 0) break;
-      Create(std::string(node));
-    }
+    int64_t room = gate_.guarded ? std::min(Room(), max_surge - surging) : Room();
+    room -= StartNew(roster.with_role(RolloutRole::kStartNow), room);
+    StartNew(roster.with_role(RolloutRole::kStartCandidate), std::min(room, max_surge - surging));
     for (const RolloutRole role : {RolloutRole::kTakenOver, RolloutRole::kOldUnavailable}) {
-      RemoveOld(roster.with_role(role), roster.with_role(role).size());
+      const auto all = static_cast<int64_t>(roster.with_role(role).size());
+      RemoveOld(roster.with_role(role), all);
     }
     // Who was promised that nothing becomes unavailable keeps the pods of nodes that fell out of
     // the placement until others make up for them.
@@ -121,12 +182,29 @@ class Planner {
               roster.available_anywhere() - roster.tally().desired);
   }
 
-  void RemoveOld(const Roster::NodeSet& nodes, int64_t count_max) {
+  // Both return how many nodes they took on.
+  int64_t StartNew(const Roster::NodeSet& nodes, int64_t count_max) {
+    int64_t count = 0;
     for (const std::string_view name : nodes) {
-      if (count_max-- <= 0) return;
+      if (count >= count_max) break;
       const std::string node(name);
-      Remove(node, {input_.roster.Find(node)->rollout_pod, RemovalReason::kOutdated});
+      if (!TakesOn(node)) continue;
+      Create(node, Revision::kCurrent);
+      ++count;
     }
+    return count;
+  }
+
+  int64_t RemoveOld(const Roster::NodeSet& nodes, int64_t count_max) {
+    int64_t count = 0;
+    for (const std::string_view name : nodes) {
+      if (count >= count_max) break;
+      const std::string node(name);
+      if (!TakesOn(node)) continue;
+      Remove(node, {input_.roster.Find(node)->rollout_pod, RemovalReason::kOutdated});
+      ++count;
+    }
+    return count;
   }
 
   void Remove(const std::string& node, const PodRemoval& removal) {
@@ -152,33 +230,47 @@ class Planner {
     plan_.remove.push_back({node, removal});
   }
 
-  void Create(const std::string& node) {
+  enum class Revision { kCurrent, kBase };
+
+  void Create(const std::string& node, Revision revision) {
     if (!plan_.creation.ok()) return;
     if (plan_.create.size() >= input_.limits.creates_max) {
       plan_.more = true;
       return;
     }
-    if (absl::Status made = CreateOn(node); !made.ok()) {
+    if (absl::Status made = CreateOn(node, revision); !made.ok()) {
       plan_.creation = made;
       plan_.events.push_back(
           {true, "FailedCreate", absl::StrCat("Error creating: ", made.message())});
     }
   }
 
-  absl::Status CreateOn(const std::string& node) {
-    if (!pattern_) {
-      absl::StatusOr<v1::Pod> pattern =
+  absl::Status MakePattern(Revision revision, std::optional<v1::Pod>& pattern) const {
+    absl::StatusOr<v1::Pod> made = absl::UnknownError("");
+    if (revision == Revision::kCurrent) {
+      made =
           MakePodPattern(input_.daemon_set, plan_.revisions.current_hash, input_.priority_classes);
-      if (!pattern.ok()) return pattern.status();
-      pattern_ = *std::move(pattern);
+    } else {
+      v1::DaemonSet based = input_.daemon_set;
+      MUSTER_ASSIGN_OR_RETURN(*based.mutable_spec()->mutable_template_(), FindTemplate(base_hash_));
+      made = MakePodPattern(based, base_hash_, input_.priority_classes);
     }
+    if (!made.ok()) return made.status();
+    pattern = *std::move(made);
+    return absl::OkStatus();
+  }
+
+  absl::Status CreateOn(const std::string& node, Revision revision) {
+    std::optional<v1::Pod>& pattern =
+        revision == Revision::kCurrent ? current_pattern_ : base_pattern_;
+    if (!pattern) MUSTER_RETURN_IF_ERROR(MakePattern(revision, pattern));
     const absl::StatusOr<std::string> name = DrawPodName(
         input_.daemon_set.metadata().name(), input_.random, [&](const std::string& candidate) {
           return names_.contains(candidate) || input_.pod_name_taken(candidate);
         });
     if (!name.ok()) return name.status();
     names_.insert(*name);
-    plan_.create.push_back(MakePod(*pattern_, *name, node));
+    plan_.create.push_back(MakePod(*pattern, *name, node));
     plan_.events.push_back({false, "SuccessfulCreate", absl::StrCat("Created pod: ", *name)});
     plan_.notes.push_back(absl::StrCat("create pod ", input_.daemon_set.metadata().namespace_(),
                                        "/", *name, " for node ", node));
@@ -187,7 +279,10 @@ class Planner {
 
   const PlanInput& input_;
   DaemonSetPlan plan_;
-  std::optional<v1::Pod> pattern_;
+  RolloutGate gate_;
+  std::string base_hash_;
+  std::optional<v1::Pod> current_pattern_;
+  std::optional<v1::Pod> base_pattern_;
   std::set<std::string> names_;
 };
 
@@ -255,11 +350,28 @@ Survey::Survey(const World& world) {
   }
 }
 
+namespace {
+
+FindRevision FindRevisionIn(const World& world) {
+  return [&world](const std::string& hash) -> const v1::ControllerRevision* {
+    for (const v1::ControllerRevision* revision : world.revisions) {
+      const v1::OwnerReference* owner = ControllerOf(revision->metadata());
+      if (owner != nullptr && owner->uid() == world.daemon_set.metadata().uid() &&
+          HashOf(*revision) == hash) {
+        return revision;
+      }
+    }
+    return nullptr;
+  };
+}
+
+}  // namespace
+
 DaemonSetPlan PlanFrom(const World& world, const Survey& survey) {
   return MakePlan({world.daemon_set, survey.roster, survey.revisions, survey.adopt, survey.release,
                    world.priority_classes, world.random,
                    [&](const std::string& name) { return survey.pod_names.contains(name); },
-                   world.limits});
+                   world.limits, world.now, FindRevisionIn(world)});
 }
 
 DaemonSetPlan Reconcile(const World& world) { return PlanFrom(world, Survey(world)); }

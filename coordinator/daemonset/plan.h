@@ -13,9 +13,11 @@
 #include "absl/types/span.h"
 #include "common/base/moment.h"
 #include "coordinator/daemonset/node_verdict.h"
+#include "coordinator/daemonset/planned_event.h"
 #include "coordinator/daemonset/pod_factory.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/daemonset/revision_history.h"
+#include "coordinator/daemonset/rollout.h"
 #include "coordinator/daemonset/roster.h"
 #include "muster/v1/node.pb.h"
 #include "muster/v1/pod.pb.h"
@@ -30,15 +32,6 @@ struct PlannedRemoval {
   bool operator==(const PlannedRemoval&) const = default;
 };
 
-// About the DaemonSet, from its controller.
-struct PlannedEvent {
-  bool warning = false;
-  std::string reason;
-  std::string message;
-
-  bool operator==(const PlannedEvent&) const = default;
-};
-
 // What is to be done for a DaemonSet, all of it in one transaction. Lists are in node order.
 struct DaemonSetPlan {
   RevisionPlan revisions;
@@ -51,6 +44,9 @@ struct DaemonSetPlan {
   std::vector<PlannedEvent> events;    // Of what has happened once the rest is done.
   // Nothing: leave the status alone.
   std::optional<v1::DaemonSetStatus> status;
+  // A rollout goes back: this template is put in place of the one in the spec, with the status.
+  std::optional<v1::PodTemplateSpec> template_back;
+  bool request_done = false;  // The annotation with the request goes, with the status.
   std::optional<MonoTime> wake_at;
   // There is more to do than one plan takes: plan again at once.
   bool more = false;
@@ -61,7 +57,7 @@ struct DaemonSetPlan {
   // Nothing but perhaps the status.
   bool settled() const {
     return revisions.settled() && adopt.empty() && release.empty() && create.empty() &&
-           remove.empty() && creation.ok() && !more;
+           remove.empty() && creation.ok() && !template_back && !request_done && !more;
   }
 };
 
@@ -70,6 +66,9 @@ struct PlanLimits {
   size_t removals_max = 250;
   size_t claims_max = 250;
 };
+
+// The revision of the DaemonSet with this hash; null when there is none. Only its own.
+using FindRevision = std::function<const v1::ControllerRevision*(const std::string& hash)>;
 
 // Everything a plan is made from, with the per-node work done before (see JudgeNode, Roster).
 struct PlanInput {
@@ -82,12 +81,14 @@ struct PlanInput {
   RandomBits random;
   std::function<bool(const std::string&)> pod_name_taken;
   PlanLimits limits;
+  Moment now;
+  FindRevision find_revision;
 };
 
 // One pass of Kubernetes' daemon set controller, as a pure function (but for the random names):
 // claims first; then pods that are missing or have to go; a rolling update only when there was
-// nothing of that; the status at last. A DaemonSet that is going away, or selects everything, gets
-// nothing of it.
+// nothing of that, and as far as DecideRollout lets it; the status at last. A DaemonSet that is
+// going away, or selects everything, gets nothing of it.
 DaemonSetPlan MakePlan(const PlanInput& input);
 
 // The status for these numbers. Also raises observedGeneration.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/model/time_text.h"
 
@@ -34,6 +35,44 @@ std::string TargetNode(const v1::PodSpec& spec) {
   return "";
 }
 
+namespace {
+
+constexpr char kOutOfMemory[] = "OOMKilled";
+
+std::string InWords(const std::string& container, const v1::ContainerStateTerminated& ending) {
+  const std::string reason =
+      ending.reason().empty() || ending.reason() == "Error" || ending.reason() == "Completed"
+          ? ""
+          : absl::StrCat(ending.reason(), ", ");
+  return absl::StrCat("container ", container, " ended: ", reason,
+                      ending.signal() != 0 ? absl::StrCat("signal ", ending.signal())
+                                           : absl::StrCat("exit code ", ending.exit_code()));
+}
+
+// Init containers that have done their work have ended too, and do not count.
+void AddEndings(const google::protobuf::RepeatedPtrField<v1::ContainerStatus>& statuses, bool init,
+                PodFacts& facts, WallTime& newest) {
+  for (const v1::ContainerStatus& status : statuses) {
+    facts.endings += status.restart_count();
+    for (const v1::ContainerState* state : {&status.last_state(), &status.state()}) {
+      if (!state->has_terminated()) continue;
+      const v1::ContainerStateTerminated& ending = state->terminated();
+      const bool done = init && ending.exit_code() == 0 && ending.signal() == 0;
+      if (done) continue;
+      if (state == &status.state()) ++facts.endings;
+      facts.out_of_memory |= ending.reason() == kOutOfMemory;
+      const WallTime when = ToWallTime(ending.finished_at());
+      if (!facts.last_ending.empty() && when < newest) continue;
+      newest = when;
+      facts.last_ending = InWords(status.name(), ending);
+    }
+    // It waits to be started again, so the ending is behind it already.
+    if (status.state().has_waiting() && status.last_state().has_terminated()) ++facts.endings;
+  }
+}
+
+}  // namespace
+
 PodFacts PodFactsOf(const v1::Pod& pod) {
   PodFacts facts;
   facts.name = pod.metadata().name();
@@ -47,10 +86,15 @@ PodFacts PodFactsOf(const v1::Pod& pod) {
   for (const v1::PodCondition& condition : pod.status().conditions()) {
     if (condition.type() != "Ready") continue;
     facts.ready = condition.status() == "True";
+    facts.silenced = !facts.ready && condition.reason() == kNodeNotReadyReason;
     if (condition.has_last_transition_time()) {
       facts.ready_changed = ToWallTime(condition.last_transition_time());
     }
   }
+  facts.received = pod.status().has_start_time();
+  WallTime newest;
+  AddEndings(pod.status().init_container_statuses(), /*init=*/true, facts, newest);
+  AddEndings(pod.status().container_statuses(), /*init=*/false, facts, newest);
   return facts;
 }
 

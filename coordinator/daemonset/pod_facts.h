@@ -12,7 +12,9 @@ namespace muster::coordinator {
 
 inline constexpr char kRevisionHashLabel[] = "controller-revision-hash";
 inline constexpr char kTemplateGenerationLabel[] = "pod-template-generation";
-inline constexpr char kTemplateGenerationAnnotation[] = "deprecated.daemonset.template.generation";
+
+// Of the condition Ready of a pod whose node went silent (see coordinator/nodes).
+inline constexpr char kNodeNotReadyReason[] = "NodeNotReady";
 
 enum class PodPhase : uint8_t { kPending, kRunning, kSucceeded, kFailed, kUnknown };
 
@@ -30,6 +32,11 @@ struct PodFacts {
   bool bound = false;  // spec.nodeName is set.
   bool terminating = false;
   bool ready = false;
+  bool received = false;       // Its agent has reported about it.
+  bool silenced = false;       // Not ready only because its node went silent: nobody knows.
+  bool out_of_memory = false;  // One of its containers was killed for memory.
+  int32_t endings = 0;         // How often its containers have ended, all of them together.
+  std::string last_ending;     // The newest of them in words; empty without one.
 
   bool terminal() const { return phase == PodPhase::kSucceeded || phase == PodPhase::kFailed; }
   bool operator==(const PodFacts&) const = default;

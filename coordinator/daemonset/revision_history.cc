@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "common/manifest/decode.h"
 #include "common/model/canonical_text.h"
 #include "common/model/hash.h"
 #include "common/model/labels.h"
@@ -93,7 +95,9 @@ void Prune(const RevisionInput& input, Revisions old, RevisionPlan& plan) {
   std::sort(old.begin(), old.end(), OlderThan);
   for (const v1::ControllerRevision* each : old) {
     if (excess <= 0) return;
-    if (input.pods_by_hash.contains(HashOf(*each))) continue;
+    const std::string hash = HashOf(*each);
+    if (input.pods_by_hash.contains(hash)) continue;
+    if (hash == input.daemon_set.status().rollout().base_revision()) continue;
     plan.remove.push_back(each->metadata().name());
     --excess;
   }
@@ -119,6 +123,18 @@ std::string RevisionData(const v1::PodTemplateSpec& pod_template) {
                       fields, "}}");
 }
 
+absl::StatusOr<v1::PodTemplateSpec> TemplateOf(const v1::ControllerRevision& revision) {
+  v1::DaemonSet holder;
+  // What is not a field of it is the "$patch" that says how to put it in.
+  MUSTER_RETURN_IF_ERROR(
+      manifest::DecodeJson(revision.data().json(), holder, manifest::UnknownFields::kIgnore));
+  if (!holder.spec().has_template_()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("revision ", revision.metadata().name(), " holds no template"));
+  }
+  return std::move(*holder.mutable_spec()->mutable_template_());
+}
+
 std::string HashOf(const v1::ControllerRevision& revision) {
   const auto& labels = revision.metadata().labels();
   const auto found = labels.find(kRevisionHashLabel);
@@ -135,6 +151,7 @@ RevisionPlan PlanRevisions(const RevisionInput& input) {
   Revisions current;
   Revisions old;
   int64_t highest_old = 0;
+  int64_t highest_carried = 0;
   Revisions adopted;
   for (const v1::ControllerRevision* each : input.revisions) {
     const bool labels_match =
@@ -151,6 +168,10 @@ RevisionPlan PlanRevisions(const RevisionInput& input) {
       current.push_back(each);
     } else {
       old.push_back(each);
+      if (each->revision() >= highest_carried && input.pods_by_hash.contains(HashOf(*each))) {
+        highest_carried = each->revision();
+        plan.previous_hash = HashOf(*each);
+      }
       highest_old = std::max(highest_old, each->revision());
     }
   }

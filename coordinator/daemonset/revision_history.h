@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "muster/v1/workload.pb.h"
 
@@ -14,6 +15,7 @@ namespace muster::coordinator {
 // What has to happen to the ControllerRevisions of a DaemonSet, and which one is current.
 struct RevisionPlan {
   std::string current_hash;
+  std::string previous_hash;  // Of the newest other revision that a pod carries, if any does.
   std::vector<v1::ControllerRevision> create;  // One at most; without uid and creationTimestamp.
   std::vector<v1::ControllerRevision> update;  // Whole objects: renumbered, adopted, released.
   std::vector<std::string> remove;             // Names: duplicates, then what history is too long.
@@ -40,12 +42,15 @@ struct RevisionInput {
 //    its old revision back under the next number, and keeps its hash;
 //  - of several with equal data the highest number stays, and pods are relabelled to it;
 //  - a name that is taken by other data raises the collision count, which gives another hash;
-//  - beyond revisionHistoryLimit the lowest numbers go, never one that a pod still carries, and
-//    the current one does not count.
+//  - beyond revisionHistoryLimit the lowest numbers go, never one that a pod still carries or that
+//    a rollout may go back to, and the current one does not count.
 RevisionPlan PlanRevisions(const RevisionInput& input);
 
 // What a revision stores: a patch that puts this template in place of another.
 std::string RevisionData(const v1::PodTemplateSpec& pod_template);
+
+// The template that a revision stores. InvalidArgument when it holds something else.
+absl::StatusOr<v1::PodTemplateSpec> TemplateOf(const v1::ControllerRevision& revision);
 
 // The hash that pods of a revision carry.
 std::string HashOf(const v1::ControllerRevision& revision);

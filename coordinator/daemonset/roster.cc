@@ -50,18 +50,24 @@ std::vector<std::string> Roster::Due(MonoTime now) const {
 
 void Roster::Count(const std::string& node, const NodeVerdict& verdict) {
   tally_ += verdict.tally;
+  progress_ += verdict.progress;
   if (verdict.counts_available) ++available_anywhere_;
   if (verdict.create) creating_.insert(node);
   if (!verdict.removals.empty()) removing_.insert(node);
+  if (verdict.failure != RolloutFailure::kNone) failing_.insert(node);
+  if (verdict.left) left_.insert(node);
   if (verdict.role != RolloutRole::kNone) roles_[static_cast<size_t>(verdict.role)].insert(node);
   if (verdict.wake_at) wakes_.emplace(*verdict.wake_at, node);
 }
 
 void Roster::Discount(const std::string& node, const NodeVerdict& verdict) {
   tally_ -= verdict.tally;
+  progress_ -= verdict.progress;
   if (verdict.counts_available) --available_anywhere_;
   if (verdict.create) creating_.erase(node);
   if (!verdict.removals.empty()) removing_.erase(node);
+  if (verdict.failure != RolloutFailure::kNone) failing_.erase(node);
+  if (verdict.left) left_.erase(node);
   if (verdict.role != RolloutRole::kNone) roles_[static_cast<size_t>(verdict.role)].erase(node);
   if (verdict.wake_at) wakes_.erase({*verdict.wake_at, node});
 }

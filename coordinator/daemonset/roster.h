@@ -39,10 +39,14 @@ class Roster {
   const std::map<std::string, NodeVerdict>& verdicts() const { return verdicts_; }
 
   const Tally& tally() const { return tally_; }
+  const Progress& progress() const { return progress_; }
   int32_t available_anywhere() const { return available_anywhere_; }
   // Nodes that wait for a pod, and nodes with a pod to remove.
   const NodeSet& creating() const { return creating_; }
   const NodeSet& removing() const { return removing_; }
+  // Nodes that speak against the new revision, and those that wait out of reach.
+  const NodeSet& failing() const { return failing_; }
+  const NodeSet& left() const { return left_; }
   const NodeSet& with_role(RolloutRole role) const { return roles_[static_cast<size_t>(role)]; }
 
   // When the first verdict becomes stale by time alone.
@@ -56,9 +60,12 @@ class Roster {
 
   std::map<std::string, NodeVerdict> verdicts_;
   Tally tally_;
+  Progress progress_;
   int32_t available_anywhere_ = 0;
   NodeSet creating_;
   NodeSet removing_;
+  NodeSet failing_;
+  NodeSet left_;
   std::array<NodeSet, kRolloutRoles> roles_;  // That of kNone stays empty.
   std::set<std::pair<MonoTime, std::string_view>> wakes_;
 };

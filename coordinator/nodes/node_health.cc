@@ -139,7 +139,7 @@ bool MarkPodNotReady(v1::PodStatus& status, WallTime now) {
   for (v1::PodCondition& condition : *status.mutable_conditions()) {
     if (condition.type() != "Ready" || condition.status() != "True") continue;
     condition.set_status("False");
-    condition.set_reason("NodeNotReady");
+    condition.set_reason(kNodeNotReadyReason);
     *condition.mutable_last_transition_time() = FromWallTime(now);
     return true;
   }

@@ -39,6 +39,17 @@ std::string PhaseCounts(const v1::ObjectMeta& controller, absl::Span<const v1::O
                       count["Succeeded"], " Succeeded / ", count["Failed"], " Failed");
 }
 
+// Kubernetes has none for a DaemonSet; laid out like those that it has for a Deployment.
+void DescribeRollout(const v1::DaemonSetStatus& status, std::string& out) {
+  if (status.conditions().empty()) return;
+  out += "Conditions:\n  Type\tStatus\tReason\tMessage\n  ----\t------\t------\t-------\n";
+  for (const v1::DaemonSetCondition& condition : status.conditions()) {
+    absl::StrAppend(&out, "  ", condition.type(), "\t", condition.status(), "\t",
+                    condition.reason(), "\t",
+                    condition.message().empty() ? "<none>" : condition.message(), "\n");
+  }
+}
+
 void DescribeDaemonSet(const v1::DaemonSet& daemon_set, absl::Span<const v1::Object> pods,
                        std::string& out) {
   const v1::ObjectMeta& metadata = daemon_set.metadata();
@@ -63,6 +74,7 @@ void DescribeDaemonSet(const v1::DaemonSet& daemon_set, absl::Span<const v1::Obj
   absl::StrAppend(&out, "Number of Nodes Misscheduled: ", status.number_misscheduled(), "\n");
   absl::StrAppend(&out, "Pods Status:\t", PhaseCounts(metadata, pods), "\n");
   DescribePodTemplate(pod_template, out);
+  DescribeRollout(status, out);
 }
 
 void DescribePodStatus(const v1::Pod& pod, WallTime now, std::string& out) {

@@ -8,6 +8,7 @@
 
 #include "common/base/moment.h"
 #include "common/base/random.h"
+#include "coordinator/admission/admit.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/plan.h"
 #include "coordinator/daemonset/pod_facts.h"

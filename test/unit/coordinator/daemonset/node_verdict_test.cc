@@ -235,7 +235,8 @@ TEST_F(NodeVerdictTest, RolesOfARolloutThatDeletesFirst) {
       {"old only, not available", Fitness::kRuns, {old_waiting}, RolloutRole::kReplaceNow},
       {"old only, available", Fitness::kRuns, {old_ready}, RolloutRole::kCandidate},
       {"old only, tainted later", Fitness::kMayStay, {old_ready}, RolloutRole::kCandidate},
-      {"old only, node vanished", Fitness::kGone, {old_waiting}, RolloutRole::kReplaceNow},
+      // Unlike Kubernetes: who cannot be told to do anything uses up nothing.
+      {"old only, node vanished", Fitness::kGone, {old_waiting}, RolloutRole::kNone},
       {"not eligible and empty", Fitness::kMayStay, {}, RolloutRole::kNone},
   };
   for (const RoleCase& each : cases) {

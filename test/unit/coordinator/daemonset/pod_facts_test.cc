@@ -34,6 +34,60 @@ TEST(PodFacts, AreWhatTheObjectSays) {
   EXPECT_TRUE(facts.ready);
 }
 
+PodFacts FactsOf(const std::string& status) {
+  return PodFactsOf(Parse<v1::Pod>("status { " + status + " }"));
+}
+
+TEST(PodFacts, CountHowOftenContainersHaveEndedAndSayHowTheLastTime) {
+  const std::string exit_1 =
+      "terminated { exit_code: 1 reason: 'Error' finished_at { seconds: 5 } }";
+  const std::string killed =
+      "terminated { exit_code: 137 reason: 'OOMKilled' finished_at { seconds: 9 } }";
+  struct Case {
+    std::string status;
+    int32_t endings;
+    std::string last;
+    bool out_of_memory = false;
+  };
+  const Case cases[] = {
+      {"container_statuses { name: 'a' state { running {} } }", 0, ""},
+      {"container_statuses { name: 'a' state { " + exit_1 + " } }", 1,
+       "container a ended: exit code 1"},
+      {"container_statuses { name: 'a' state { waiting { reason: 'CrashLoopBackOff' } } "
+       "last_state { " +
+           exit_1 + " } }",
+       1, "container a ended: exit code 1"},
+      {"container_statuses { name: 'a' restart_count: 2 state { running {} } last_state { " +
+           killed + " } }",
+       2, "container a ended: OOMKilled, exit code 137", true},
+      {"container_statuses { name: 'a' state { " + killed +
+           " } } "
+           "container_statuses { name: 'b' restart_count: 3 state { running {} } last_state { " +
+           exit_1 + " } }",
+       4, "container a ended: OOMKilled, exit code 137", true},
+      {"init_container_statuses { name: 'i' state { terminated { exit_code: 0 } } }", 0, ""},
+      {"init_container_statuses { name: 'i' state { " + exit_1 + " } }", 1,
+       "container i ended: exit code 1"},
+  };
+  for (const Case& each : cases) {
+    const PodFacts facts = FactsOf(each.status);
+    EXPECT_EQ(facts.endings, each.endings) << each.status;
+    EXPECT_EQ(facts.last_ending, each.last) << each.status;
+    EXPECT_EQ(facts.out_of_memory, each.out_of_memory) << each.status;
+  }
+}
+
+TEST(PodFacts, TellWhetherTheNodeHasThePodAndWhetherItIsOnlyTheNodeThatIsSilent) {
+  EXPECT_FALSE(FactsOf("").received);
+  EXPECT_TRUE(FactsOf("start_time { seconds: 1 }").received);
+  EXPECT_TRUE(
+      FactsOf("conditions { type: 'Ready' status: 'False' reason: 'NodeNotReady' }").silenced);
+  EXPECT_FALSE(FactsOf("conditions { type: 'Ready' status: 'False' reason: 'ContainersNotReady' }")
+                   .silenced);
+  EXPECT_FALSE(
+      FactsOf("conditions { type: 'Ready' status: 'True' reason: 'NodeNotReady' }").silenced);
+}
+
 TEST(TargetNode, IsTheNodeNameBeforeTheAffinity) {
   v1::Pod pod = MakePod(*MakePodPattern(DaemonSetNamed("web"), "h", {}), "web-1", "pinned");
   EXPECT_EQ(TargetNode(pod.spec()), "pinned");

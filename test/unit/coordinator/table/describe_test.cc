@@ -130,6 +130,30 @@ Events:
 }
 
 // Spec: 12.4/template
+TEST(DescribeDaemonSet, ShowsItsConditionsBeforeTheEvents) {
+  const std::string text = DescribeYaml(R"(
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: "nginx:1"}]}
+status:
+  conditions:
+  - {type: Available, status: "True", reason: EnoughNodesAvailable, message: "3 of 3"}
+  - {type: Degraded, status: "False", reason: NoFailures}
+)");
+  EXPECT_THAT(text, testing::EndsWith(R"(Conditions:
+  Type       Status  Reason                Message
+  ----       ------  ------                -------
+  Available  True    EnoughNodesAvailable  3 of 3
+  Degraded   False   NoFailures            <none>
+Events:      <none>
+)"));
+}
+
 TEST(DescribeDaemonSet, ShowsAllSectionsOfATemplate) {
   const std::string text = DescribeYaml(R"(
 apiVersion: apps/v1
