@@ -37,6 +37,8 @@ class AdminApi {
   absl::StatusOr<admin::v1::DeleteResponse> Delete(const admin::v1::DeleteRequest& request);
 
   absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request);
+  absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
+      const admin::v1::RolloutNodesRequest& request);
 
   // Where the bytes of a container come from.
   struct ContainerPlace {

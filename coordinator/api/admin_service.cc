@@ -73,6 +73,13 @@ grpc::ServerUnaryReactor* AdminService::Why(grpc::CallbackServerContext* context
   return Reply(context, *request, *response, [this](const auto& r) { return api_.Why(r); });
 }
 
+grpc::ServerUnaryReactor* AdminService::RolloutNodes(grpc::CallbackServerContext* context,
+                                                     const admin::v1::RolloutNodesRequest* request,
+                                                     admin::v1::RolloutNodesResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return api_.RolloutNodes(r); });
+}
+
 grpc::ServerUnaryReactor* AdminService::CreateToken(grpc::CallbackServerContext* context,
                                                     const admin::v1::CreateTokenRequest* request,
                                                     admin::v1::CreateTokenResponse* response) {

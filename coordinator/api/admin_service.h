@@ -44,6 +44,9 @@ class AdminService final : public admin::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* Why(grpc::CallbackServerContext* context,
                                 const admin::v1::WhyRequest* request,
                                 admin::v1::WhyResponse* response) override;
+  grpc::ServerUnaryReactor* RolloutNodes(grpc::CallbackServerContext* context,
+                                         const admin::v1::RolloutNodesRequest* request,
+                                         admin::v1::RolloutNodesResponse* response) override;
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context,
                                         const admin::v1::CreateTokenRequest* request,
                                         admin::v1::CreateTokenResponse* response) override;

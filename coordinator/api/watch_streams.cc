@@ -97,7 +97,10 @@ class WatchStream final : public FeedStream<WatchEvent> {
 class RolloutStream final : public FeedStream<RolloutStatusUpdate> {
  public:
   explicit RolloutStream(const admin::v1::RolloutStatusRequest& request)
-      : name_(request.ref().name()), watch_(request.watch()) {}
+      : name_(request.ref().name()),
+        watch_(request.watch()),
+        all_nodes_(request.all_nodes()),
+        every_change_(request.every_change()) {}
 
  private:
   bool Translate(WatchEvent event, RolloutStatusUpdate& ret_message) override {
@@ -110,13 +113,14 @@ class RolloutStream final : public FeedStream<RolloutStatusUpdate> {
       default:
         break;
     }
-    absl::StatusOr<RolloutState> state = RolloutStateOf(event.object().daemon_set());
+    absl::StatusOr<RolloutState> state = RolloutStateOf(event.object().daemon_set(), all_nodes_);
     if (!state.ok()) return Fail(state.status());
     if (state->done || !watch_) EndAfterWrite();
-    if (state->line == line_) return false;
+    if (state->line == line_ && !every_change_) return false;
     line_ = state->line;
     ret_message.set_line(state->line);
     ret_message.set_done(state->done);
+    ret_message.set_failed(state->failed);
     return true;
   }
   bool Fail(const absl::Status& why) {
@@ -126,6 +130,8 @@ class RolloutStream final : public FeedStream<RolloutStatusUpdate> {
 
   const std::string name_;
   const bool watch_;
+  const bool all_nodes_;
+  const bool every_change_;
   std::string line_;  // The last one told.
 };
 

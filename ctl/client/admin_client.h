@@ -44,6 +44,8 @@ class AdminClient {
   virtual absl::StatusOr<admin::v1::DescribeResponse> Describe(
       const admin::v1::DescribeRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
+      const admin::v1::RolloutNodesRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
       const admin::v1::CreateTokenRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::GetVersionResponse> GetVersion() = 0;

@@ -71,6 +71,10 @@ class GrpcAdminClient final : public AdminClient {
   absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::Why);
   }
+  absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
+      const admin::v1::RolloutNodesRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::RolloutNodes);
+  }
   absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
       const admin::v1::CreateTokenRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::CreateToken);

@@ -57,6 +57,56 @@ TEST(RolloutStateOf, SaysWhatKubectlSays) {
   }
 }
 
+// What Kubernetes has no words for.
+TEST(RolloutStateOf, SaysWhatARolloutOfMusterDoes) {
+  struct Case {
+    std::string rollout;
+    std::string line;
+    bool done = false;
+    bool failed = false;
+    bool all_nodes = false;
+  };
+  const std::string left = "nodes: 2 updated: 2 done: 2 left: 1 left_nodes: 'n3' ";
+  const std::string waiting = "Waiting for daemon set \"x\" ";
+  const std::vector<Case> cases = {
+      {"phase: 'Progressing' nodes: 2 updated: 1 left: 1 left_nodes: 'n3'",
+       waiting + "rollout to finish: 1 out of 2 new pods have been updated..."},
+      {left + "phase: 'Complete'",
+       "1 node left for later, unreachable: n3\ndaemon set \"x\" successfully rolled out", true},
+      {left + "phase: 'Complete'",
+       waiting + "rollout to finish: 1 node is left for later, unreachable: n3...", false, false,
+       true},
+      {"phase: 'AwaitingNodes' left: 3 left_nodes: 'n1' left_nodes: 'n2' left_nodes: 'n3'",
+       waiting + "rollout to finish: 3 nodes are left for later, unreachable: n1, n2, n3..."},
+      {"phase: 'Halted' halt_reason: 'TooManyFailures' halt_message: '2 nodes failed'",
+       "daemon set \"x\" rollout was halted: TooManyFailures: 2 nodes failed", true, true},
+      {"phase: 'Paused' nodes: 3 updated: 1",
+       waiting + "rollout to finish: paused, 1 out of 3 new pods have been updated..."},
+      {"phase: 'AwaitingPromotion' nodes: 3 updated: 1",
+       waiting +
+           "rollout to finish: the canary is done on 1 node out of 3, promote or abort it..."},
+      {"phase: 'Progressing' rolled_back_from: '7f' nodes: 3 updated: 1",
+       waiting + "to go back from revision 7f: 1 out of 3 new pods have been updated..."},
+      {"phase: 'Complete' rolled_back_from: '7f' nodes: 3 updated: 3 done: 3 "
+       "rejected { revision: '7f' reason: 'TooManyFailures' message: '2 nodes failed' }",
+       "daemon set \"x\" was rolled back from revision 7f: TooManyFailures: 2 nodes failed", true,
+       true},
+      {"phase: 'Suspended'", "daemon set \"x\" is suspended", true},
+  };
+  for (const Case& c : cases) {
+    const absl::StatusOr<RolloutState> state = RolloutStateOf(
+        Parse<v1::DaemonSet>("metadata { name: 'x' } status { desired_number_scheduled: 2 "
+                             "updated_number_scheduled: 2 number_available: 2 rollout { "
+                             "revision: 'r' " +
+                             c.rollout + " } }"),
+        c.all_nodes);
+    ASSERT_TRUE(state.ok());
+    EXPECT_EQ(state->line, c.line);
+    EXPECT_EQ(state->done, c.done) << c.line;
+    EXPECT_EQ(state->failed, c.failed) << c.line;
+  }
+}
+
 // Spec: 12.5/on-delete
 TEST(RolloutStateOf, OnDeleteHasNoRollout) {
   EXPECT_EQ(RolloutStateOf(Parse<v1::DaemonSet>("spec { update_strategy { type: 'OnDelete' } }"))
@@ -144,11 +194,9 @@ TEST(FieldSelector, RefusesFieldsThatAreNoneAndWhatCannotBeRead) {
 
 constexpr WallTime kNow{1000s};
 
-Deletion Plan(const std::string& object,
-              DeleteRequest::Cascade cascade = DeleteRequest::BACKGROUND,
+Deletion Plan(const std::string& object, DeleteRequest::Cascade cascade = DeleteRequest::BACKGROUND,
               std::optional<int64_t> grace = std::nullopt) {
-  absl::StatusOr<Deletion> deletion =
-      PlanDeletion(Parse<v1::Object>(object), cascade, grace, kNow);
+  absl::StatusOr<Deletion> deletion = PlanDeletion(Parse<v1::Object>(object), cascade, grace, kNow);
   EXPECT_TRUE(deletion.ok()) << deletion.status();
   return deletion.ok() ? *deletion : Deletion();
 }

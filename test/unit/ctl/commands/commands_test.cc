@@ -302,6 +302,7 @@ TEST_F(CommandsTest, CordonSaysWhenItIsDoneAlready) {
 
 TEST_F(CommandsTest, RolloutStatusHasItsOwnExitCodes) {
   Context context = MakeContext();
+  client_.rollout_updates.emplace_back().set_line("a line");
   EXPECT_EQ(RunRolloutStatus(context, {.arguments = {"ds/web"}}), kExitDone);
   EXPECT_EQ(out_.str(), "a line\n");
   client_.watch_end = absl::DeadlineExceededError("late");

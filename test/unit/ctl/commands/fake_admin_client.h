@@ -103,6 +103,13 @@ class FakeAdminClient final : public AdminClient {
     if (!next_error.ok()) return next_error;
     return why_response;
   }
+  absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
+      const admin::v1::RolloutNodesRequest& request) override {
+    if (rollout_nodes.empty()) return admin::v1::RolloutNodesResponse();
+    const admin::v1::RolloutNodesResponse next = rollout_nodes.front();
+    if (rollout_nodes.size() > 1) rollout_nodes.pop_front();
+    return next;
+  }
   absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
       const admin::v1::CreateTokenRequest& request) override {
     token_requests.push_back(request);
@@ -129,9 +136,9 @@ class FakeAdminClient final : public AdminClient {
   absl::Status RolloutStatus(const admin::v1::RolloutStatusRequest&,
                              std::optional<std::chrono::milliseconds>,
                              const Each<admin::v1::RolloutStatusUpdate>& each) override {
-    admin::v1::RolloutStatusUpdate update;
-    update.set_line("a line");
-    each(update);
+    for (const admin::v1::RolloutStatusUpdate& update : rollout_updates) {
+      if (!each(update)) return absl::OkStatus();
+    }
     return watch_end;
   }
   absl::Status Logs(const admin::v1::LogsRequest& request,
@@ -158,6 +165,8 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::LogsRequest> logs;
   std::vector<admin::v1::CreateTokenRequest> token_requests;
   admin::v1::WhyResponse why_response;
+  std::vector<admin::v1::RolloutStatusUpdate> rollout_updates;
+  std::deque<admin::v1::RolloutNodesResponse> rollout_nodes;  // The last one again and again.
   std::vector<admin::v1::WhyRequest> why_requests;
 
  private:
