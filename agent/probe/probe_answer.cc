@@ -57,8 +57,10 @@ std::string Lower(std::string_view text) { return absl::AsciiStrToLower(std::str
 // An absolute http or https URL.
 std::optional<Url> ParseUrl(std::string_view text) {
   Url url;
-  const std::string scheme = Lower(text.substr(0, text.find("//")));
-  if (scheme != "http:" && scheme != "https:") return std::nullopt;
+  const size_t slashes = text.find("//");
+  const std::string scheme = Lower(text.substr(0, slashes));
+  const bool known = scheme == "http:" || scheme == "https:";
+  if (slashes == std::string_view::npos || !known) return std::nullopt;
   url.tls = scheme == "https:";
   text.remove_prefix(scheme.size() + 2);
   const size_t path = std::min(text.find_first_of("/?#"), text.size());

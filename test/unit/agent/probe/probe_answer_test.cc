@@ -95,6 +95,8 @@ TEST(RedirectOf, FollowsWithinTheHostOnly) {
                          {"http://web.example:8x/", nullptr},
                          {"http://[web.example/", nullptr},
                          {"http://", nullptr},
+                         {"http:", nullptr},
+                         {"https:", nullptr},
                          {"", ""},
                          {"/a b", ""},
                          {"/a\r\nX: y", ""}}) {
