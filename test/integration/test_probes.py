@@ -34,7 +34,7 @@ def test_readiness_gates_the_ready_column_and_the_rollout(cluster, nodes):
     wait_until(running, 60, "three containers run")
     assert not any(is_ready(p) for p in cluster.pods("gated").values())
     pod = cluster.pod("gated", "node-1")["metadata"]["name"]
-    assert cluster.row("get", "pod", pod)[1:3] == ["0/1", "Running"]
+    assert cluster.row("pod", pod)[1:3] == ["0/1", "Running"]
 
     for node in nodes[:2]:
         cluster.on(node, "touch", "/var/tmp/gate/ready")
@@ -124,7 +124,7 @@ def test_sidecars_start_first_and_stop_last(cluster):
     cluster.on("node-3", "touch", "/var/tmp/order/go")
     pod = cluster.wait_ready("order", ["node-3"])["node-3"]
     assert log() == ["+proxy", "setup", "+main"]
-    assert cluster.row("get", "pod", pod["metadata"]["name"])[1] == "2/2"
+    assert cluster.row("pod", pod["metadata"]["name"])[1] == "2/2"
 
     started = time.monotonic()
     cluster.ctl("delete", "daemonset", "order")
