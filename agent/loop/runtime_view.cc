@@ -37,12 +37,14 @@ struct RuntimeView::Lists {
 
 // A pod's new view while its details come in.
 struct RuntimeView::Gathering {
+  uint64_t number = 0;  // The list that this is of.
   uint64_t before = 0;  // The list that the view so far is of.
   PodView view;
   int pending = 0;
   bool changed = false;
   bool failed = false;
-  bool vanished = false;  // Something went between the list and the question.
+  bool vanished = false;   // Something went between the list and the question.
+  bool overtaken = false;  // A newer list came meanwhile, and was not looked at for this pod.
 };
 
 RuntimeView::RuntimeView(Runtime& runtime, const Clock& clock, std::shared_ptr<NodeInbox> inbox,
@@ -198,6 +200,7 @@ void RuntimeView::OnLists(const std::shared_ptr<Lists>& lists) {
     std::shared_ptr<Gathering>& entry = found[uid];
     if (entry == nullptr) {
       entry = std::make_shared<Gathering>();
+      entry->number = lists->number;
       entry->before = absorbed_;
       entry->view.name = Get(labels, kLabelPodName);
       entry->view.namespace_ = Get(labels, kLabelPodNamespace);
@@ -225,13 +228,17 @@ void RuntimeView::OnLists(const std::shared_ptr<Lists>& lists) {
   for (const auto& [uid, view] : pods_) {
     if (found.contains(uid)) continue;
     found[uid] = std::make_shared<Gathering>();
+    found[uid]->number = lists->number;
     found[uid]->before = absorbed_;
     found[uid]->changed = true;
   }
+  // Nothing is known of these, and nothing is there.
+  std::erase_if(stale_, [&](const auto& entry) { return !found.contains(entry.first); });
   absorbed_ = lists->number;
   for (const auto& [uid, gathering] : found) {
     // The details of an older list are still coming in; a newer list follows them.
-    if (gathering_.contains(uid)) {
+    if (const auto older = gathering_.find(uid); older != gathering_.end()) {
+      older->second->overtaken = true;
       wanted_ = true;
       continue;
     }
@@ -400,7 +407,11 @@ void RuntimeView::OnPart(const std::string& uid, const std::shared_ptr<Gathering
     stale_.try_emplace(uid, gathering->before);
     return;
   }
-  stale_.erase(uid);
+  if (gathering->overtaken) {
+    stale_.insert_or_assign(uid, gathering->number);
+  } else {
+    stale_.erase(uid);
+  }
   PodView& view = gathering->view;
   std::erase_if(view.containers, [](const auto& entry) { return entry.second.empty(); });
   std::ranges::sort(view.sandboxes, [](const SandboxInstance& a, const SandboxInstance& b) {

@@ -110,7 +110,8 @@ class RuntimeView {
   std::optional<MonoTime> failing_since_;
   std::map<std::string, PodView> pods_;
   std::map<std::string, std::shared_ptr<Gathering>> gathering_;
-  // Pods whose details could not be read: not up to date with any list since.
+  // Pods whose details could not be read, or came later than the next list: not up to date with
+  // any list since.
   std::map<std::string, uint64_t> stale_;
   std::set<std::string> changed_;
   // Ids of sandboxes and containers whose end we shall hear of.
