@@ -70,6 +70,7 @@ class FakeRuntime final : public Runtime {
   void Release(RuntimeCall call) { held_.erase(call); }
   // The next `times` calls of this kind fail like this, without effect.
   void FailNext(RuntimeCall call, absl::Status status, int times = 1);
+  void ForgetFailures() { failures_.clear(); }
   // While not available every call fails with Unavailable; what runs goes on running.
   void set_available(bool available) { available_ = available; }
   void set_info(RuntimeInfo info) { info_ = std::move(info); }

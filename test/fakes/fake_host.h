@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/host/host.h"
+#include "agent/loop/pod_logs.h"
+#include "agent/loop/worker.h"
+#include "agent/volumes/volumes.h"
+
+// What surrounds an agent on its machine, in memory.
+namespace muster::agent {
+
+// A machine that only has facts.
+class FakeHost final : public Host {
+ public:
+  absl::StatusOr<HostFacts> Facts() override { return facts; }
+  absl::Status RemoveControlGroup(const std::string& path) override {
+    removed_groups.push_back(path);
+    return absl::OkStatus();
+  }
+  HostFacts facts{.hostname = "some-host",
+                  .boot_id = "boot-1",
+                  .machine_id = "m",
+                  .system_uuid = "s",
+                  .kernel_version = "6.1.0",
+                  .os_image = "Debian",
+                  .architecture = "amd64",
+                  .addresses = {"192.0.2.1"},
+                  .cpus = 4,
+                  .memory_bytes = int64_t{8} << 30,
+                  .ephemeral_storage_bytes = int64_t{100} << 30};
+  std::vector<std::string> removed_groups;
+};
+
+// Volumes without a disk: what was prepared for which pod.
+class FakeVolumes final : public VolumeHost {
+ public:
+  absl::Status Prepare(const v1::Pod& pod, const NodeContext&,
+                       const ConfigSource& configs) override {
+    ++prepares;
+    if (!fail.ok()) return fail;
+    for (const v1::Volume& volume : pod.spec().volumes()) {
+      if (!volume.has_config_map()) continue;
+      if (configs.FindConfigMap(pod.metadata().namespace_(), volume.config_map().name()) ==
+          nullptr) {
+        return absl::NotFoundError("MountVolume.SetUp failed for volume \"" + volume.name() +
+                                   "\" : configmap \"" + volume.config_map().name() +
+                                   "\" not found");
+      }
+    }
+    pods.insert(pod.metadata().uid());
+    return absl::OkStatus();
+  }
+  absl::StatusOr<ContainerFiles> PrepareContainer(const v1::Pod&, const v1::Container& container,
+                                                  uint32_t, const std::vector<std::string>&,
+                                                  const Environment&) override {
+    ContainerFiles files;
+    for (int i = 0; i < container.volume_mounts_size(); ++i) files.mount_paths.push_back("/x");
+    return files;
+  }
+  std::string TerminationMessage(const std::string&, const std::string&, uint32_t) override {
+    return termination_message;
+  }
+  absl::Status Remove(const std::string& pod_uid) override {
+    pods.erase(pod_uid);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<std::string>> ListPods() override {
+    return std::vector<std::string>(pods.begin(), pods.end());
+  }
+
+  std::set<std::string> pods;
+  int prepares = 0;
+  absl::Status fail;
+  std::string termination_message;
+};
+
+// Log directories and links by name, without a disk.
+class FakeLogs final : public PodLogs {
+ public:
+  absl::Status MakeDirectory(const std::string& pod, const std::string&) override {
+    directories.insert(pod);
+    return absl::OkStatus();
+  }
+  absl::Status Link(const std::string& name, const std::string& path) override {
+    links[name] = path;
+    return absl::OkStatus();
+  }
+  absl::Status RemoveInstance(const std::string&, const std::string&, uint32_t) override {
+    return absl::OkStatus();
+  }
+  absl::Status RemovePod(const std::string& pod) override {
+    directories.erase(pod);
+    return absl::OkStatus();
+  }
+  uint32_t RestartsFromLogs(const std::string&, const std::string&) override { return restarts; }
+  std::string Tail(const std::string&) override { return tail; }
+
+  std::set<std::string> directories;
+  std::map<std::string, std::string> links;
+  uint32_t restarts = 0;
+  std::string tail;
+};
+
+// Does it at once, on the caller's thread.
+class InlineWorker final : public Worker {
+ public:
+  void Run(std::function<void()> task) override { task(); }
+};
+
+}  // namespace muster::agent
