@@ -410,6 +410,7 @@ TEST_F(NodeLoopTest, PodsOfAFormerLifeOfTheNodeAreTakenDown) {
   EXPECT_EQ(node_.runtime.running_containers(), 1);
 }
 
+// Spec: 11.1/lease, 11.1/status-report
 TEST_F(NodeLoopTest, NothingIsWrittenOrSentWhileNothingChanges) {
   RunWeb();
   node_.Run(seconds(5));
@@ -423,6 +424,17 @@ TEST_F(NodeLoopTest, NothingIsWrittenOrSentWhileNothingChanges) {
   EXPECT_EQ(node_.link->heartbeats(), 25);
   node_.Run(seconds(60));
   EXPECT_EQ(node_.link->node_statuses().size(), 1u);
+}
+
+// Spec: 11.1/status-report
+TEST_F(NodeLoopTest, AHostThatHasChangedIsReportedOnce) {
+  RunWeb();
+  node_.Run(seconds(5));
+  node_.link->ClearSent();
+  node_.host.facts.kernel_version = "7.0.0";
+  node_.Run(seconds(61));
+  ASSERT_EQ(node_.link->node_statuses().size(), 1u);
+  EXPECT_EQ(node_.link->node_statuses()[0].node_info().kernel_version(), "7.0.0");
 }
 
 TEST_F(NodeLoopTest, StatusThatComesBackFromTheCoordinatorIsNotWritten) {
