@@ -17,6 +17,7 @@
 #include "coordinator/admission/defaults.h"
 #include "coordinator/admission/support.h"
 #include "coordinator/admission/validate.h"
+#include "coordinator/templates/effective.h"
 #include "google/protobuf/descriptor.h"
 
 namespace muster::coordinator {
@@ -113,7 +114,12 @@ void PrepareUpdate(const v1::Object& stored, v1::Object& object) {
 
   const v1::DaemonSetSpec& spec = object.daemon_set().spec();
   const v1::DaemonSetSpec& spec_before = stored.daemon_set().spec();
-  if (!model::SemanticallyEqual(spec, spec_before)) {
+  // Annotations that change what pods are made from count like the spec, so that whoever waits for
+  // the change to be observed waits for it.
+  const auto effective = [](const v1::Object& of) {
+    return EffectiveDaemonSet(of.daemon_set(), "").spec();
+  };
+  if (!model::SemanticallyEqual(effective(object), effective(stored))) {
     metadata.set_generation(before.generation() + 1);
   }
   int64_t template_generation = TemplateGenerationOf(before).value_or(1);

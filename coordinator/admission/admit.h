@@ -27,7 +27,8 @@ struct AdmitResult {
 // deletion, and on creation also uid and resourceVersion. On an update an uid or a creation time
 // that is set and another one is a problem; comparing resourceVersion is left to the store.
 //
-// metadata.generation of a DaemonSet: 1, and one more iff the spec differs semantically.
+// metadata.generation of a DaemonSet: 1, and one more iff the spec differs semantically, with what
+// annotations add to the template counted in (see coordinator/templates/effective.h).
 // Annotation deprecated.daemonset.template.generation: "1" or the client's number at creation, one
 // more iff the template differs; what clients do to it later is ignored.
 AdmitResult Admit(const v1::Object& proposed, const v1::Object* stored, WallTime now);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "google/protobuf/message.h"
@@ -62,6 +63,9 @@ class Problems {
   void Forbidden(const FieldPath& path, std::string detail);
   void NotFound(const FieldPath& path, std::string_view value);
   void TooLong(const FieldPath& path, int64_t bytes_max);
+
+  // One that was found elsewhere.
+  void Add(Problem problem) { problems_.push_back(std::move(problem)); }
 
   // One Invalid for each text, as the name checks of common/model give them.
   void InvalidTexts(const FieldPath& path, std::string_view value,

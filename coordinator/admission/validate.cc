@@ -11,6 +11,7 @@
 #include "common/model/names.h"
 #include "common/model/semantic_equal.h"
 #include "coordinator/admission/validate_common.h"
+#include "coordinator/admission/validate_overrides.h"
 #include "coordinator/admission/validate_pod_spec.h"
 #include "coordinator/admission/validate_rollout.h"
 #include "coordinator/admission/validate_selectors.h"
@@ -149,6 +150,7 @@ void ValidateDaemonSet(const v1::DaemonSet& daemon_set, Problems& problems) {
     }
   }
   ValidatePodTemplate(pod_template, spec.template_(), problems);
+  ValidateTemplateAnnotations(daemon_set, problems);
   const FieldPath pod = pod_template.Child("spec");
   if (IsOneOf(spec.template_().spec().restart_policy(), {"OnFailure", "Never"})) {
     problems.Unsupported(pod.Child("restartPolicy"), spec.template_().spec().restart_policy(),

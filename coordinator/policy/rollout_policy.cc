@@ -26,8 +26,16 @@ constexpr size_t kPrefixSize = sizeof(kPrefix) - 1;
 
 // Everything below the prefix that means something on a DaemonSet.
 constexpr std::string_view kKnownAnnotations[] = {
-    kProgressDeadlineAnnotation, kOnFailureAnnotation, kMaxFailedAnnotation,      kCanaryAnnotation,
-    kPausedAnnotation,           kSuspendAnnotation,   kRolloutRequestAnnotation,
+    kProgressDeadlineAnnotation,
+    kOnFailureAnnotation,
+    kMaxFailedAnnotation,
+    kCanaryAnnotation,
+    kPausedAnnotation,
+    kSuspendAnnotation,
+    kRolloutRequestAnnotation,
+    // What changes templates: see coordinator/templates.
+    "muster.dev/overrides",
+    "muster.dev/roll-on-config",
 };
 
 constexpr absl::Duration kDeadlineMin = absl::Seconds(1);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "coordinator/session/references.h"
+#include "coordinator/templates/references.h"
 
 namespace muster::coordinator {
 

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
-#include "coordinator/session/references.h"
+#include "coordinator/templates/references.h"
 #include "coordinator/store/object_store.h"
 #include "spdlog/spdlog.h"
 

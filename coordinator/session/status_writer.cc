@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
-#include "coordinator/session/references.h"
+#include "coordinator/templates/references.h"
 #include "coordinator/session/status_merge.h"
 #include "coordinator/store/object_store.h"
 #include "google/protobuf/util/message_differencer.h"

@@ -20,6 +20,7 @@ PURE = (
     "coordinator/nodes",
     "coordinator/placement",
     "coordinator/policy",
+    "coordinator/templates",
 )
 IMPURE_INCLUDES = re.compile(
     r"grpc|spdlog/|systemd/|sqlite3|openssl/|common/daemon/|common/base/text_file"

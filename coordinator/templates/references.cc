@@ -1,4 +1,4 @@
-#include "coordinator/session/references.h"
+#include "coordinator/templates/references.h"
 
 #include <algorithm>
 

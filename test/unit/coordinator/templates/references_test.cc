@@ -1,4 +1,4 @@
-#include "coordinator/session/references.h"
+#include "coordinator/templates/references.h"
 
 #include <string>
 #include <vector>
@@ -59,8 +59,8 @@ TEST(ReferencedKeys, NamesEachObjectOnceAndSorted) {
     containers { env_from { config_map_ref { name: 'z' } } }
     volumes { config_map { name: 'a' } }
   )");
-  EXPECT_THAT(ReferencedKeys(pod), ElementsAre("configmaps/logging/a", "configmaps/logging/z",
-                                               "secrets/logging/b"));
+  EXPECT_THAT(ReferencedKeys(pod),
+              ElementsAre("configmaps/logging/a", "configmaps/logging/z", "secrets/logging/b"));
 }
 
 TEST(ReferencedKeys, OtherVolumesAndPlainVariablesMentionNothing) {
