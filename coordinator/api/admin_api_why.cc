@@ -57,7 +57,8 @@ absl::StatusOr<admin::v1::WhyResponse> AdminApi::Why(const admin::v1::WhyRequest
     }
     object = *std::move(owned_by);
   }
-  const World world = copy.For(object.daemon_set());
+  const v1::DaemonSet effective = copy.Effective(object.daemon_set());
+  const World world = copy.For(effective);
   const Survey survey(world);
   const DaemonSetPlan plan = PlanFrom(world, survey);
   const ExplainInput input{world, survey, plan, copy.events()};

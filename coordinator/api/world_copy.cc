@@ -4,6 +4,9 @@
 
 #include "common/base/macros.h"
 #include "common/base/random.h"
+#include "common/model/kinds.h"
+#include "coordinator/templates/effective.h"
+#include "coordinator/templates/references.h"
 
 namespace muster::coordinator {
 
@@ -21,11 +24,29 @@ absl::StatusOr<WorldCopy> WorldCopy::Read(ObjectStore& objects, const std::strin
     MUSTER_ASSIGN_OR_RETURN(ObjectList list, objects.List(part.scope));
     *part.into = std::move(list.items);
   }
-  MUSTER_ASSIGN_OR_RETURN(const ObjectList classes, objects.List({v1::Object::kPriorityClass, ""}));
-  for (const v1::Object& object : classes.items) {
-    copy.priority_classes_[object.priority_class().metadata().name()] = object.priority_class();
+  for (const ObjectScope& scope :
+       {ObjectScope{v1::Object::kPriorityClass, ""}, ObjectScope{v1::Object::kConfigMap, ns},
+        ObjectScope{v1::Object::kSecret, ns}}) {
+    MUSTER_ASSIGN_OR_RETURN(const ObjectList list, objects.List(scope));
+    for (const v1::Object& object : list.items) copy.Put(object);
   }
   return copy;
+}
+
+void WorldCopy::Put(const v1::Object& object) {
+  if (object.has_priority_class()) {
+    priority_classes_[object.priority_class().metadata().name()] = object.priority_class();
+  } else if (object.has_config_map() || object.has_secret()) {
+    const v1::ObjectMeta& meta = model::MetadataOf(object);
+    config_digests_[SessionKey(std::string(model::InfoOf(object).plural), meta.namespace_(),
+                               meta.name())] = ContentDigest(object);
+  }
+}
+
+v1::DaemonSet WorldCopy::Effective(const v1::DaemonSet& daemon_set) const {
+  const std::string digest =
+      RollsOnConfig(daemon_set) ? ConfigDigest(ConfigKeys(daemon_set), config_digests_) : "";
+  return EffectiveDaemonSet(daemon_set, digest);
 }
 
 World WorldCopy::For(const v1::DaemonSet& daemon_set) const {

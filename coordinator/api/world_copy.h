@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,11 @@ class WorldCopy {
   static absl::StatusOr<WorldCopy> Read(ObjectStore& objects, const std::string& ns,
                                         const Moment& now);
 
+  // With what annotations add to its template, from the configuration that is stored.
+  v1::DaemonSet Effective(const v1::DaemonSet& daemon_set) const;
+  // As if this had been stored too: a ConfigMap, Secret or PriorityClass. Others change nothing.
+  void Put(const v1::Object& object);
+
   // Both have to outlive the result.
   World For(const v1::DaemonSet& daemon_set) const;
   std::vector<const v1::Event*> events() const;
@@ -32,6 +38,7 @@ class WorldCopy {
   Moment now_;
   std::vector<v1::Object> nodes_, pods_, revisions_, events_;
   PriorityClasses priority_classes_;
+  std::map<std::string, std::string> config_digests_;
   FailureBackoff backoff_;
 };
 

@@ -1,5 +1,6 @@
 // The copy of the store that ControllerLoop decides on.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,8 @@
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/nodes/eviction.h"
+#include "coordinator/templates/effective.h"
+#include "coordinator/templates/references.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
@@ -66,6 +69,7 @@ absl::Status ControllerLoop::Resync() {
   revisions_.clear();
   daemon_sets_.clear();
   priority_classes_.clear();
+  config_digests_.clear();
   loads_ = NodeLoads();
   live_owners_.clear();
   dependents_.clear();
@@ -119,6 +123,9 @@ void ControllerLoop::Absorb(const v1::Object& object, bool gone) {
       return AbsorbRevision(object, gone);
     case v1::Object::kEvent:
       return AbsorbEvent(object, gone);
+    case v1::Object::kConfigMap:
+    case v1::Object::kSecret:
+      return AbsorbConfig(object, gone);
     case v1::Object::kPriorityClass:
       if (gone) {
         priority_classes_.erase(model::MetadataOf(object).name());
@@ -232,6 +239,23 @@ void ControllerLoop::AbsorbRevision(const v1::Object& object, bool gone) {
        it != daemon_sets_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
     it->second.TouchRevisions();
     it->second.dirty = true;
+  }
+}
+
+void ControllerLoop::AbsorbConfig(const v1::Object& object, bool gone) {
+  const v1::ObjectMeta& meta = model::MetadataOf(object);
+  const std::string key =
+      SessionKey(std::string(model::InfoOf(object).plural), meta.namespace_(), meta.name());
+  if (gone) {
+    config_digests_.erase(key);
+  } else {
+    config_digests_[key] = ContentDigest(object);
+  }
+  const std::string prefix = absl::StrCat(meta.namespace_(), "/");
+  for (auto it = daemon_sets_.lower_bound(prefix);
+       it != daemon_sets_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
+    const std::vector<std::string>& keys = it->second.config_keys();
+    if (std::binary_search(keys.begin(), keys.end(), key)) it->second.dirty = true;
   }
 }
 

@@ -81,6 +81,7 @@ class ControllerLoop {
   void AbsorbPod(const v1::Object& object, bool gone);
   void AbsorbDaemonSet(const v1::Object& object, bool gone);
   void AbsorbRevision(const v1::Object& object, bool gone);
+  void AbsorbConfig(const v1::Object& object, bool gone);
   void AbsorbEvent(const v1::Object& object, bool gone);
   void IndexOwner(const std::string& key, const v1::Object& object, bool gone);
 
@@ -171,6 +172,8 @@ class ControllerLoop {
   std::map<std::string, v1::Object> revisions_;
   std::map<std::string, DaemonSetState> daemon_sets_;
   PriorityClasses priority_classes_;
+  // Of every ConfigMap and Secret by its session key: what it holds, in short.
+  std::map<std::string, std::string> config_digests_;
   NodeLoads loads_;
 
   std::map<std::string, std::string> live_owners_;           // uid of each DaemonSet -> its key.

@@ -12,6 +12,7 @@
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/nodes/pod_removal.h"
+#include "coordinator/templates/effective.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
@@ -38,7 +39,7 @@ v1::Object Updated(const v1::Object& object, const DaemonSetPlan& plan, const Mo
         kRolloutRequestAnnotation);
   }
   if (plan.template_back) {
-    *updated.mutable_daemon_set()->mutable_spec()->mutable_template_() = *plan.template_back;
+    RestoreTemplate(*plan.template_back, *updated.mutable_daemon_set());
     AdmitResult admitted = Admit(updated, &object, now.wall);
     if (admitted.problems.empty()) {
       updated = std::move(admitted.object);
@@ -91,6 +92,8 @@ void ControllerLoop::Finish(DaemonSetState& state, const absl::Status& status, c
 
 void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch) {
   const std::string& ns = state.daemon_set().metadata().namespace_();
+  state.SetConfigDigest(
+      state.config_keys().empty() ? "" : ConfigDigest(state.config_keys(), config_digests_));
   std::vector<const v1::ControllerRevision*> revisions;
   if (state.needs_revisions()) {
     const std::string prefix = absl::StrCat(ns, "/");
@@ -107,11 +110,12 @@ void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, Com
   const std::vector<std::string> adopt = state.adopt();
   const std::vector<std::string> release = state.release();
   const DaemonSetPlan plan = MakePlan(
-      {state.daemon_set(), state.roster(), state.revisions(), adopt, release, priority_classes_,
+      {state.effective(), state.roster(), state.revisions(), adopt, release, priority_classes_,
        random_,
        [&](const std::string& name) { return pods_.contains(absl::StrCat(ns, "/", name)); },
        options_.plan, now,
-       [&](const std::string& hash) { return FindRevision(state.daemon_set(), hash); }});
+       [&](const std::string& hash) { return FindRevision(state.daemon_set(), hash); },
+       [this](const std::string& node) { return FindNode(node); }});
   for (const std::string& note : plan.notes) spdlog::debug("{}", note);
   state.wake_at = plan.wake_at;
   if (const std::optional<MonoTime> stale = state.roster().next_wake();

@@ -3,10 +3,28 @@
 #include <utility>
 #include <vector>
 
+#include "coordinator/templates/effective.h"
+
 namespace muster::coordinator {
 
 DaemonSetState::DaemonSetState(v1::Object object) : object_(std::move(object)) {
   backoff_.SetGeneration(daemon_set().metadata().generation());
+  MakeEffective();
+}
+
+void DaemonSetState::MakeEffective() {
+  config_keys_.clear();
+  if (RollsOnConfig(daemon_set())) config_keys_ = ConfigKeys(daemon_set());
+  effective_ = EffectiveDaemonSet(daemon_set(), config_digest_);
+}
+
+void DaemonSetState::SetConfigDigest(const std::string& digest) {
+  if (digest == config_digest_) return;
+  config_digest_ = digest;
+  effective_ = EffectiveDaemonSet(daemon_set(), config_digest_);
+  rules_.reset();
+  revisions_stale_ = true;
+  dirty = true;
 }
 
 bool DaemonSetState::Update(v1::Object object) {
@@ -18,6 +36,7 @@ bool DaemonSetState::Update(v1::Object object) {
   const bool anew = another || before.generation() != after.generation() ||
                     before.has_deletion_timestamp() != after.has_deletion_timestamp();
   object_ = std::move(object);
+  MakeEffective();
   dirty = true;
   if (other_base) revisions_stale_ = true;
   if (!anew) {
@@ -99,11 +118,11 @@ void DaemonSetState::TouchNode(const std::string& node) {
 
 void DaemonSetState::RefreshRevisions(const std::vector<const v1::ControllerRevision*>& revisions) {
   if (revisions_stale_) {
-    revisions_ = PlanRevisions({daemon_set(), revisions, pods_by_hash_});
+    revisions_ = PlanRevisions({effective(), revisions, pods_by_hash_});
     revisions_stale_ = false;
   }
   if (rules_ != nullptr && rules_->current_hash == revisions_.current_hash) return;
-  rules_ = std::make_unique<DaemonSetRules>(daemon_set(), revisions_.current_hash);
+  rules_ = std::make_unique<DaemonSetRules>(effective(), revisions_.current_hash);
   all_nodes_stale_ = true;
 }
 

@@ -27,6 +27,12 @@ class DaemonSetState {
 
   const v1::DaemonSet& daemon_set() const { return object_.daemon_set(); }
   const v1::Object& object() const { return object_; }
+  // With what annotations add to the template: what plans are made from.
+  const v1::DaemonSet& effective() const { return effective_; }
+
+  // What its ConfigMaps and Secrets hold; counts when it rolls on them.
+  const std::vector<std::string>& config_keys() const { return config_keys_; }
+  void SetConfigDigest(const std::string& digest);
 
   // True when its pods have to be claimed anew (they are all forgotten then).
   bool Update(v1::Object object);
@@ -72,11 +78,15 @@ class DaemonSetState {
     PodFacts facts;
   };
 
+  void MakeEffective();
   void ForgetPod(const std::string& name);
   void RefreshRevisions(const std::vector<const v1::ControllerRevision*>& revisions);
   void JudgeOne(const std::string& node, const v1::Node* found, const Moment& now);
 
   v1::Object object_;
+  v1::DaemonSet effective_;
+  std::vector<std::string> config_keys_;  // Empty unless it rolls on them.
+  std::string config_digest_;
   std::unique_ptr<DaemonSetRules> rules_;
   std::map<std::string, Claimed> claims_;  // By pod name; without those that are none of it.
   std::map<std::string, std::set<std::string>> pods_by_node_;

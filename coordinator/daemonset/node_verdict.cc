@@ -57,6 +57,7 @@ class NodeJudge {
               [](const PodFacts* a, const PodFacts* b) { return KeptBefore(*a, *b); });
     verdict_.has_pods = !pods_.empty();
     node_is_gone_ = node == nullptr;
+    node_ = node;
     verdict_.unreachable = !pods_.empty() && IsUnreachable(node);
     if (node == nullptr) {
       RemoveUnbound();
@@ -79,7 +80,7 @@ class NodeJudge {
   bool Available(const PodFacts& pod) const {
     return IsAvailable(pod, rules_.min_ready_seconds, now_.wall);
   }
-  bool IsNew(const PodFacts& pod) const { return pod.hash == rules_.current_hash; }
+  bool IsNew(const PodFacts& pod) const { return rules_.IsCurrent(pod, node_); }
 
   void Remove(const PodFacts& pod, RemovalReason reason) {
     verdict_.removals.push_back({pod.name, reason});
@@ -322,6 +323,7 @@ class NodeJudge {
   const std::string& node_name_;
   Pods pods_;
   bool node_is_gone_ = false;
+  const v1::Node* node_ = nullptr;
   NodeVerdict verdict_;
 };
 
@@ -329,6 +331,7 @@ class NodeJudge {
 
 DaemonSetRules::DaemonSetRules(const v1::DaemonSet& daemon_set, std::string current_hash)
     : placement(daemon_set.spec().template_().spec()),
+      templates(daemon_set.spec().template_()),
       current_hash(std::move(current_hash)),
       min_ready_seconds(daemon_set.spec().min_ready_seconds()),
       surge(AllowsSurge(daemon_set)),
@@ -346,6 +349,14 @@ bool DaemonSetRules::Fits(const v1::DaemonSet& daemon_set) const {
   const RolloutPolicy policy = ParseRolloutPolicy(daemon_set.metadata().annotations()).policy;
   return suspended == policy.suspended && canary_text == CanaryTextOf(daemon_set) &&
          failures == FailureRuleOf(daemon_set, policy);
+}
+
+bool DaemonSetRules::IsCurrent(const PodFacts& pod, const v1::Node* node) const {
+  if (!templates.varied() && pod.template_hash.empty()) return pod.hash == current_hash;
+  const int node_class =
+      node == nullptr ? NodeOverrides::kNoClass : templates.ClassOf(node->metadata().labels());
+  const std::string& made_from = pod.template_hash.empty() ? pod.hash : pod.template_hash;
+  return made_from == templates.HashOf(node_class);
 }
 
 const char* NameOf(RolloutFailure failure) {

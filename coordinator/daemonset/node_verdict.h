@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "common/base/moment.h"
 #include "coordinator/daemonset/failure_backoff.h"
+#include "coordinator/daemonset/node_templates.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/placement/placement.h"
 #include "coordinator/policy/rollout_policy.h"
@@ -35,7 +36,11 @@ struct DaemonSetRules {
   // Would these rules, made from it anew, be the same? Only asked while its generation is.
   bool Fits(const v1::DaemonSet& daemon_set) const;
 
+  // Is the pod made from what it should be made from on this node? `node` may be null.
+  bool IsCurrent(const PodFacts& pod, const v1::Node* node) const;
+
   PlacementRule placement;
+  NodeTemplates templates;
   std::string current_hash;
   int32_t min_ready_seconds;
   bool surge;                               // A new pod may start beside the old one.

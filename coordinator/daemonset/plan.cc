@@ -1,6 +1,7 @@
 #include "coordinator/daemonset/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -245,32 +246,49 @@ class Planner {
     }
   }
 
-  absl::Status MakePattern(Revision revision, std::optional<v1::Pod>& pattern) const {
-    absl::StatusOr<v1::Pod> made = absl::UnknownError("");
-    if (revision == Revision::kCurrent) {
-      made =
-          MakePodPattern(input_.daemon_set, plan_.revisions.current_hash, input_.priority_classes);
-    } else {
-      v1::DaemonSet based = input_.daemon_set;
-      MUSTER_ASSIGN_OR_RETURN(*based.mutable_spec()->mutable_template_(), FindTemplate(base_hash_));
-      made = MakePodPattern(based, base_hash_, input_.priority_classes);
-    }
+  // What pods of one revision are made from; filled in as nodes need it.
+  struct Source {
+    std::optional<NodeTemplates> templates;
+    std::map<int, v1::Pod> patterns;  // By the class of nodes.
+  };
+
+  absl::Status MakePattern(Revision revision, Source& source, int node_class) const {
+    const bool current = revision == Revision::kCurrent;
+    v1::DaemonSet of_class = input_.daemon_set;
+    *of_class.mutable_spec()->mutable_template_() = source.templates->TemplateOf(node_class);
+    absl::StatusOr<v1::Pod> made = MakePodPattern(
+        of_class, current ? plan_.revisions.current_hash : base_hash_, input_.priority_classes);
     if (!made.ok()) return made.status();
-    pattern = *std::move(made);
+    if (source.templates->varied()) {
+      (*made->mutable_metadata()->mutable_labels())[kTemplateHashLabel] =
+          source.templates->HashOf(node_class);
+    }
+    source.patterns.emplace(node_class, *std::move(made));
     return absl::OkStatus();
   }
 
   absl::Status CreateOn(const std::string& node, Revision revision) {
-    std::optional<v1::Pod>& pattern =
-        revision == Revision::kCurrent ? current_pattern_ : base_pattern_;
-    if (!pattern) MUSTER_RETURN_IF_ERROR(MakePattern(revision, pattern));
+    Source& source = revision == Revision::kCurrent ? current_ : base_;
+    if (!source.templates) {
+      v1::PodTemplateSpec of_revision = input_.daemon_set.spec().template_();
+      if (revision == Revision::kBase) {
+        MUSTER_ASSIGN_OR_RETURN(of_revision, FindTemplate(base_hash_));
+      }
+      source.templates.emplace(of_revision);
+    }
+    const v1::Node* found = input_.find_node ? input_.find_node(node) : nullptr;
+    const int node_class = found == nullptr ? NodeOverrides::kNoClass
+                                            : source.templates->ClassOf(found->metadata().labels());
+    if (!source.patterns.contains(node_class)) {
+      MUSTER_RETURN_IF_ERROR(MakePattern(revision, source, node_class));
+    }
     const absl::StatusOr<std::string> name = DrawPodName(
         input_.daemon_set.metadata().name(), input_.random, [&](const std::string& candidate) {
           return names_.contains(candidate) || input_.pod_name_taken(candidate);
         });
     if (!name.ok()) return name.status();
     names_.insert(*name);
-    plan_.create.push_back(MakePod(*pattern, *name, node));
+    plan_.create.push_back(MakePod(source.patterns.at(node_class), *name, node));
     plan_.events.push_back({false, "SuccessfulCreate", absl::StrCat("Created pod: ", *name)});
     plan_.notes.push_back(absl::StrCat("create pod ", input_.daemon_set.metadata().namespace_(),
                                        "/", *name, " for node ", node));
@@ -281,8 +299,8 @@ class Planner {
   DaemonSetPlan plan_;
   RolloutGate gate_;
   std::string base_hash_;
-  std::optional<v1::Pod> current_pattern_;
-  std::optional<v1::Pod> base_pattern_;
+  Source current_;
+  Source base_;
   std::set<std::string> names_;
 };
 
@@ -338,7 +356,6 @@ Survey::Survey(const World& world) {
   revisions = PlanRevisions({daemon_set, world.revisions, pods_by_hash});
 
   rules = std::make_unique<DaemonSetRules>(daemon_set, revisions.current_hash);
-  std::map<std::string, const v1::Node*> nodes;
   for (const v1::Node* node : world.nodes) nodes[node->metadata().name()] = node;
   for (const auto& [name, pods] : pods_by_node) nodes.try_emplace(name, nullptr);
   for (const auto& [name, node] : nodes) {
@@ -371,7 +388,11 @@ DaemonSetPlan PlanFrom(const World& world, const Survey& survey) {
   return MakePlan({world.daemon_set, survey.roster, survey.revisions, survey.adopt, survey.release,
                    world.priority_classes, world.random,
                    [&](const std::string& name) { return survey.pod_names.contains(name); },
-                   world.limits, world.now, FindRevisionIn(world)});
+                   world.limits, world.now, FindRevisionIn(world),
+                   [&](const std::string& name) -> const v1::Node* {
+                     const auto found = survey.nodes.find(name);
+                     return found == survey.nodes.end() ? nullptr : found->second;
+                   }});
 }
 
 DaemonSetPlan Reconcile(const World& world) { return PlanFrom(world, Survey(world)); }

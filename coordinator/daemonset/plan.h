@@ -83,6 +83,8 @@ struct PlanInput {
   PlanLimits limits;
   Moment now;
   FindRevision find_revision;
+  // For the labels by which overrides choose nodes; null for a node that is not there.
+  std::function<const v1::Node*(const std::string&)> find_node;
 };
 
 // One pass of Kubernetes' daemon set controller, as a pure function (but for the random names):
@@ -118,6 +120,7 @@ struct Survey {
   std::unique_ptr<const DaemonSetRules> rules;
   std::map<std::string, std::vector<PodFacts>> pods_by_node;  // Its own only.
   std::set<std::string> pod_names;                            // Of the namespace.
+  std::map<std::string, const v1::Node*> nodes;  // Null: its own pods name it, and it is not there.
   Roster roster;
 };
 

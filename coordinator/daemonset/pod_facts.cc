@@ -79,6 +79,8 @@ PodFacts PodFactsOf(const v1::Pod& pod) {
   facts.node = TargetNode(pod.spec());
   const auto hash = pod.metadata().labels().find(kRevisionHashLabel);
   if (hash != pod.metadata().labels().end()) facts.hash = hash->second;
+  const auto of_template = pod.metadata().labels().find(kTemplateHashLabel);
+  if (of_template != pod.metadata().labels().end()) facts.template_hash = of_template->second;
   facts.created = ToWallTime(pod.metadata().creation_timestamp());
   facts.phase = PhaseOf(pod);
   facts.bound = !pod.spec().node_name().empty();

@@ -11,6 +11,8 @@
 namespace muster::coordinator {
 
 inline constexpr char kRevisionHashLabel[] = "controller-revision-hash";
+// Of a pod whose DaemonSet has overrides: the hash of the template that it was really made from.
+inline constexpr char kTemplateHashLabel[] = "muster.dev/template-hash";
 inline constexpr char kTemplateGenerationLabel[] = "pod-template-generation";
 
 // Of the condition Ready of a pod whose node went silent (see coordinator/nodes).
@@ -25,6 +27,8 @@ struct PodFacts {
   // Where it runs, or where its affinity says it is to run. Empty: nowhere, such a pod is ignored.
   std::string node;
   std::string hash;  // Of the template revision it was made from.
+  // Of the template itself, of a DaemonSet with overrides (see node_templates.h); else empty.
+  std::string template_hash;
   WallTime created;
   // When condition Ready last flipped; nothing when it is not there or has no time.
   std::optional<WallTime> ready_changed;
