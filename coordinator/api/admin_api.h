@@ -36,6 +36,8 @@ class AdminApi {
   absl::StatusOr<admin::v1::UpdateResponse> Update(const admin::v1::UpdateRequest& request);
   absl::StatusOr<admin::v1::DeleteResponse> Delete(const admin::v1::DeleteRequest& request);
 
+  // What Apply would do to each node. Refuses what it would.
+  absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request);
   absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request);
   absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request);

@@ -67,6 +67,12 @@ grpc::ServerUnaryReactor* AdminService::Describe(grpc::CallbackServerContext* co
   return Reply(context, *request, *response, [this](const auto& r) { return api_.Describe(r); });
 }
 
+grpc::ServerUnaryReactor* AdminService::Plan(grpc::CallbackServerContext* context,
+                                             const admin::v1::PlanRequest* request,
+                                             admin::v1::PlanResponse* response) {
+  return Reply(context, *request, *response, [this](const auto& r) { return api_.Plan(r); });
+}
+
 grpc::ServerUnaryReactor* AdminService::Why(grpc::CallbackServerContext* context,
                                             const admin::v1::WhyRequest* request,
                                             admin::v1::WhyResponse* response) {

@@ -41,6 +41,9 @@ class AdminService final : public admin::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* Describe(grpc::CallbackServerContext* context,
                                      const admin::v1::DescribeRequest* request,
                                      admin::v1::DescribeResponse* response) override;
+  grpc::ServerUnaryReactor* Plan(grpc::CallbackServerContext* context,
+                                 const admin::v1::PlanRequest* request,
+                                 admin::v1::PlanResponse* response) override;
   grpc::ServerUnaryReactor* Why(grpc::CallbackServerContext* context,
                                 const admin::v1::WhyRequest* request,
                                 admin::v1::WhyResponse* response) override;

@@ -9,10 +9,13 @@
 #include "absl/strings/str_join.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/pod_facts.h"
+#include "coordinator/daemonset/rollout.h"
+#include "coordinator/daemonset/rollout_stages.h"
 #include "coordinator/daemonset/update_budget.h"
 #include "coordinator/explain/pod_trouble.h"
 #include "coordinator/explain/room.h"
 #include "coordinator/nodes/node_health.h"
+#include "coordinator/policy/rollout_policy.h"
 #include "coordinator/table/age.h"
 
 namespace muster::coordinator {
@@ -129,6 +132,12 @@ class Explainer {
       return Say(Cause::kSelectsEverything,
                  "nothing is done: the selector is empty, which would be every pod");
     }
+    if (input_.survey.rules->suspended) {
+      Explanation said = Say(Cause::kSuspended, absl::StrCat("suspended: annotation ",
+                                                             kSuspendAnnotation, " is \"true\""));
+      TellOfPods(said);
+      return said;
+    }
     return std::nullopt;
   }
 
@@ -214,6 +223,11 @@ class Explainer {
                                                  " fits and is about to be given to its node"));
     }
     found->details.push_back(absl::StrCat("pod: ", NameOf(pod)));
+    // What the scheduler said last, room that is held for others included.
+    for (const v1::PodCondition& condition : pod.status().conditions()) {
+      if (condition.type() != "PodScheduled" || condition.message().empty()) continue;
+      found->details.push_back(absl::StrCat("scheduler: ", condition.message()));
+    }
     return found;
   }
 
@@ -244,7 +258,34 @@ class Explainer {
     return said;
   }
 
+  // What keeps the whole rollout from going on; nothing when it goes its way.
+  std::optional<Explanation> Held() const {
+    const v1::ObjectMeta& meta = daemon_set().metadata();
+    if (!input_.plan.status) return std::nullopt;
+    const v1::DaemonSetRollout& rollout = input_.plan.status->rollout();
+    if (rollout.phase() == kPhasePaused) {
+      return Say(Cause::kPaused, absl::StrCat("paused: the rollout goes on after `musterctl "
+                                              "rollout resume ds/",
+                                              meta.name(), "`"));
+    }
+    if (rollout.phase() == kPhaseHalted) {
+      return Say(Cause::kHalted, absl::StrCat("rollout halted: ", rollout.halt_reason(), ": ",
+                                              rollout.halt_message()));
+    }
+    if (rollout.phase() == kPhaseAwaitingPromotion) {
+      return Say(Cause::kWaitsForPromotion,
+                 absl::StrCat("waiting for the canary to be promoted: see `musterctl rollout "
+                              "promote ds/",
+                              meta.name(), "`"));
+    }
+    return std::nullopt;
+  }
+
   std::optional<Explanation> Waits(const v1::Pod& pod) const {
+    if (std::optional<Explanation> held = Held()) {
+      held->details.push_back(absl::StrCat("pod ", NameOf(pod), " of an older revision runs on"));
+      return held;
+    }
     const Roster& roster = input_.survey.roster;
     const UpdateBudget budget = BudgetOf(daemon_set(), roster.tally().desired);
     const bool surge = budget.max_surge > 0;
@@ -282,6 +323,9 @@ class Explainer {
     }
     said.line = absl::StrCat("waiting in the rollout", named.empty() ? "" : " behind ",
                              absl::StrJoin(named, ", "), ": ", why);
+    for (const NodeStage& stage : StagesOf(daemon_set(), roster, input_.plan)) {
+      if (stage.node == node_name_) said.details.push_back(stage.why);
+    }
     said.details.push_back(absl::StrCat("pod ", NameOf(pod), " of an older revision runs on"));
     return said;
   }

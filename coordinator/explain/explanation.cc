@@ -10,6 +10,8 @@ std::string_view NameOf(Cause cause) {
       return "BeingDeleted";
     case Cause::kSelectsEverything:
       return "SelectsEverything";
+    case Cause::kSuspended:
+      return "Suspended";
     case Cause::kNotMatched:
       return "NotMatched";
     case Cause::kTainted:
@@ -72,6 +74,12 @@ std::string_view NameOf(Cause cause) {
       return "NotReady";
     case Cause::kReplacing:
       return "BeingReplaced";
+    case Cause::kPaused:
+      return "RolloutPaused";
+    case Cause::kHalted:
+      return "RolloutHalted";
+    case Cause::kWaitsForPromotion:
+      return "WaitingForPromotion";
     case Cause::kWaitsForRollout:
       return "WaitingInRollout";
     case Cause::kOnDelete:

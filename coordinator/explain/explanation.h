@@ -13,6 +13,7 @@ enum class Cause : uint8_t {
   kNoSuchNode,
   kBeingDeleted,
   kSelectsEverything,
+  kSuspended,
   kNotMatched,
   kTainted,
   kCannotBeMade,
@@ -52,6 +53,9 @@ enum class Cause : uint8_t {
 
   // The rollout.
   kReplacing,
+  kPaused,
+  kHalted,
+  kWaitsForPromotion,
   kWaitsForRollout,
   kOnDelete,
   kMinReady,

@@ -34,7 +34,8 @@ class AdminClient {
 
   virtual ~AdminClient() = default;
 
-  virtual absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::ApplyResponse> Apply(
+      const admin::v1::ApplyRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::UpdateResponse> Update(
       const admin::v1::UpdateRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::GetResponse> Get(const admin::v1::GetRequest& request) = 0;
@@ -43,6 +44,7 @@ class AdminClient {
       const admin::v1::DeleteRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::DescribeResponse> Describe(
       const admin::v1::DescribeRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request) = 0;

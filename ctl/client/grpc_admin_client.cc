@@ -68,6 +68,9 @@ class GrpcAdminClient final : public AdminClient {
       const admin::v1::DescribeRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::Describe);
   }
+  absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Plan);
+  }
   absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::Why);
   }
@@ -102,8 +105,9 @@ class GrpcAdminClient final : public AdminClient {
  private:
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(const Request& request,
-                                grpc::Status (admin::v1::Admin::Stub::*method)(
-                                    grpc::ClientContext*, const Request&, Response*)) {
+                                grpc::Status (admin::v1::Admin::Stub::*method)(grpc::ClientContext*,
+                                                                               const Request&,
+                                                                               Response*)) {
     grpc::ClientContext context;
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);

@@ -7,6 +7,7 @@
 #include "ctl/commands/exec.h"
 #include "ctl/commands/get.h"
 #include "ctl/commands/logs.h"
+#include "ctl/commands/plan.h"
 #include "ctl/commands/rollout.h"
 #include "ctl/commands/token.h"
 #include "ctl/commands/version.h"
@@ -25,6 +26,7 @@ void AddAllCommands(CommandLine& line) {
   AddExec(line);
   AddToken(line);
   AddVersion(line);
+  AddPlan(line);
   AddWhy(line);
 }
 

@@ -104,6 +104,43 @@ TEST_F(AdminApiWhyTest, OfAPodThatADaemonSetKeepsAndOfOneByItself) {
   }
 }
 
+TEST_F(AdminApiWhyTest, APlanSaysWhatEachNodeWouldGet) {
+  Put(std::string("node { metadata { name: 'a' labels { key: 'tier' value: 'big' } }") + kReady +
+      " }");
+  Put(std::string("node { metadata { name: 'b' }") + kReady + " }");
+  Put(std::string(
+          "node { metadata { name: 'c' } spec { taints { key: 'x' effect: 'NoSchedule' } }") +
+      kReady + " }");
+  admin::v1::PlanRequest request;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      "objects { daemon_set { metadata { name: 'web' annotations { key: 'muster.dev/overrides'"
+      " value: '- {selector: {tier: big}, containers: [{name: c, image: \"i:big\"}]}' } }"
+      " spec { selector { match_labels { key: 'app' value: 'web' } }"
+      " template { metadata { labels { key: 'app' value: 'web' } }"
+      " spec { containers { name: 'c' image: 'i:1' } } } } } }",
+      &request));
+  const auto first = api_.Plan(request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->daemon_sets_size(), 1);
+  EXPECT_EQ(first->daemon_sets(0).outcome(), admin::v1::ApplyResult::CREATED);
+  EXPECT_EQ(first->daemon_sets(0).pace(), "RollingUpdate, maxUnavailable 1 of 2 nodes");
+  ASSERT_EQ(first->daemon_sets(0).nodes_size(), 3);
+  EXPECT_EQ(first->daemon_sets(0).nodes(0).action(), "create");
+  EXPECT_EQ(first->daemon_sets(0).nodes(0).gets(0), "c: i:big");
+  EXPECT_EQ(first->daemon_sets(0).nodes(0).gets(1), "by override 0: tier=big");
+  EXPECT_EQ(first->daemon_sets(0).nodes(1).gets(0), "c: i:1");
+  EXPECT_EQ(first->daemon_sets(0).nodes(2).action(), "none");
+  EXPECT_EQ(first->daemon_sets(0).nodes(2).why(), "taint x:NoSchedule is not tolerated");
+  EXPECT_TRUE(absl::IsNotFound(Ask("ds", "web").status())) << "a plan has stored it";
+
+  (*request.mutable_objects(0)
+        ->mutable_daemon_set()
+        ->mutable_metadata()
+        ->mutable_annotations())["muster.dev/overrides"] =
+      "- {selector: {tier: big}, containers: [{name: d}]}";
+  EXPECT_TRUE(absl::IsInvalidArgument(api_.Plan(request).status()));
+}
+
 TEST_F(AdminApiWhyTest, OnlyOfWhatHasPods) {
   EXPECT_TRUE(absl::IsNotFound(Ask("ds", "nosuch").status()));
   EXPECT_TRUE(absl::IsInvalidArgument(Ask("configmaps", "web").status()));

@@ -168,6 +168,40 @@ const Case kCases[] = {
      Cause::kBeingDeleted, "being deleted: daemon set default/web"},
     {"EmptySelector", [](Stage& s) { s.daemon_set.mutable_spec()->mutable_selector()->Clear(); },
      Cause::kSelectsEverything, "nothing is done: the selector is empty"},
+    {"Suspended",
+     [](Stage& s) {
+       (*s.daemon_set.mutable_metadata()->mutable_annotations())[kSuspendAnnotation] = "true";
+     },
+     Cause::kSuspended, "suspended: annotation muster.dev/suspend is \"true\""},
+    {"Paused",
+     [](Stage& s) {
+       s.AddPod("a", "web-1");
+       s.NewTemplate("image:2");
+       (*s.daemon_set.mutable_metadata()->mutable_annotations())[kPausedAnnotation] = "true";
+     },
+     Cause::kPaused, "paused: the rollout goes on after `musterctl rollout resume ds/web`"},
+    {"Halted",
+     [](Stage& s) {
+       s.AddPod("a", "web-1");
+       s.NewTemplate("image:2");
+       v1::DaemonSetRollout& rollout = *s.daemon_set.mutable_status()->mutable_rollout();
+       rollout.set_revision(s.hash);
+       rollout.set_halt_reason("TooManyFailures");
+       rollout.set_halt_message("1 node failed");
+     },
+     Cause::kHalted, "rollout halted: TooManyFailures: 1 node failed"},
+    {"CanaryAwaitsPromotion",
+     [](Stage& s) {
+       s.nodes.push_back(ReadyNode("b"));
+       s.AddPod("a", "web-1");
+       const std::string before = s.NewTemplate("image:2");
+       s.AddPod("b", "web-2");
+       (*s.daemon_set.mutable_metadata()->mutable_annotations())[kCanaryAnnotation] = "count: 1";
+       v1::DaemonSetRollout& rollout = *s.daemon_set.mutable_status()->mutable_rollout();
+       rollout.set_revision(s.hash);
+       rollout.set_base_revision(before);
+     },
+     Cause::kWaitsForPromotion, "waiting for the canary to be promoted"},
     {"LabelMissing", [](Stage& s) { (*s.Template().mutable_node_selector())["disk"] = "ssd"; },
      Cause::kNotMatched, "not matched: nodeSelector asks for disk=ssd, the node has no label disk"},
     {"LabelDiffers",

@@ -98,6 +98,11 @@ class FakeAdminClient final : public AdminClient {
     response.set_text(absl::StrCat("Name:  ", request.ref().name(), "\n"));
     return response;
   }
+  absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request) override {
+    plan_requests.push_back(request);
+    if (!next_error.ok()) return next_error;
+    return plan_response;
+  }
   absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) override {
     why_requests.push_back(request);
     if (!next_error.ok()) return next_error;
@@ -164,6 +169,8 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::WatchRequest> watched;
   std::vector<admin::v1::LogsRequest> logs;
   std::vector<admin::v1::CreateTokenRequest> token_requests;
+  admin::v1::PlanResponse plan_response;
+  std::vector<admin::v1::PlanRequest> plan_requests;
   admin::v1::WhyResponse why_response;
   std::vector<admin::v1::RolloutStatusUpdate> rollout_updates;
   std::deque<admin::v1::RolloutNodesResponse> rollout_nodes;  // The last one again and again.
