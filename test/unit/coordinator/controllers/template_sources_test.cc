@@ -1,6 +1,7 @@
 // What the controller loop makes of the annotations that change templates: configuration that
 // rolls, and overrides with labels of nodes that change.
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -85,13 +86,16 @@ class TemplateSourcesTest : public testing::Test {
     (*daemon_set_.mutable_metadata()->mutable_annotations())[key] = value;
   }
 
+  std::vector<v1::Object> Pods() { return objects_.List({v1::Object::kPod, ""})->items; }
+
   // As agents do: what is told to go is gone, what is bound runs and is ready.
   void Run() {
     for (int round = 0; round < 40; ++round) {
+      clock_.Advance(std::chrono::seconds(1));  // What conflicts is tried again after a while.
       store_.Deliver();
       loop_->Step();
       store_.Deliver();
-      for (const v1::Object& object : objects_.List({v1::Object::kPod, ""})->items) {
+      for (const v1::Object& object : Pods()) {
         v1::Object pod = object;
         if (pod.pod().metadata().has_deletion_timestamp()) {
           ObjectTransaction transaction;
@@ -105,19 +109,19 @@ class TemplateSourcesTest : public testing::Test {
     }
   }
 
-  // Pods by node, as "node name image".
-  std::vector<std::string> Names() {
+  // Of the pods, by node; names may come again.
+  std::vector<std::string> Uids() {
     std::map<std::string, std::string> by_node;
-    for (const v1::Object& object : objects_.List({v1::Object::kPod, ""})->items) {
-      by_node[TargetNode(object.pod().spec())] = object.pod().metadata().name();
+    for (const v1::Object& object : Pods()) {
+      by_node[TargetNode(object.pod().spec())] = object.pod().metadata().uid();
     }
-    std::vector<std::string> names;
-    for (const auto& [node, name] : by_node) names.push_back(name);
-    return names;
+    std::vector<std::string> uids;
+    for (const auto& [node, uid] : by_node) uids.push_back(uid);
+    return uids;
   }
   std::vector<std::string> Images() {
     std::map<std::string, std::string> by_node;
-    for (const v1::Object& object : objects_.List({v1::Object::kPod, ""})->items) {
+    for (const v1::Object& object : Pods()) {
       by_node[TargetNode(object.pod().spec())] = object.pod().spec().containers(0).image();
     }
     std::vector<std::string> images;
@@ -141,13 +145,13 @@ TEST_F(TemplateSourcesTest, AChangeOfConfigurationIsARevisionThatRolls) {
   Annotate(kRollOnConfigAnnotation, "true");
   CreateDaemonSet();
   Run();
-  const std::vector<std::string> before = Names();
+  const std::vector<std::string> before = Uids();
   ASSERT_EQ(before.size(), 2u);
   EXPECT_EQ(RevisionCount(), 1u);
 
   SetConfig("two");
   Run();
-  const std::vector<std::string> after = Names();
+  const std::vector<std::string> after = Uids();
   ASSERT_EQ(after.size(), 2u);
   EXPECT_NE(after[0], before[0]);
   EXPECT_NE(after[1], before[1]);
@@ -156,7 +160,7 @@ TEST_F(TemplateSourcesTest, AChangeOfConfigurationIsARevisionThatRolls) {
   // A coordinator that starts anew sees the same configuration, and so does nothing.
   Restart();
   Run();
-  EXPECT_EQ(Names(), after);
+  EXPECT_EQ(Uids(), after);
 
   // What was there before is there again.
   SetConfig("one");
@@ -169,10 +173,10 @@ TEST_F(TemplateSourcesTest, WithoutTheAnnotationConfigurationIsNotLookedAt) {
   Mention();
   CreateDaemonSet();
   Run();
-  const std::vector<std::string> before = Names();
+  const std::vector<std::string> before = Uids();
   SetConfig("two");
   Run();
-  EXPECT_EQ(Names(), before);
+  EXPECT_EQ(Uids(), before);
   EXPECT_EQ(RevisionCount(), 1u);
 }
 
@@ -182,14 +186,14 @@ TEST_F(TemplateSourcesTest, OverridesFollowTheLabelsOfNodes) {
   CreateDaemonSet();
   Run();
   EXPECT_THAT(Images(), ElementsAre("image:1", "image:1"));
-  const std::vector<std::string> before = Names();
+  const std::vector<std::string> before = Uids();
 
   v1::Object node = *objects_.Get(v1::Object::kNode, "", "b");
   (*node.mutable_node()->mutable_metadata()->mutable_labels())["tier"] = "big";
   Update(std::move(node));
   Run();
   EXPECT_THAT(Images(), ElementsAre("image:1", "image:big"));
-  EXPECT_EQ(Names()[0], before[0]);
+  EXPECT_EQ(Uids()[0], before[0]);
 }
 
 }  // namespace
