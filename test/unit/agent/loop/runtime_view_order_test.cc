@@ -1,10 +1,9 @@
-#include "agent/loop/runtime_view.h"
-
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 
+#include "agent/loop/runtime_view.h"
 #include "agent/translate/translate.h"
 #include "test/fakes/fake_runtime.h"
 
@@ -51,7 +50,7 @@ class RuntimeViewOrderTest : public testing::Test {
   FakeRuntime runtime_{clock_};
   std::shared_ptr<NodeInbox> inbox_ = std::make_shared<NodeInbox>([] {});
   RuntimeView view_{runtime_, clock_, inbox_,
-                    [](const auto&, const auto&, uint32_t, auto done) { done(""); }};
+                    [](const auto&, const auto&, uint32_t, auto done) { done(""); }, nullptr};
   std::string sandbox_, container_;
 };
 
