@@ -45,7 +45,7 @@ std::string WhyNot(Steering steering, v1::DaemonSet daemon_set) {
   const v1::DaemonSet before = daemon_set;
   const absl::Status status = Steer(steering, daemon_set);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(daemon_set.SerializeAsString(), before.SerializeAsString());
+  EXPECT_EQ(daemon_set.DebugString(), before.DebugString());
   return std::string(status.message());
 }
 
