@@ -105,6 +105,7 @@ class FakeRuntime final : public Runtime {
   std::vector<SandboxStatus> sandboxes() const;
   std::vector<ContainerStatus> containers() const;
   int running_containers() const;
+  const FakeWorld& world() const { return world_; }
   const SandboxConfig* sandbox_config(const std::string& id) const;
   const ContainerConfig* container_config(const std::string& id) const;
   // The newest container of that name in the pod; empty when none.

@@ -1,0 +1,110 @@
+// Spec 14.5: an equal template restarts nothing. So every pod that a controller takes down, and
+// every running container that an agent stops, has a reason.
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "agent/translate/translate.h"
+#include "test/simulation/invariants/invariant.h"
+#include "test/simulation/invariants/placement_oracle.h"
+
+namespace muster::simulation {
+namespace {
+
+class NoNeedlessRestart final : public Invariant {
+ public:
+  absl::string_view name() const override { return "14.5 no restart without a reason"; }
+
+  void OnCommit(const Sight& sight, const Commit& commit, const Report& report) override {
+    for (const ObjectCommit& object : commit.objects) {
+      if (object.before && !object.after && object.before->has_node())
+        Excuse(sight, *object.before);
+      if (commit.writer != Writer::kControllers) continue;
+      if (!object.before || !object.before->has_pod()) continue;
+      const v1::Pod& pod = object.before->pod();
+      if (pod.metadata().has_deletion_timestamp()) continue;
+      if (object.after && !object.after->pod().metadata().has_deletion_timestamp()) continue;
+      if (!MayGo(sight, pod)) {
+        report(absl::StrCat(object.key, " on ", NodeOf(pod), " is taken down without a reason"));
+      }
+    }
+  }
+
+  void OnCall(const Sight& sight, const Machine& machine, const std::string& line,
+              const Report& report) override {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    if (words[0] != "StopContainer" && words[0] != "StopSandbox") return;
+    for (const auto& [id, container] : running_[machine.name()]) {
+      if (words[1] != (words[0] == "StopContainer" ? id : container.sandbox)) continue;
+      const PodHistory* pod = sight.ledger.FindPod(container.pod_uid);
+      if (pod == nullptr || pod->gone || excused_.contains(pod->uid)) continue;
+      const v1::Object* object = sight.ledger.Find(pod->key);
+      if (object == nullptr || object->pod().metadata().has_deletion_timestamp()) continue;
+      if (IsTerminal(object->pod()) || !container.sandbox_ready) continue;
+      report(absl::StrCat(machine.name(), ": ", words[0], " of ", pod->key,
+                          ", which nobody asked for"));
+    }
+  }
+
+  void OnRuntime(const Sight&, const Machine& machine, const Report& report) override {
+    std::set<std::string> ready;
+    for (const agent::SandboxStatus& sandbox : machine.runtime().sandboxes()) {
+      if (sandbox.state == agent::SandboxState::kReady) ready.insert(sandbox.id);
+    }
+    std::map<std::string, Container>& running = running_[machine.name()];
+    running.clear();
+    std::set<std::string> names;
+    for (const agent::ContainerStatus& container : machine.runtime().containers()) {
+      if (container.state != agent::ContainerState::kRunning) continue;
+      if (!container.labels.contains(agent::kLabelNodeUid)) continue;
+      const std::string& uid = container.labels.at(agent::kLabelPodUid);
+      running[container.id] = {uid, container.sandbox_id, ready.contains(container.sandbox_id)};
+      if (!names.insert(absl::StrCat(uid, "/", container.name)).second) {
+        report(absl::StrCat(machine.name(), " runs container ", container.name, " of pod ", uid,
+                            " twice"));
+      }
+    }
+  }
+
+ private:
+  struct Container {
+    std::string pod_uid, sandbox;
+    bool sandbox_ready = false;
+  };
+
+  // Told that it is no node any more, an agent stops everything it has.
+  void Excuse(const Sight& sight, const v1::Object& node) {
+    for (const auto& [key, object] : sight.ledger.now()) {
+      if (!object.has_pod() || NodeOf(object.pod()) != node.node().metadata().name()) continue;
+      excused_.insert(object.pod().metadata().uid());
+    }
+  }
+
+  static bool MayGo(const Sight& sight, const v1::Pod& pod) {
+    const std::string uid = OwnerUidOf(pod.metadata());
+    const v1::DaemonSet* owner = DaemonSetIn(sight.ledger.seen(), uid);
+    if (owner == nullptr || owner->metadata().has_deletion_timestamp()) return true;
+    const auto nodes = NodesIn(sight.ledger.seen());
+    const auto node = nodes.find(NodeOf(pod));
+    if (node == nodes.end() || !ShouldContinue(*owner, *node->second)) return true;
+    if (IsTerminal(pod)) return true;
+    int live = 0;
+    auto pods = PodsOf(sight.ledger.seen(), uid);
+    for (const v1::Pod* other : pods[NodeOf(pod)]) {
+      if (!other->metadata().has_deletion_timestamp()) ++live;
+    }
+    if (live > 1) return true;
+    return owner->spec().update_strategy().type() == "RollingUpdate" &&
+           VariantOf(pod.spec()) != VariantOf(owner->spec().template_().spec());
+  }
+
+  std::map<std::string, std::map<std::string, Container>> running_;  // Machine -> container id.
+  std::set<std::string> excused_;                                    // Uids of pods.
+};
+
+}  // namespace
+
+std::unique_ptr<Invariant> NewNoNeedlessRestart() { return std::make_unique<NoNeedlessRestart>(); }
+
+}  // namespace muster::simulation

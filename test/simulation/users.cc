@@ -1,0 +1,438 @@
+#include "test/simulation/users.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "coordinator/store/object_store.h"
+
+namespace muster::simulation {
+
+using namespace std::chrono_literals;
+namespace admin = muster::admin::v1;
+
+namespace {
+
+constexpr char kNamespace[] = "default";
+const std::vector<std::string> kNames = {"alpha", "beta", "gamma"};
+
+std::string DaemonSetKey(const std::string& name) {
+  return absl::StrCat("/daemonsets/", kNamespace, "/", name);
+}
+
+std::string LastPart(const std::string& key) { return key.substr(key.rfind('/') + 1); }
+
+// The call may have been carried out, and nobody can say.
+bool IsUncertain(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+void SetIntOrString(v1::IntOrString& value, const std::string& text) {
+  int32_t number = 0;
+  if (absl::SimpleAtoi(text, &number)) {
+    value.set_int_value(number);
+  } else {
+    value.set_string_value(text);
+  }
+}
+
+}  // namespace
+
+Users::Users(const Surroundings& surroundings)
+    : around_(surroundings), dice_(around_.stage.NewDice("users")) {}
+
+std::string Users::SpecBytes(const v1::Object& daemon_set) {
+  v1::Object only_spec;
+  only_spec.mutable_daemon_set()->mutable_metadata()->set_name("spec");
+  *only_spec.mutable_daemon_set()->mutable_spec() = daemon_set.daemon_set().spec();
+  return coordinator::EncodeObject(only_spec);
+}
+
+std::vector<std::string> Users::KeysOf(absl::string_view prefix) const {
+  std::vector<std::string> keys;
+  for (const auto& [key, object] : around_.ledger.now()) {
+    if (absl::StartsWith(key, prefix)) keys.push_back(key);
+  }
+  return keys;
+}
+
+void Users::Say(absl::string_view what, const absl::Status& status) {
+  around_.stage.trace.Add("user", absl::StrCat(what, ": ", status.ok() ? "ok" : status.message()));
+}
+
+v1::Object Users::ObjectOf(const Wish& wish) {
+  v1::Object object;
+  v1::DaemonSet& daemon_set = *object.mutable_daemon_set();
+  daemon_set.set_api_version("apps/v1");
+  daemon_set.set_kind("DaemonSet");
+  daemon_set.mutable_metadata()->set_name(wish.name);
+  daemon_set.mutable_metadata()->set_namespace_(kNamespace);
+  v1::DaemonSetSpec& spec = *daemon_set.mutable_spec();
+  (*spec.mutable_selector()->mutable_match_labels())["app"] = wish.name;
+  v1::PodTemplateSpec& pod_template = *spec.mutable_template_();
+  (*pod_template.mutable_metadata()->mutable_labels())["app"] = wish.name;
+  if (!wish.restarted_at.empty()) {
+    (*pod_template.mutable_metadata()->mutable_annotations())["kubectl.kubernetes.io/restartedAt"] =
+        wish.restarted_at;
+  }
+  v1::PodSpec& pod = *pod_template.mutable_spec();
+  if (!wish.tier.empty()) (*pod.mutable_node_selector())["tier"] = wish.tier;
+  if (wish.tolerates) pod.add_tolerations()->set_operator_("Exists");
+  pod.set_termination_grace_period_seconds(wish.grace);
+  v1::Container& container = *pod.add_containers();
+  container.set_name("main");
+  container.set_image(wish.image);
+  container.add_command(wish.command);
+  v1::EnvVar& variant = *container.add_env();
+  variant.set_name(kVariantVariable);
+  variant.set_value(absl::StrCat(wish.variant, "-", wish.restarted_at));
+  // The same amount in other words: no reason to restart anything.
+  (*container.mutable_resources()->mutable_requests())["cpu"].set_text(dice_.Chance(0.5) ? "100m"
+                                                                                         : "0.1");
+
+  v1::DaemonSetUpdateStrategy& strategy = *spec.mutable_update_strategy();
+  strategy.set_type(wish.on_delete ? "OnDelete" : "RollingUpdate");
+  if (!wish.on_delete) {
+    v1::RollingUpdateDaemonSet& rolling = *strategy.mutable_rolling_update();
+    SetIntOrString(*rolling.mutable_max_unavailable(), wish.surge ? "0" : wish.budget);
+    SetIntOrString(*rolling.mutable_max_surge(), wish.surge ? wish.budget : "0");
+  }
+  spec.set_min_ready_seconds(wish.min_ready_seconds);
+  return object;
+}
+
+void Users::NewTemplate(Wish& wish) {
+  wish.variant = ++last_variant_;
+  wish.image = absl::StrCat("app:", 1 + dice_.Roll(4));
+  wish.command = dice_.Pick<std::string>({"serve", "serve", "slow-stop", "stubborn"});
+  if (dice_.Chance(0.15)) wish.command = "crash";
+  if (dice_.Chance(0.15)) wish.command = "flaky";
+  if (dice_.Chance(0.10)) wish.image = "app:missing";
+  wish.grace = dice_.Pick<int>({0, 1, 5, 30});
+}
+
+void Users::ChangeWish() {
+  const std::string& name = dice_.Pick(kNames);
+  const auto [found, is_new] = wishes_.try_emplace(name);
+  Wish& wish = found->second;
+  wish.name = name;
+  if (is_new) NewTemplate(wish);
+  switch (dice_.Roll(10)) {
+    case 0:
+    case 1:
+    case 2:
+      NewTemplate(wish);
+      break;
+    case 3:
+      wish.on_delete = !wish.on_delete && dice_.Chance(0.5);
+      break;
+    case 4:
+      wish.surge = !wish.surge;
+      wish.budget = dice_.Pick<std::string>({"1", "2", "34%", "100%"});
+      break;
+    case 5:
+      wish.budget = dice_.Pick<std::string>({"1", "2", "3", "20%", "50%"});
+      break;
+    case 6:
+      wish.tier = dice_.Pick<std::string>({"", "edge", "core"});
+      wish.variant = ++last_variant_;  // Of the template, so it makes a revision.
+      break;
+    case 7:
+      wish.tolerates = !wish.tolerates;
+      wish.variant = ++last_variant_;
+      break;
+    case 8:
+      wish.min_ready_seconds = dice_.Pick<int>({0, 0, 5, 40});
+      break;
+    default:
+      break;  // Applied again as it is.
+  }
+  Apply(wish);
+}
+
+void Users::Settle(const std::string& key, const absl::Status& status, const v1::Object* answer) {
+  const v1::Object* stored = around_.ledger.Find(key);
+  if (status.ok()) {
+    if (stored == nullptr || SpecBytes(*stored) != SpecBytes(*answer)) {
+      around_.complain(absl::StrCat(key, " was acknowledged, and is not in the store"));
+    }
+  } else if (!IsUncertain(status)) {
+    const auto before = promised_.find(key);
+    if (before != promised_.end() && (stored == nullptr || SpecBytes(*stored) != before->second)) {
+      around_.complain(
+          absl::StrCat(key, " was changed by a request that was refused with ", status.message()));
+    }
+    return;
+  }
+  // What is on its way out goes, whatever is written to it.
+  if (stored == nullptr || stored->daemon_set().metadata().has_deletion_timestamp()) {
+    promised_.erase(key);
+  } else {
+    promised_[key] = SpecBytes(*stored);
+  }
+}
+
+bool Users::Apply(const Wish& wish) {
+  const std::string what =
+      absl::StrCat("apply ", wish.name, " variant ", wish.variant, " ", wish.command, " ",
+                   wish.image, wish.tier.empty() ? "" : " tier=", wish.tier,
+                   wish.on_delete ? " OnDelete" : (wish.surge ? " surge " : " unavailable "),
+                   wish.on_delete ? "" : wish.budget, " ready after ", wish.min_ready_seconds);
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr) {
+    Say(what, absl::UnavailableError("Connection refused"));
+    return false;
+  }
+  admin::ApplyRequest request;
+  *request.add_objects() = ObjectOf(wish);
+  absl::StatusOr<admin::ApplyResponse> response = coordinator->api().Apply(request);
+  coordinator->CheckPulse();
+  Say(what, response.status());
+  Settle(DaemonSetKey(wish.name), response.status(),
+         response.ok() ? &response->results(0).object() : nullptr);
+  return response.ok();
+}
+
+// Spec 14.8: an invalid apply changes nothing.
+void Users::ApplyInvalid() {
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr) return;
+  Wish wish;
+  wish.name = dice_.Pick(kNames);
+  wish.variant = ++last_variant_;
+  v1::Object object = ObjectOf(wish);
+  v1::DaemonSetSpec& spec = *object.mutable_daemon_set()->mutable_spec();
+  switch (dice_.Roll(3)) {
+    case 0:
+      (*spec.mutable_template_()->mutable_metadata()->mutable_labels())["app"] = "other";
+      break;
+    case 1:
+      SetIntOrString(*spec.mutable_update_strategy()->mutable_rolling_update()->mutable_max_surge(),
+                     "1");
+      break;
+    default:
+      spec.mutable_template_()->mutable_spec()->mutable_containers(0)->set_image("");
+      break;
+  }
+  admin::ApplyRequest request;
+  *request.add_objects() = object;
+  const absl::Status status = coordinator->api().Apply(request).status();
+  coordinator->CheckPulse();
+  Say("apply something invalid", status);
+  if (status.ok()) around_.complain("an invalid DaemonSet was taken");
+  Settle(DaemonSetKey(wish.name), status, nullptr);
+}
+
+void Users::DeleteDaemonSet() {
+  CoordinatorProcess* coordinator = Coordinator();
+  const std::string& name = dice_.Pick(kNames);
+  const std::string key = DaemonSetKey(name);
+  const v1::Object* before = around_.ledger.Find(key);
+  if (coordinator == nullptr || before == nullptr) return;
+  const std::string uid = before->daemon_set().metadata().uid();
+  admin::DeleteRequest request;
+  request.mutable_ref()->set_resource("daemonsets");
+  request.mutable_ref()->set_namespace_(kNamespace);
+  request.mutable_ref()->set_name(name);
+  const int cascade = dice_.Roll(3);
+  request.set_cascade(static_cast<admin::DeleteRequest::Cascade>(cascade));
+  const absl::Status status = coordinator->api().Delete(request).status();
+  coordinator->CheckPulse();
+  Say(absl::StrCat("delete ", name,
+                   cascade == 0   ? ""
+                   : cascade == 1 ? " --cascade=foreground"
+                                  : " --cascade=orphan"),
+      status);
+  const v1::Object* after = around_.ledger.Find(key);
+  const bool going = after == nullptr || after->daemon_set().metadata().uid() != uid ||
+                     after->daemon_set().metadata().has_deletion_timestamp();
+  if (status.ok() && !going) around_.complain(absl::StrCat(key, " was not deleted after all"));
+  if (!going) return;
+  promised_.erase(key);
+  deleted_.insert(uid);
+}
+
+void Users::DeletePod() {
+  CoordinatorProcess* coordinator = Coordinator();
+  const std::vector<std::string> pods = KeysOf("/pods/default/");
+  if (coordinator == nullptr || pods.empty()) return;
+  admin::DeleteRequest request;
+  request.mutable_ref()->set_resource("pods");
+  request.mutable_ref()->set_namespace_(kNamespace);
+  request.mutable_ref()->set_name(LastPart(dice_.Pick(pods)));
+  if (dice_.Chance(0.2)) request.set_grace_period_seconds(dice_.Pick<int>({0, 3}));
+  const absl::Status status = coordinator->api().Delete(request).status();
+  coordinator->CheckPulse();
+  Say(absl::StrCat("delete pod ", request.ref().name(),
+                   request.has_grace_period_seconds()
+                       ? absl::StrCat(" grace ", request.grace_period_seconds())
+                       : ""),
+      status);
+}
+
+bool Users::EditNode(const std::string& name, const std::function<void(v1::Node&)>& edit) {
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr) return false;
+  // As musterctl does: read, change, write back, and again when somebody else was faster.
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    admin::GetRequest get;
+    get.mutable_ref()->set_resource("nodes");
+    get.mutable_ref()->set_name(name);
+    absl::StatusOr<admin::GetResponse> read = coordinator->api().Get(get);
+    if (!read.ok()) return absl::IsNotFound(read.status());
+    admin::UpdateRequest update;
+    *update.mutable_object() = read->object();
+    edit(*update.mutable_object()->mutable_node());
+    const absl::Status status = coordinator->api().Update(update).status();
+    coordinator->CheckPulse();
+    if (absl::IsAborted(status)) continue;
+    if (!status.ok()) Say(absl::StrCat("edit node ", name), status);
+    return status.ok();
+  }
+  return false;
+}
+
+void Users::ChangeNode() {
+  const std::vector<std::string> nodes = KeysOf("/nodes/");
+  if (nodes.empty()) return;
+  const std::string name = LastPart(dice_.Pick(nodes));
+  const int how = dice_.Roll(4);
+  const std::string tier = dice_.Pick<std::string>({"edge", "core"});
+  const std::string effect = dice_.Pick<std::string>({"NoSchedule", "NoExecute"});
+  const bool undo = dice_.Chance(0.6);
+  std::string what;
+  switch (how) {
+    case 0:
+    case 1:
+      what = absl::StrCat("label node ", name, " tier=", tier);
+      EditNode(name, [&](v1::Node& node) {
+        (*node.mutable_metadata()->mutable_labels())["tier"] = tier;
+      });
+      break;
+    case 2:
+      what = undo ? absl::StrCat("untaint node ", name)
+                  : absl::StrCat("taint node ", name, " sim/off:", effect);
+      EditNode(name, [&](v1::Node& node) {
+        auto& taints = *node.mutable_spec()->mutable_taints();
+        taints.erase(std::remove_if(taints.begin(), taints.end(),
+                                    [](const v1::Taint& t) { return t.key() == "sim/off"; }),
+                     taints.end());
+        if (undo) return;
+        v1::Taint& taint = *taints.Add();
+        taint.set_key("sim/off");
+        taint.set_effect(effect);
+      });
+      break;
+    default:
+      what = absl::StrCat(undo ? "uncordon " : "cordon ", name);
+      EditNode(name, [&](v1::Node& node) { node.mutable_spec()->set_unschedulable(!undo); });
+      break;
+  }
+  around_.stage.trace.Add("user", what);
+}
+
+void Users::StartDraft() {
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr) return;
+  admin::GetRequest get;
+  get.mutable_ref()->set_resource("daemonsets");
+  get.mutable_ref()->set_namespace_(kNamespace);
+  get.mutable_ref()->set_name(dice_.Pick(kNames));
+  absl::StatusOr<admin::GetResponse> read = coordinator->api().Get(get);
+  if (!read.ok()) return;
+  Draft draft{read->object(), around_.stage.clock.Mono() + dice_.Between(1s, 120s)};
+  draft.object.mutable_daemon_set()->mutable_spec()->set_min_ready_seconds(
+      dice_.Pick<int>({0, 1, 7}));
+  drafts_.push_back(std::move(draft));
+}
+
+// Somebody writes back what was read a while ago. When it changed since, they must hear of it.
+void Users::WriteDraft() {
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr || drafts_.empty() ||
+      drafts_.front().write_at > around_.stage.clock.Mono()) {
+    return;
+  }
+  admin::UpdateRequest update;
+  *update.mutable_object() = std::move(drafts_.front().object);
+  drafts_.pop_front();
+  const v1::ObjectMeta& metadata = update.object().daemon_set().metadata();
+  const std::string key = DaemonSetKey(metadata.name());
+  const v1::Object* stored = around_.ledger.Find(key);
+  const bool same = stored != nullptr && stored->daemon_set().metadata().resource_version() ==
+                                             metadata.resource_version();
+  absl::StatusOr<admin::UpdateResponse> response = coordinator->api().Update(update);
+  coordinator->CheckPulse();
+  Say(absl::StrCat("write back ", metadata.name()), response.status());
+  if (response.ok() && !same) {
+    around_.complain(absl::StrCat(key, " was overwritten with what is older than it"));
+  }
+  Settle(key, response.status(), response.ok() ? &response->object() : nullptr);
+}
+
+void Users::Act() {
+  WriteDraft();
+  switch (dice_.Roll(16)) {
+    case 0:
+      return DeleteDaemonSet();
+    case 1:
+    case 2:
+      return DeletePod();
+    case 3:
+    case 4:
+    case 5:
+      return ChangeNode();
+    case 6:
+      return ApplyInvalid();
+    case 7:
+    case 8:
+      return StartDraft();
+    case 9: {
+      const auto wish = wishes_.find(dice_.Pick(kNames));
+      if (wish == wishes_.end()) return;
+      wish->second.restarted_at = absl::StrCat("restart-", ++last_variant_);
+      Apply(wish->second);
+      return;
+    }
+    default:
+      return ChangeWish();
+  }
+}
+
+bool Users::MakeUp() {
+  drafts_.clear();
+  bool done = true;
+  for (const std::string& key : KeysOf("/nodes/")) {
+    const v1::Node& node = around_.ledger.Find(key)->node();
+    const auto& taints = node.spec().taints();
+    const bool tainted = std::any_of(taints.begin(), taints.end(),
+                                     [](const v1::Taint& t) { return t.key() == "sim/off"; });
+    if (!tainted && !node.spec().unschedulable()) continue;
+    const bool edited = EditNode(LastPart(key), [](v1::Node& changed) {
+      changed.mutable_spec()->clear_unschedulable();
+      auto& all = *changed.mutable_spec()->mutable_taints();
+      all.erase(std::remove_if(all.begin(), all.end(),
+                               [](const v1::Taint& t) { return t.key() == "sim/off"; }),
+                all.end());
+    });
+    done = done && edited;
+  }
+  for (auto& [name, wish] : wishes_) {
+    if (around_.ledger.Find(DaemonSetKey(name)) == nullptr) continue;
+    const bool bad =
+        wish.command == "crash" || wish.command == "flaky" || wish.image == "app:missing";
+    // Pods of a template that never worked would stay for ever.
+    wish.on_delete = false;
+    if (bad) {
+      wish.variant = ++last_variant_;
+      wish.command = "serve";
+      wish.image = "app:1";
+    }
+    done = Apply(wish) && done;
+  }
+  return done;
+}
+
+}  // namespace muster::simulation

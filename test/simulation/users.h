@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "muster/v1/object.pb.h"
+#include "test/simulation/coordinator_process.h"
+#include "test/simulation/ledger.h"
+#include "test/simulation/stage.h"
+
+namespace muster::simulation {
+
+// People at work, who do not talk to each other: they apply, change, delete and recreate
+// DaemonSets, delete pods, label, taint and cordon nodes, and write back what they read a while
+// ago. They remember what they were promised.
+class Users {
+ public:
+  struct Surroundings {
+    Stage& stage;
+    const Ledger& ledger;
+    // The one that answers at present; null: none does.
+    std::function<CoordinatorProcess*()> coordinator;
+    // A promise was broken right in their face.
+    std::function<void(std::string)> complain;
+  };
+
+  explicit Users(const Surroundings& surroundings);
+
+  // One of them does something.
+  void Act();
+  // They agree at last: every DaemonSet gets a template that works, nodes are as they joined.
+  // False when somebody has to try again.
+  bool MakeUp();
+
+  // What stands acknowledged: the spec of each DaemonSet by store key, as bytes.
+  const std::map<std::string, std::string>& promised() const { return promised_; }
+  // Deleted for good, by uid.
+  const std::set<std::string>& deleted() const { return deleted_; }
+
+  static std::string SpecBytes(const v1::Object& daemon_set);
+
+ private:
+  // What somebody wants a DaemonSet to be.
+  struct Wish {
+    std::string name;
+    int variant = 1;
+    std::string command = "serve";
+    std::string image = "app:1";
+    std::string tier;  // The node selector; empty: every node.
+    bool tolerates = false;
+    bool on_delete = false;
+    bool surge = false;
+    std::string budget = "1";  // maxUnavailable, or maxSurge.
+    int min_ready_seconds = 0;
+    int grace = 30;
+    std::string restarted_at;
+  };
+  // An object that somebody read, changed, and will write back.
+  struct Draft {
+    v1::Object object;
+    MonoTime write_at;
+  };
+
+  v1::Object ObjectOf(const Wish& wish);
+  void NewTemplate(Wish& wish);
+  void ChangeWish();
+  bool Apply(const Wish& wish);
+  void ApplyInvalid();
+  void DeleteDaemonSet();
+  void DeletePod();
+  void ChangeNode();
+  bool EditNode(const std::string& name, const std::function<void(v1::Node&)>& edit);
+  void StartDraft();
+  void WriteDraft();
+  // After a write to a DaemonSet came back with `status`.
+  void Settle(const std::string& key, const absl::Status& status, const v1::Object* answer);
+  CoordinatorProcess* Coordinator() { return around_.coordinator(); }
+  void Say(absl::string_view what, const absl::Status& status);
+  std::vector<std::string> KeysOf(absl::string_view prefix) const;
+
+  const Surroundings around_;
+  Dice dice_;
+  std::map<std::string, Wish> wishes_;  // By name.
+  int last_variant_ = 0;
+  std::deque<Draft> drafts_;
+  std::map<std::string, std::string> promised_;
+  std::set<std::string> deleted_;
+};
+
+}  // namespace muster::simulation
