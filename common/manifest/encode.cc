@@ -173,4 +173,8 @@ std::string EncodeYamlList(const std::vector<const Message*>& messages) {
   return WriteYaml(ValueOfAll(messages));
 }
 
+Value ToValue(const Message& message) { return ValueOf(message); }
+
+Value ToListValue(const std::vector<const Message*>& messages) { return ValueOfAll(messages); }
+
 }  // namespace muster::manifest

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/manifest/value.h"
 #include "google/protobuf/message.h"
 
 namespace muster::manifest {
@@ -22,5 +23,9 @@ std::string EncodeYaml(const google::protobuf::Message& message);
 std::string EncodeJsonList(const std::vector<const google::protobuf::Message*>& messages,
                            JsonForm form = JsonForm::kPretty);
 std::string EncodeYamlList(const std::vector<const google::protobuf::Message*>& messages);
+
+// The same as values, for whoever looks into an object instead of printing all of it.
+Value ToValue(const google::protobuf::Message& message);
+Value ToListValue(const std::vector<const google::protobuf::Message*>& messages);
 
 }  // namespace muster::manifest
