@@ -105,4 +105,8 @@ absl::StatusOr<v1::Object> ThreeWayApply(const v1::Object& manifest, const v1::O
   return result;
 }
 
+bool HasLastApplied(const v1::Object& object) {
+  return model::MetadataOf(object).annotations().contains(kLastAppliedAnnotation);
+}
+
 }  // namespace muster::coordinator

@@ -23,4 +23,7 @@ inline constexpr char kLastAppliedAnnotation[] = "kubectl.kubernetes.io/last-app
 // InvalidArgument when that annotation of `stored` cannot be read.
 absl::StatusOr<v1::Object> ThreeWayApply(const v1::Object& manifest, const v1::Object* stored);
 
+// Whether the object remembers what was applied last. One that does not was made in another way.
+bool HasLastApplied(const v1::Object& object);
+
 }  // namespace muster::coordinator

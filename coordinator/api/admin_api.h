@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
@@ -39,6 +40,10 @@ class AdminApi {
   // What Apply would do to each node. Refuses what it would.
   absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request);
   absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request);
+  absl::StatusOr<admin::v1::RolloutHistoryResponse> RolloutHistory(
+      const admin::v1::RolloutHistoryRequest& request);
+  absl::StatusOr<admin::v1::RolloutUndoResponse> RolloutUndo(
+      const admin::v1::RolloutUndoRequest& request);
   absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request);
 
@@ -53,6 +58,14 @@ class AdminApi {
                                                const std::string& container, bool to_exec);
 
  private:
+  // A DaemonSet and the revisions of its namespace, which point into `list`.
+  struct Rollouts {
+    v1::Object daemon_set;
+    ObjectList list;
+    std::vector<const v1::ControllerRevision*> revisions;
+  };
+  absl::StatusOr<Rollouts> ReadRollouts(const admin::v1::ObjectRef& ref);
+
   absl::StatusOr<admin::v1::ApplyResponse> TryApply(const admin::v1::ApplyRequest& request);
   absl::StatusOr<admin::v1::UpdateResponse> TryUpdate(const admin::v1::UpdateRequest& request);
   absl::StatusOr<admin::v1::DeleteResponse> TryDelete(const admin::v1::DeleteRequest& request);

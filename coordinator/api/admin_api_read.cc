@@ -42,8 +42,7 @@ bool IsFinished(const v1::Pod& pod) {
 
 absl::StatusOr<admin::v1::GetResponse> AdminApi::Get(const admin::v1::GetRequest& request) {
   MUSTER_ASSIGN_OR_RETURN(const ObjectName name, ObjectName::Parse(request.ref()));
-  MUSTER_ASSIGN_OR_RETURN(v1::Object object,
-                          objects_.Get(name.info->kind, name.ns, name.name));
+  MUSTER_ASSIGN_OR_RETURN(v1::Object object, objects_.Get(name.info->kind, name.ns, name.name));
   admin::v1::GetResponse response;
   if (request.as_table()) {
     *response.mutable_table() =
@@ -64,22 +63,22 @@ absl::StatusOr<admin::v1::ListResponse> AdminApi::List(const admin::v1::ListRequ
   if (request.as_table()) {
     *response.mutable_table() =
         TableOf(query.info().kind, list.items, request.wide(), clock_.Wall());
-  } else {
+  }
+  if (!request.as_table() || request.with_objects()) {
     for (v1::Object& object : list.items) *response.add_objects() = std::move(object);
   }
   return response;
 }
 
-absl::StatusOr<std::unique_ptr<WatchFeed>> AdminApi::Watch(
-    const admin::v1::WatchRequest& request) {
+absl::StatusOr<std::unique_ptr<WatchFeed>> AdminApi::Watch(const admin::v1::WatchRequest& request) {
   MUSTER_ASSIGN_OR_RETURN(ObjectQuery query, ObjectQuery::Parse(request.list()));
   return WatchFeed::Start(objects_, std::move(query), request.from_revision());
 }
 
 void AdminApi::Render(const admin::v1::ListRequest& request, admin::v1::WatchEvent& event) const {
   if (!request.as_table() || event.type() == admin::v1::WatchEvent::SYNCED) return;
-  *event.mutable_table() = TableOf(event.object().object_case(), {&event.object(), 1},
-                                   request.wide(), clock_.Wall());
+  *event.mutable_table() =
+      TableOf(event.object().object_case(), {&event.object(), 1}, request.wide(), clock_.Wall());
   event.clear_object();
 }
 
@@ -122,8 +121,7 @@ absl::StatusOr<AdminApi::ContainerPlace> AdminApi::FindContainer(const std::stri
   place.node = found.spec().node_name();
   place.pod_uid = found.metadata().uid();
   if (place.node.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("pod ", pod, " does not have a host assigned"));
+    return absl::InvalidArgumentError(absl::StrCat("pod ", pod, " does not have a host assigned"));
   }
   return place;
 }

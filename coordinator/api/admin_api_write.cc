@@ -14,6 +14,7 @@
 #include "coordinator/api/admin_api.h"
 #include "coordinator/api/deletion.h"
 #include "coordinator/api/object_query.h"
+#include "coordinator/api/retry.h"
 
 namespace muster::coordinator {
 namespace {
@@ -21,9 +22,6 @@ namespace {
 constexpr char kProblemsType[] = "type.googleapis.com/muster.admin.v1.ApplyProblems";
 constexpr char kChangeCause[] = "kubernetes.io/change-cause";
 constexpr const char* kBuiltInNamespaces[] = {"default", "kube-system", "kube-public"};
-
-// Somebody else wrote one of the objects between our reading and writing: read and decide again.
-constexpr int kAttemptsMax = 5;
 
 v1::Object NewNamespace(const std::string& name) {
   v1::Object object = model::NewObject(*model::FindKind(v1::Object::kNamespaceObject));
@@ -46,8 +44,8 @@ class Refusal {
       out.set_value(problem.value);
       out.set_detail(problem.detail);
     }
-    texts_.push_back(FormatInvalid(model::InfoOf(object).name, model::MetadataOf(object).name(),
-                                   problems));
+    texts_.push_back(
+        FormatInvalid(model::InfoOf(object).name, model::MetadataOf(object).name(), problems));
   }
 
   absl::Status status() const {
@@ -89,16 +87,6 @@ absl::StatusOr<std::optional<v1::Object>> Find(ObjectStore& objects, const v1::O
   if (absl::IsNotFound(stored.status())) return std::nullopt;
   if (!stored.ok()) return stored.status();
   return *std::move(stored);
-}
-
-template <typename Try>
-auto WithRetries(Try attempt) {
-  auto result = attempt();
-  for (int i = 1; i < kAttemptsMax && !result.ok(); ++i) {
-    if (!absl::IsAborted(result.status()) && !absl::IsAlreadyExists(result.status())) break;
-    result = attempt();
-  }
-  return result;
 }
 
 }  // namespace
@@ -144,8 +132,23 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
       continue;
     }
     MUSTER_ASSIGN_OR_RETURN(const std::optional<v1::Object> stored, Find(objects_, applied));
-    MUSTER_ASSIGN_OR_RETURN(const v1::Object proposed,
-                            ThreeWayApply(applied, stored ? &*stored : nullptr));
+    if (stored && request.create_only()) {
+      return ObjectExists(applied.object_case(), model::MetadataOf(applied).name());
+    }
+    v1::Object proposed = applied;
+    if (!request.create_only()) {
+      MUSTER_ASSIGN_OR_RETURN(proposed, ThreeWayApply(applied, stored ? &*stored : nullptr));
+    }
+    if (stored && !HasLastApplied(*stored)) {
+      const model::KindInfo& info = model::InfoOf(applied);
+      AddWarnings(
+          index,
+          {{"", absl::StrCat(std::string(info.plural), "/", model::MetadataOf(applied).name(),
+                             " was not made by apply: annotation ", kLastAppliedAnnotation,
+                             " is missing, so nothing that this manifest leaves out is "
+                             "removed this time; the annotation is added now")}},
+          response);
+    }
     AdmitResult admitted = Admit(proposed, stored ? &*stored : nullptr, now);
     refusal.Add(index, applied, admitted.problems);
     AddWarnings(index, admitted.warnings, response);
@@ -241,6 +244,9 @@ absl::StatusOr<admin::v1::DeleteResponse> AdminApi::TryDelete(
   MUSTER_ASSIGN_OR_RETURN(const ObjectName name, ObjectName::Parse(request.ref()));
   MUSTER_ASSIGN_OR_RETURN(const v1::Object stored,
                           objects_.Get(name.info->kind, name.ns, name.name));
+  if (!request.uid().empty() && request.uid() != model::MetadataOf(stored).uid()) {
+    return ObjectNotFound(name.info->kind, name.name);
+  }
   std::optional<int64_t> grace;
   if (request.has_grace_period_seconds()) grace = request.grace_period_seconds();
   MUSTER_ASSIGN_OR_RETURN(Deletion deletion,
@@ -251,9 +257,8 @@ absl::StatusOr<admin::v1::DeleteResponse> AdminApi::TryDelete(
   if (stored.has_namespace_object()) {
     MUSTER_ASSIGN_OR_RETURN(const int64_t inside, ObjectsInNamespace(name.name));
     if (inside > 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("namespaces \"", name.name, "\" still holds ", inside,
-                       " objects; delete these first"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "namespaces \"", name.name, "\" still holds ", inside, " objects; delete these first"));
     }
   }
   if (request.dry_run() || deletion.unchanged) return response;

@@ -113,6 +113,19 @@ grpc::ServerWriteReactor<admin::v1::RolloutStatusUpdate>* AdminService::RolloutS
   return NewRolloutStream(authorize_(*context), api_, *request);
 }
 
+grpc::ServerUnaryReactor* AdminService::RolloutHistory(
+    grpc::CallbackServerContext* context, const admin::v1::RolloutHistoryRequest* request,
+    admin::v1::RolloutHistoryResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return api_.RolloutHistory(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::RolloutUndo(grpc::CallbackServerContext* context,
+                                                    const admin::v1::RolloutUndoRequest* request,
+                                                    admin::v1::RolloutUndoResponse* response) {
+  return Reply(context, *request, *response, [this](const auto& r) { return api_.RolloutUndo(r); });
+}
+
 grpc::ServerWriteReactor<admin::v1::LogsChunk>* AdminService::Logs(
     grpc::CallbackServerContext* context, const admin::v1::LogsRequest* request) {
   return NewLogsStream(authorize_(*context), api_, tunnels_, *request, context);

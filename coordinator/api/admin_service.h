@@ -61,6 +61,12 @@ class AdminService final : public admin::v1::Admin::CallbackService {
   grpc::ServerWriteReactor<admin::v1::RolloutStatusUpdate>* RolloutStatus(
       grpc::CallbackServerContext* context,
       const admin::v1::RolloutStatusRequest* request) override;
+  grpc::ServerUnaryReactor* RolloutHistory(grpc::CallbackServerContext* context,
+                                           const admin::v1::RolloutHistoryRequest* request,
+                                           admin::v1::RolloutHistoryResponse* response) override;
+  grpc::ServerUnaryReactor* RolloutUndo(grpc::CallbackServerContext* context,
+                                        const admin::v1::RolloutUndoRequest* request,
+                                        admin::v1::RolloutUndoResponse* response) override;
   grpc::ServerWriteReactor<admin::v1::LogsChunk>* Logs(
       grpc::CallbackServerContext* context, const admin::v1::LogsRequest* request) override;
   grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* Exec(

@@ -93,14 +93,14 @@ class ContainerStream : public Reactor,
 
  private:
   void PullNext() {
-    tunnel_->from_agent().Pull([self = this->shared_from_this()](
-                                   std::optional<TunnelFromAgent> frame) {
-      if (!frame) return self->Leave(self->AtEnd(self->tunnel_->why()));
-      std::optional<Output> output = self->Translate(*std::move(frame), self->last_status_);
-      if (output) return self->Write(*std::move(output));
-      if (self->last_status_) return self->Leave(*self->last_status_);
-      self->PullNext();
-    });
+    tunnel_->from_agent().Pull(
+        [self = this->shared_from_this()](std::optional<TunnelFromAgent> frame) {
+          if (!frame) return self->Leave(self->AtEnd(self->tunnel_->why()));
+          std::optional<Output> output = self->Translate(*std::move(frame), self->last_status_);
+          if (output) return self->Write(*std::move(output));
+          if (self->last_status_) return self->Leave(*self->last_status_);
+          self->PullNext();
+        });
   }
   void Write(Output output) {
     MutexLock lock(&mutex_);
@@ -118,8 +118,7 @@ class ContainerStream : public Reactor,
   std::optional<absl::Status> last_status_;  // Used by whoever's turn it is.
 };
 
-class LogsStream final
-    : public ContainerStream<grpc::ServerWriteReactor<LogsChunk>, LogsChunk> {
+class LogsStream final : public ContainerStream<grpc::ServerWriteReactor<LogsChunk>, LogsChunk> {
  public:
   using ContainerStream::ContainerStream;
 
@@ -182,8 +181,8 @@ class ExecStream final
     }
     const admin::v1::ExecStart& start = input_.start();
     if (start.command().empty()) {
-      return Leave(absl::InvalidArgumentError(
-          "you must specify at least one command for the container"));
+      return Leave(
+          absl::InvalidArgumentError("you must specify at least one command for the container"));
     }
     absl::StatusOr<AdminApi::ContainerPlace> place =
         api_.FindContainer(start.namespace_(), start.pod(), start.container(), /*to_exec=*/true);

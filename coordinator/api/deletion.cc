@@ -33,7 +33,7 @@ Deletion Terminate(v1::Object object, int64_t grace_seconds, WallTime now) {
 
 Deletion PlanPodDeletion(const v1::Object& object, std::optional<int64_t> asked, WallTime now) {
   const v1::Pod& pod = object.pod();
-  int64_t grace = asked                                            ? *asked
+  int64_t grace = asked ? *asked
                   : pod.spec().has_termination_grace_period_seconds()
                       ? pod.spec().termination_grace_period_seconds()
                       : kDefaultPodGraceSeconds;
@@ -63,9 +63,9 @@ absl::StatusOr<Deletion> PlanDeletion(const v1::Object& object,
   }
   const v1::ObjectMeta& metadata = model::MetadataOf(object);
   if (object.has_namespace_object() && IsBuiltIn(metadata.name())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("namespaces \"", metadata.name(), "\" is forbidden: this namespace may not be "
-                     "deleted"));
+    return absl::FailedPreconditionError(absl::StrCat("namespaces \"", metadata.name(),
+                                                      "\" is forbidden: this namespace may not be "
+                                                      "deleted"));
   }
   if (object.has_pod()) return PlanPodDeletion(object, grace_period_seconds, now);
   v1::Object updated = object;
@@ -73,8 +73,8 @@ absl::StatusOr<Deletion> PlanDeletion(const v1::Object& object,
     AddFinalizer(model::MutableMetadataOf(updated),
                  cascade == admin::v1::DeleteRequest::ORPHAN ? kOrphan : kForegroundDeletion);
   }
-  if (model::MetadataOf(updated).finalizers().empty()) return Deletion{.remove = true,
-                                                                       .object = object};
+  if (model::MetadataOf(updated).finalizers().empty())
+    return Deletion{.remove = true, .object = object};
   if (metadata.has_deletion_timestamp()) {
     const bool same = model::MetadataOf(updated).finalizers_size() == metadata.finalizers_size();
     return Deletion{.object = std::move(updated), .unchanged = same};

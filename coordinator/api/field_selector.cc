@@ -47,9 +47,8 @@ constexpr std::array kSelectable = {
 bool IsSelectable(const model::KindInfo& info, const std::string& path) {
   if (path == "metadata.name") return true;
   if (path == "metadata.namespace") return info.namespaced;
-  return std::any_of(kSelectable.begin(), kSelectable.end(), [&](const Selectable& s) {
-    return s.kind == info.kind && path == s.path;
-  });
+  return std::any_of(kSelectable.begin(), kSelectable.end(),
+                     [&](const Selectable& s) { return s.kind == info.kind && path == s.path; });
 }
 
 // The text of a single field by its JSON path; empty when it is not set.
@@ -88,9 +87,8 @@ absl::StatusOr<FieldSelector> FieldSelector::Parse(const std::string& text,
     if (part.empty()) continue;
     const size_t at = part.find('=');
     if (at == std::string::npos || at == 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("invalid field selector \"", text, "\": expected field=value in \"", part,
-                       "\""));
+      return absl::InvalidArgumentError(absl::StrCat("invalid field selector \"", text,
+                                                     "\": expected field=value in \"", part, "\""));
     }
     Term term;
     term.equal = part[at - 1] != '!';

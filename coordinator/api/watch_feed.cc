@@ -24,8 +24,7 @@ std::optional<WatchEvent> EventOf(const ObjectChange& change, const ObjectQuery&
   return event;
 }
 
-absl::StatusOr<std::unique_ptr<WatchFeed>> WatchFeed::Start(ObjectStore& objects,
-                                                            ObjectQuery query,
+absl::StatusOr<std::unique_ptr<WatchFeed>> WatchFeed::Start(ObjectStore& objects, ObjectQuery query,
                                                             int64_t from_revision,
                                                             size_t waiting_max) {
   std::unique_ptr<WatchFeed> feed(new WatchFeed(std::move(query), waiting_max));
