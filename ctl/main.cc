@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "ctl/client/connect.h"
 #include "ctl/commands/all.h"
+#include "ctl/output/color.h"
 
 namespace muster::ctl {
 namespace {
@@ -30,6 +31,8 @@ int Run(int argc, char** argv) {
   // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and
   // waits for seconds where no DNS answers. Whoever set it otherwise has a reason.
   ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);
+  // What went wrong is said once, by us.
+  ::setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   CommandLine line;
   AddAllCommands(line);
   const auto parsed = line.Parse({argv + 1, argv + argc}, std::cout, std::cerr);
@@ -41,7 +44,9 @@ int Run(int argc, char** argv) {
                   .all_namespaces = line.all_namespaces(),
                   .in = std::cin,
                   .out = std::cout,
-                  .err = std::cerr};
+                  .err = std::cerr,
+                  .color_out = WantsColor(STDOUT_FILENO),
+                  .color_err = WantsColor(STDERR_FILENO)};
   context.client = [&]() -> absl::StatusOr<AdminClient*> {
     if (client != nullptr) return client.get();
     auto endpoint = FindEndpoint(line.server(), std::getenv("MUSTER_SERVER"), UserConfigPath());

@@ -46,6 +46,10 @@ class AdminClient {
       const admin::v1::DescribeRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::RolloutHistoryResponse> RolloutHistory(
+      const admin::v1::RolloutHistoryRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::RolloutUndoResponse> RolloutUndo(
+      const admin::v1::RolloutUndoRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(

@@ -74,6 +74,14 @@ class GrpcAdminClient final : public AdminClient {
   absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::Why);
   }
+  absl::StatusOr<admin::v1::RolloutHistoryResponse> RolloutHistory(
+      const admin::v1::RolloutHistoryRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::RolloutHistory);
+  }
+  absl::StatusOr<admin::v1::RolloutUndoResponse> RolloutUndo(
+      const admin::v1::RolloutUndoRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::RolloutUndo);
+  }
   absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::RolloutNodes);

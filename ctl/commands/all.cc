@@ -1,30 +1,47 @@
 #include "ctl/commands/all.h"
 
+#include "ctl/commands/api_resources.h"
 #include "ctl/commands/apply.h"
 #include "ctl/commands/delete.h"
 #include "ctl/commands/describe.h"
+#include "ctl/commands/diff.h"
+#include "ctl/commands/drain.h"
 #include "ctl/commands/edit.h"
+#include "ctl/commands/events.h"
 #include "ctl/commands/exec.h"
 #include "ctl/commands/get.h"
+#include "ctl/commands/history.h"
 #include "ctl/commands/logs.h"
 #include "ctl/commands/plan.h"
+#include "ctl/commands/replace.h"
 #include "ctl/commands/rollout.h"
+#include "ctl/commands/set_image.h"
 #include "ctl/commands/token.h"
 #include "ctl/commands/version.h"
+#include "ctl/commands/wait.h"
 #include "ctl/commands/why.h"
 
 namespace muster::ctl {
 
 void AddAllCommands(CommandLine& line) {
   AddApply(line);
+  AddDiff(line);
+  AddCreate(line);
+  AddReplace(line);
   AddGet(line);
   AddDescribe(line);
   AddDelete(line);
   AddEdits(line);
+  AddDrain(line);
+  AddSet(line);
   AddRollout(line);
+  AddHistory(line);
+  AddWait(line);
+  AddEvents(line);
   AddLogs(line);
   AddExec(line);
   AddToken(line);
+  AddApiResources(line);
   AddVersion(line);
   AddPlan(line);
   AddWhy(line);

@@ -1,25 +1,25 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "ctl/commands/context.h"
+#include "ctl/commands/sources.h"
 
 namespace muster::ctl {
 
 struct ApplyOptions {
-  std::vector<std::string> files;
+  SourceOptions sources;
   bool record = false;
-  bool strict = false;
+  bool create_only = false;  // create: what is there already is an error.
   DryRun dry_run = DryRun::kNone;
-  bool namespace_given = false;  // -n was on the command line: files must not say another one.
-  std::string change_cause;      // What --record stores.
-  std::string output;            // "", "name", "json", "yaml"
+  std::string change_cause;  // What --record stores.
+  std::string output;        // "", or what ObjectFormat takes.
 };
 
-// musterctl apply: all objects of all files in one transaction.
+// musterctl apply and create: all objects of all files in one transaction.
 int RunApply(Context& context, const ApplyOptions& options);
 
 void AddApply(CommandLine& line);
+void AddCreate(CommandLine& line);
 
 }  // namespace muster::ctl

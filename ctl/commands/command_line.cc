@@ -1,6 +1,7 @@
 #include "ctl/commands/command_line.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,26 @@ std::string FullName(const CLI::App& command) {
   const CLI::App* parent = command.get_parent();
   if (parent == nullptr || parent->get_parent() == nullptr) return command.get_name();
   return absl::StrCat(FullName(*parent), " ", command.get_name());
+}
+
+// "-o=wide", as kubectl's users write, is "-o wide"; CLI11 would take "=wide" for the value. Only
+// of the letters that have a value in every command.
+std::vector<std::string> SplitShortOptions(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kWithValue = "snolLc";
+  std::vector<std::string> split;
+  bool options = true;
+  for (const std::string& argument : arguments) {
+    options = options && argument != "--";
+    const bool has_value = argument.size() > 3 && argument[0] == '-' && argument[2] == '=' &&
+                           kWithValue.find(argument[1]) != std::string_view::npos;
+    if (options && has_value) {
+      split.push_back(argument.substr(0, 2));
+      split.push_back(argument.substr(3));
+    } else {
+      split.push_back(argument);
+    }
+  }
+  return split;
 }
 
 }  // namespace
@@ -69,6 +90,7 @@ std::variant<CommandLine::Action, int> CommandLine::Parse(std::vector<std::strin
     err << "error: " << what << "\nSee 'musterctl --help'.\n";
     return kExitUsage;
   };
+  arguments = SplitShortOptions(arguments);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back.
   try {
     app_.parse(std::move(arguments));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "ctl/output/color.h"
 
 namespace muster::ctl {
 namespace {
@@ -29,12 +30,28 @@ const char* DryRunSuffix(DryRun dry_run) {
 }
 
 int FailLocally(Context& context, const std::string& text, int exit_code) {
-  context.err << "error: " << text << "\n";
+  context.err << Colored("error:", Color::kRed, context.color_err) << " " << text << "\n";
   return exit_code;
 }
 
+void Warn(Context& context, const std::string& text) {
+  context.err << Colored("Warning:", Color::kYellow, context.color_err) << " " << text << "\n";
+}
+
+void WarnOfRecord(Context& context) {
+  context.err << "Flag --record has been deprecated, --record will be removed in the future\n";
+}
+
+int NothingMatched(Context& context) {
+  context.err << "No resources found\n";
+  return kExitNothingMatched;
+}
+
 int Fail(Context& context, const absl::Status& status) {
-  context.err << ErrorText(status, context.server) << "\n";
+  const std::string text = ErrorText(status, context.server);
+  const size_t title = text.find(": ") + 1;
+  context.err << Colored(text.substr(0, title), Color::kRed, context.color_err)
+              << text.substr(title) << "\n";
   return status.code() == absl::StatusCode::kDeadlineExceeded ? kExitTimedOut : kExitError;
 }
 
@@ -62,7 +79,9 @@ absl::StatusOr<Targets> ParseTargets(const std::vector<std::string>& arguments) 
       targets.list.push_back({*kind, parts.second});
     }
   } else {
-    for (const absl::string_view name : absl::StrSplit(arguments[0], ',')) {
+    // "all" is what kubectl means by it: what runs, not what it is made of.
+    const std::string names = arguments[0] == "all" ? "pods,services,daemonsets" : arguments[0];
+    for (const absl::string_view name : absl::StrSplit(names, ',')) {
       auto kind = KindNamed(std::string(name));
       if (!kind.ok()) return kind.status();
       kinds.insert((*kind)->kind);
@@ -88,8 +107,12 @@ admin::v1::ObjectRef RefOf(const Context& context, const Targets::Target& target
   return ref;
 }
 
-std::string Qualified(const model::KindInfo& kind, const std::string& name) {
-  return model::QualifiedName(kind, name);
+admin::v1::ObjectRef RefTo(const v1::Object& object) {
+  admin::v1::ObjectRef ref;
+  ref.set_resource(std::string(model::InfoOf(object).plural));
+  ref.set_namespace_(model::MetadataOf(object).namespace_());
+  ref.set_name(model::MetadataOf(object).name());
+  return ref;
 }
 
 }  // namespace muster::ctl

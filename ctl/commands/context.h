@@ -30,12 +30,22 @@ struct Context {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
+  // Whether to colour what goes to `out` and to `err`.
+  bool color_out = false;
+  bool color_err = false;
 };
 
 // Prints why a call failed and returns the exit code for it.
 int Fail(Context& context, const absl::Status& status);
 // "error: TEXT"
 int FailLocally(Context& context, const std::string& text, int exit_code = kExitError);
+
+// "Warning: TEXT"
+void Warn(Context& context, const std::string& text);
+// That --record is deprecated, as kubectl says it.
+void WarnOfRecord(Context& context);
+// That nothing has the labels that were asked for; returns the exit code for it.
+int NothingMatched(Context& context);
 
 // KIND NAME..., KIND/NAME... or KIND,KIND as people type it.
 struct Targets {
@@ -53,8 +63,6 @@ absl::StatusOr<Targets> ParseTargets(const std::vector<std::string>& arguments);
 std::string NamespaceFor(const Context& context, const model::KindInfo& kind);
 
 admin::v1::ObjectRef RefOf(const Context& context, const Targets::Target& target);
-
-// "daemonset.apps/x" with the name of an object inside a kubectl message.
-std::string Qualified(const model::KindInfo& kind, const std::string& name);
+admin::v1::ObjectRef RefTo(const v1::Object& object);
 
 }  // namespace muster::ctl

@@ -11,12 +11,10 @@
 #include "common/base/macros.h"
 #include "ctl/commands/command_line.h"
 #include "ctl/commands/flags.h"
+#include "ctl/commands/modify.h"
 
 namespace muster::ctl {
 namespace {
-
-// Somebody else may change the object between our reading and our writing it.
-constexpr int kAttemptsMax = 10;
 
 using LabelMap = google::protobuf::Map<std::string, std::string>;
 
@@ -29,80 +27,31 @@ struct Change {
 // the command.
 using EditFunction = std::function<absl::StatusOr<std::string>(v1::Object&)>;
 
-absl::StatusOr<std::vector<v1::Object>> Find(Context& context, AdminClient& client,
-                                             const EditOptions& options, const Targets& targets) {
-  std::vector<v1::Object> objects;
-  for (const Targets::Target& target : targets.list) {
-    if (!target.name.empty()) {
-      admin::v1::GetRequest request;
-      *request.mutable_ref() = RefOf(context, target);
-      auto response = client.Get(request);
-      if (!response.ok()) return response.status();
-      objects.push_back(std::move(*response->mutable_object()));
-      continue;
-    }
-    admin::v1::ListRequest request;
-    request.set_resource(std::string(target.kind->plural));
-    request.set_namespace_(NamespaceFor(context, *target.kind));
-    request.set_all_namespaces(context.all_namespaces && target.kind->namespaced);
-    request.set_label_selector(options.selector);
-    auto list = client.List(request);
-    if (!list.ok()) return list.status();
-    for (v1::Object& object : *list->mutable_objects()) objects.push_back(std::move(object));
-  }
-  return objects;
-}
-
-absl::StatusOr<std::string> EditOne(Context& context, AdminClient& client,
-                                    const EditOptions& options, v1::Object object,
-                                    const EditFunction& edit) {
-  const model::KindInfo& kind = model::InfoOf(object);
-  for (int attempt = 1;; ++attempt) {
-    auto outcome = edit(object);
-    if (!outcome.ok() || options.dry_run == DryRun::kClient) return outcome;
-    admin::v1::UpdateRequest request;
-    *request.mutable_object() = object;
-    request.set_dry_run(options.dry_run == DryRun::kServer);
-    auto updated = client.Update(request);
-    if (updated.ok()) return outcome;
-    if (updated.status().code() != absl::StatusCode::kAborted || attempt == kAttemptsMax) {
-      return updated.status();
-    }
-    admin::v1::GetRequest again;
-    again.mutable_ref()->set_resource(std::string(kind.plural));
-    again.mutable_ref()->set_namespace_(model::MetadataOf(object).namespace_());
-    again.mutable_ref()->set_name(model::MetadataOf(object).name());
-    auto fresh = client.Get(again);
-    if (!fresh.ok()) return fresh.status();
-    object = fresh->object();
-  }
-}
-
 int EditAll(Context& context, const EditOptions& options, const Targets& targets,
             const EditFunction& edit) {
-  for (const Targets::Target& target : targets.list) {
-    if (target.name.empty() && !options.all && options.selector.empty()) {
-      return FailLocally(context, "give names, -l SELECTOR or --all", kExitUsage);
-    }
+  if (const absl::Status status = CheckSelection(targets, options.selection); !status.ok()) {
+    return FailLocally(context, std::string(status.message()), kExitUsage);
   }
   const auto client = context.client();
   if (!client.ok()) return Fail(context, client.status());
-  const auto objects = Find(context, **client, options, targets);
+  const auto objects = ReadObjects(context, **client, targets, options.selection);
   if (!objects.ok()) return Fail(context, objects.status());
-  if (objects->empty()) {
-    context.err << "No resources found\n";
-    return kExitNothingMatched;
-  }
+  if (objects->empty()) return NothingMatched(context);
   int exit_code = kExitDone;
   for (const v1::Object& object : *objects) {
-    const auto outcome = EditOne(context, **client, options, object, edit);
-    if (outcome.ok()) {
-      context.out << model::QualifiedName(object) << " " << *outcome
-                  << DryRunSuffix(options.dry_run) << "\n";
-    } else if (outcome.status().code() == absl::StatusCode::kFailedPrecondition) {
-      exit_code = FailLocally(context, std::string(outcome.status().message()));
+    std::string outcome;
+    const auto modified = Modify(**client, object, options.dry_run, [&](v1::Object& edited) {
+      const absl::StatusOr<std::string> word = edit(edited);
+      if (word.ok()) outcome = *word;
+      return word.status();
+    });
+    if (modified.ok()) {
+      context.out << model::QualifiedName(object) << " " << outcome << DryRunSuffix(options.dry_run)
+                  << "\n";
+    } else if (modified.status().code() == absl::StatusCode::kFailedPrecondition) {
+      exit_code = FailLocally(context, std::string(modified.status().message()));
     } else {
-      exit_code = Fail(context, outcome.status());
+      exit_code = Fail(context, modified.status());
     }
   }
   return exit_code;
@@ -283,8 +232,12 @@ int RunCordon(Context& context, const EditOptions& given, bool unschedulable) {
 
 void AddEdits(CommandLine& line) {
   using Run = std::function<int(Context&, const EditOptions&)>;
+  struct Added {
+    CLI::App& app;
+    EditOptions& options;
+  };
   const auto add = [&line](const char* name, const char* description, const char* arguments,
-                           Run run) {
+                           Run run) -> Added {
     const auto options = std::make_shared<EditOptions>();
     const auto dry_run = std::make_shared<std::string>();
     CLI::App& app = line.Add(
@@ -293,16 +246,20 @@ void AddEdits(CommandLine& line) {
           return [options, run](Context& context) { return run(context, *options); };
         });
     app.add_option("arguments", options->arguments, arguments);
-    app.add_option("-l,--selector", options->selector, "All with these labels");
-    app.add_flag("--all", options->all, "All of this kind");
-    line.AddAllNamespaces(app);
-    app.add_flag("--overwrite", options->overwrite, "Existing values may change");
+    app.add_option("-l,--selector", options->selection.selector, "All with these labels");
     app.add_flag(kDryRunFlag, *dry_run, kDryRunHelp);
+    return {app, *options};
   };
-  add("label", "Set or remove labels", "KIND NAME... KEY=VALUE... KEY-...", RunLabel);
-  add("annotate", "Set or remove annotations", "KIND NAME... KEY=VALUE... KEY-...", RunAnnotate);
-  add("taint", "Set or remove taints of nodes",
-      "nodes NAME... KEY=VALUE:EFFECT... KEY[:EFFECT]-...", RunTaint);
+  for (const Added& added :
+       {add("label", "Set or remove labels", "KIND NAME... KEY=VALUE... KEY-...", RunLabel),
+        add("annotate", "Set or remove annotations", "KIND NAME... KEY=VALUE... KEY-...",
+            RunAnnotate),
+        add("taint", "Set or remove taints of nodes",
+            "nodes NAME... KEY=VALUE:EFFECT... KEY[:EFFECT]-...", RunTaint)}) {
+    added.app.add_flag("--all", added.options.selection.all, "All of this kind");
+    line.AddAllNamespaces(added.app);
+    added.app.add_flag("--overwrite", added.options.overwrite, "Existing values may change");
+  }
   add("cordon", "Mark nodes as unschedulable", "NAME...",
       [](Context& context, const EditOptions& options) {
         return RunCordon(context, options, true);

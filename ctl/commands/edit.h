@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "ctl/commands/context.h"
+#include "ctl/commands/selection.h"
 
 namespace muster::ctl {
 
 // Commands that change a few entries of objects that are there: label, annotate, taint, cordon.
 struct EditOptions {
   std::vector<std::string> arguments;  // KIND NAME... CHANGE..., CHANGE is k=v or k-
-  std::string selector;
-  bool all = false;
+  Selection selection;
   bool overwrite = false;
   DryRun dry_run = DryRun::kNone;
 };

@@ -1,51 +1,217 @@
 #include "ctl/commands/logs.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/macros.h"
+#include "common/model/labels.h"
+#include "common/model/time_text.h"
 #include "ctl/commands/command_line.h"
 #include "ctl/commands/flags.h"
+#include "ctl/commands/log_merge.h"
 #include "ctl/commands/pod_choice.h"
 
 namespace muster::ctl {
+namespace {
 
-int RunLogs(Context& context, const LogsOptions& options) {
-  if (options.arguments.empty() || options.arguments.size() > 2) {
-    return FailLocally(context, "expected 'logs [-f] (POD | ds/NAME) [CONTAINER]'", kExitUsage);
+constexpr int64_t kTailOfSelected = 10;  // kubectl's, so that -l does not drown its reader.
+
+struct Source {
+  std::string pod;
+  std::string container;  // Empty: the coordinator chooses.
+};
+
+void AddPod(const LogsOptions& options, const v1::Pod& pod, std::vector<Source>& sources) {
+  const std::string& name = pod.metadata().name();
+  if (!options.all_containers) {
+    sources.push_back({name, options.container});
+    return;
   }
-  const auto client = context.client();
-  if (!client.ok()) return Fail(context, client.status());
-  const auto pod = ResolvePod(context, **client, options.arguments[0]);
-  if (!pod.ok()) return Fail(context, pod.status());
+  for (const v1::Container& each : pod.spec().init_containers()) {
+    sources.push_back({name, each.name()});
+  }
+  for (const v1::Container& each : pod.spec().containers()) sources.push_back({name, each.name()});
+}
+
+absl::StatusOr<std::vector<Source>> ReadPods(Context& context, AdminClient& client,
+                                             const LogsOptions& options,
+                                             const std::string& labels) {
+  admin::v1::ListRequest list;
+  list.set_resource("pods");
+  list.set_namespace_(context.ns);
+  list.set_label_selector(labels);
+  MUSTER_ASSIGN_OR_RETURN(const admin::v1::ListResponse pods, client.List(list));
+  std::vector<Source> sources;
+  for (const v1::Object& object : pods.objects()) AddPod(options, object.pod(), sources);
+  if (sources.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no pods with labels ", labels, " in namespace ", context.ns));
+  }
+  return sources;
+}
+
+absl::StatusOr<std::vector<Source>> FindSources(Context& context, AdminClient& client,
+                                                const LogsOptions& options) {
+  if (!options.selector.empty()) return ReadPods(context, client, options, options.selector);
+  const std::string& named = options.arguments[0];
+  if (options.all_pods) {
+    MUSTER_ASSIGN_OR_RETURN(const Targets targets, ParseTargets({named}));
+    if (targets.list[0].kind->kind != v1::Object::kDaemonSet) {
+      return absl::InvalidArgumentError("--all-pods goes with ds/NAME only");
+    }
+    admin::v1::GetRequest get;
+    *get.mutable_ref() = RefOf(context, targets.list[0]);
+    MUSTER_ASSIGN_OR_RETURN(const admin::v1::GetResponse found, client.Get(get));
+    MUSTER_ASSIGN_OR_RETURN(
+        const model::LabelQuery query,
+        model::LabelQuery::FromSelector(found.object().daemon_set().spec().selector()));
+    return ReadPods(context, client, options, query.Text());
+  }
+  MUSTER_ASSIGN_OR_RETURN(const std::string pod, ResolvePod(context, client, named));
+  if (!options.all_containers) return std::vector<Source>{{pod, options.container}};
+  admin::v1::GetRequest get;
+  get.mutable_ref()->set_resource("pods");
+  get.mutable_ref()->set_namespace_(context.ns);
+  get.mutable_ref()->set_name(pod);
+  MUSTER_ASSIGN_OR_RETURN(const admin::v1::GetResponse found, client.Get(get));
+  std::vector<Source> sources;
+  AddPod(options, found.object().pod(), sources);
+  return sources;
+}
+
+admin::v1::LogsRequest RequestFor(const Context& context, const LogsOptions& options,
+                                  const Source& source) {
   admin::v1::LogsRequest request;
   request.set_namespace_(context.ns);
-  request.set_pod(*pod);
-  request.set_container(options.arguments.size() == 2 ? options.arguments[1] : options.container);
+  request.set_pod(source.pod);
+  request.set_container(source.container);
   request.set_follow(options.follow);
   request.set_previous(options.previous);
   request.set_timestamps(options.timestamps);
   if (options.tail_lines) request.set_tail_lines(*options.tail_lines);
+  if (!options.tail_lines && !options.selector.empty()) request.set_tail_lines(kTailOfSelected);
   if (options.since_seconds) request.set_since_seconds(*options.since_seconds);
+  if (options.since_time) {
+    // A second more, and the lines before it are left out here: the node has its own clock.
+    const absl::Duration ago = options.now - *options.since_time;
+    request.set_since_seconds(std::max<int64_t>(1, absl::ToInt64Seconds(ago) + 2));
+  }
   if (options.limit_bytes) request.set_limit_bytes(*options.limit_bytes);
-  const absl::Status status = (*client)->Logs(request, [&](const admin::v1::LogsChunk& chunk) {
-    context.out << chunk.data();
+  return request;
+}
+
+bool IsWanted(const LogsOptions& options, const LogLine& line) {
+  return !options.since_time || line.at >= *options.since_time;
+}
+
+void PrintLine(Context& context, const LogsOptions& options, const Source& source,
+               const LogLine& line) {
+  if (options.prefix) {
+    context.out << "[pod/" << source.pod << (source.container.empty() ? "" : "/")
+                << source.container << "] ";
+  }
+  if (options.timestamps && !line.stamp.empty()) context.out << line.stamp << " ";
+  context.out << line.text << "\n";
+}
+
+// As it comes, line by line only where lines matter.
+absl::Status PrintOne(Context& context, AdminClient& client, const LogsOptions& options,
+                      const Source& source) {
+  admin::v1::LogsRequest request = RequestFor(context, options, source);
+  if (!options.prefix && !options.since_time) {
+    return client.Logs(request, [&](const admin::v1::LogsChunk& chunk) {
+      context.out << chunk.data();
+      context.out.flush();
+      return static_cast<bool>(context.out);
+    });
+  }
+  request.set_timestamps(true);
+  LogSplitter lines([&](const LogLine& line) {
+    if (IsWanted(options, line)) PrintLine(context, options, source, line);
+  });
+  const absl::Status status = client.Logs(request, [&](const admin::v1::LogsChunk& chunk) {
+    lines.Add(chunk.data());
     context.out.flush();
     return static_cast<bool>(context.out);
   });
+  lines.Finish();
+  return status;
+}
+
+int PrintMerged(Context& context, AdminClient& client, const LogsOptions& options,
+                const std::vector<Source>& sources) {
+  int exit_code = kExitDone;
+  std::vector<std::vector<LogLine>> logs(sources.size());
+  for (size_t i = 0; i < sources.size(); ++i) {
+    admin::v1::LogsRequest request = RequestFor(context, options, sources[i]);
+    request.set_timestamps(true);
+    LogSplitter lines([&](LogLine line) {
+      if (IsWanted(options, line)) logs[i].push_back(std::move(line));
+    });
+    const absl::Status status = client.Logs(request, [&](const admin::v1::LogsChunk& chunk) {
+      lines.Add(chunk.data());
+      return true;
+    });
+    lines.Finish();
+    // One node that is away does not hide what the others have to say.
+    if (!status.ok()) {
+      exit_code =
+          Fail(context, absl::Status(status.code(), absl::StrCat("pod ", sources[i].pod, ": ",
+                                                                 std::string(status.message()))));
+    }
+  }
+  MergeLogs(logs, [&](size_t log, const LogLine& line) {
+    PrintLine(context, options, sources[log], line);
+  });
+  return exit_code;
+}
+
+}  // namespace
+
+int RunLogs(Context& context, const LogsOptions& given) {
+  LogsOptions options = given;
+  const bool selects = !options.selector.empty();
+  if (options.arguments.size() > 2 || options.arguments.empty() != selects) {
+    return FailLocally(context,
+                       "expected 'logs [-f] (POD | ds/NAME) [CONTAINER]' or 'logs -l SELECTOR'",
+                       kExitUsage);
+  }
+  if (options.arguments.size() == 2) options.container = options.arguments[1];
+  if (options.all_containers && !options.container.empty()) {
+    return FailLocally(context, "either one container or --all-containers", kExitUsage);
+  }
+  if (options.since_time && options.since_seconds) {
+    return FailLocally(context, "either --since or --since-time", kExitUsage);
+  }
+  const auto client = context.client();
+  if (!client.ok()) return Fail(context, client.status());
+  const auto sources = FindSources(context, **client, options);
+  if (!sources.ok()) return Fail(context, sources.status());
+  if (sources->size() > 1) {
+    if (!options.follow) return PrintMerged(context, **client, options, *sources);
+    return FailLocally(context,
+                       absl::StrCat("-f follows one container, found ", sources->size(),
+                                    "; name a pod and a container"),
+                       kExitUsage);
+  }
+  const absl::Status status = PrintOne(context, **client, options, sources->front());
   return status.ok() ? kExitDone : Fail(context, status);
 }
 
 void AddLogs(CommandLine& line) {
   struct Flags {
     LogsOptions options;
-    std::string since;
+    std::string since, since_time;
     int64_t tail = -1, limit_bytes = -1;
   };
   const auto flags = std::make_shared<Flags>();
   LogsOptions& options = flags->options;
   CLI::App& app = line.Add(
-      "logs", "Print the logs of a container", [flags]() -> absl::StatusOr<CommandLine::Action> {
+      "logs", "Print the logs of containers", [flags]() -> absl::StatusOr<CommandLine::Action> {
         LogsOptions& chosen = flags->options;
         if (flags->tail >= 0) chosen.tail_lines = flags->tail;
         if (flags->limit_bytes >= 0) chosen.limit_bytes = flags->limit_bytes;
@@ -53,15 +219,30 @@ void AddLogs(CommandLine& line) {
           MUSTER_ASSIGN_OR_RETURN(const auto since, ParseDuration(flags->since));
           chosen.since_seconds = std::chrono::duration_cast<std::chrono::seconds>(since).count();
         }
+        if (!flags->since_time.empty()) {
+          const auto time = model::ParseTime(flags->since_time);
+          if (!time.ok()) {
+            return absl::InvalidArgumentError(
+                absl::StrCat("--since-time: expected a time such as 2026-01-31T09:15:00Z, found \"",
+                             flags->since_time, "\""));
+          }
+          chosen.since_time = model::ToAbslTime(*time);
+        }
+        chosen.now = absl::Now();
         return [flags](Context& context) { return RunLogs(context, flags->options); };
       });
   app.add_option("pod", options.arguments, "POD or ds/NAME, then a container if there are several");
+  app.add_option("-l,--selector", options.selector, "Of all pods with these labels");
   app.add_option("-c,--container", options.container, "Which container");
+  app.add_flag("--all-containers", options.all_containers, "Of all containers of a pod");
+  app.add_flag("--all-pods", options.all_pods, "Of all pods of a DaemonSet, in the order of time");
+  app.add_flag("--prefix", options.prefix, "With the pod and container before each line");
   app.add_flag("-f,--follow", options.follow, "Go on with what comes");
   app.add_flag("-p,--previous", options.previous, "Of the instance before this one");
   app.add_flag("--timestamps", options.timestamps, "With the time of each line");
-  app.add_option("--tail", flags->tail, "Only the last so many lines");
+  app.add_option("--tail", flags->tail, "Only the last so many lines (10 with -l)");
   app.add_option("--since", flags->since, "Only what is newer than this, as 5s, 2m or 3h");
+  app.add_option("--since-time", flags->since_time, "Only from this time on (RFC 3339)");
   app.add_option("--limit-bytes", flags->limit_bytes, "At most so much");
 }
 

@@ -1,21 +1,29 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "ctl/commands/context.h"
 
 namespace muster::ctl {
 
 struct LogsOptions {
-  std::vector<std::string> arguments;  // POD [CONTAINER], pod/NAME or ds/NAME
+  std::vector<std::string> arguments;  // POD [CONTAINER], pod/NAME or ds/NAME; none with -l
+  std::string selector;                // All pods with these labels.
   std::string container;
+  bool all_containers = false;
+  bool all_pods = false;  // Of ds/NAME; else its first one.
+  bool prefix = false;    // With the pod and container before each line.
   bool follow = false, previous = false, timestamps = false;
   std::optional<int64_t> tail_lines, since_seconds, limit_bytes;
+  std::optional<absl::Time> since_time;
+  absl::Time now;  // For since_time.
 };
 
-// musterctl logs
+// musterctl logs: of one container as it comes, of several in the order of time.
 int RunLogs(Context& context, const LogsOptions& options);
 
 void AddLogs(CommandLine& line);

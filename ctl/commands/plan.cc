@@ -44,7 +44,8 @@ void PrintRows(Context& context, const std::vector<Row>& rows) {
 }
 
 void PrintDaemonSet(Context& context, const admin::v1::PlannedDaemonSet& planned) {
-  const std::string name = Qualified(*model::FindKind(v1::Object::kDaemonSet), planned.name());
+  const std::string name =
+      model::QualifiedName(*model::FindKind(v1::Object::kDaemonSet), planned.name());
   context.out << name << " " << OutcomeText(planned.outcome()) << " (" << planned.pace() << ")\n";
   std::vector<Row> rows = {{"NODE", "ACTION", "POD", "WHAT"}};
   std::map<std::string, int> counts;

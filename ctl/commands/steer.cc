@@ -122,7 +122,8 @@ int RunSteer(Context& context, Steering steering, const std::vector<std::string>
   for (const Targets::Target& target : targets->list) {
     const absl::Status status = SteerOne(**client, RefOf(context, target), steering);
     if (status.ok()) {
-      context.out << Qualified(*target.kind, target.name) << " " << DoneWord(steering) << "\n";
+      context.out << model::QualifiedName(*target.kind, target.name) << " " << DoneWord(steering)
+                  << "\n";
       continue;
     }
     const int failed = status.code() == absl::StatusCode::kFailedPrecondition

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -20,14 +21,18 @@ std::string LabelsCell(const admin::v1::Table::Row& row) {
 }  // namespace
 
 size_t DisplayWidth(std::string_view text) {
-  return static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
 }
 
 std::vector<std::string> TablePrinter::Header(const admin::v1::Table& table) const {
   std::vector<std::string> line;
   if (options_.namespaces) line.push_back("NAMESPACE");
   for (const auto& column : table.columns()) line.push_back(column.name());
+  for (const std::string& label : options_.label_columns) {
+    line.push_back(absl::AsciiStrToUpper(label.substr(label.rfind('/') + 1)));
+  }
   if (options_.labels) line.push_back("LABELS");
   return line;
 }
@@ -39,6 +44,10 @@ std::vector<std::string> TablePrinter::Line(const admin::v1::Table& table,
   for (int i = 0; i < row.cells_size(); ++i) {
     const bool is_name = i < table.columns_size() && table.columns(i).name() == "NAME";
     line.push_back(is_name ? absl::StrCat(options_.name_prefix, row.cells(i)) : row.cells(i));
+  }
+  for (const std::string& label : options_.label_columns) {
+    const auto found = row.labels().find(label);
+    line.push_back(found == row.labels().end() ? "<none>" : found->second);
   }
   if (options_.labels) line.push_back(LabelsCell(row));
   return line;

@@ -10,9 +10,10 @@ namespace muster::ctl {
 
 struct TableOptions {
   bool headers = true;
-  bool namespaces = false;   // A NAMESPACE column in front.
-  bool labels = false;       // A LABELS column at the end.
-  std::string name_prefix;   // "pod/" when several kinds are shown together.
+  bool namespaces = false;                 // A NAMESPACE column in front.
+  std::vector<std::string> label_columns;  // A column for each of these labels.
+  bool labels = false;                     // A LABELS column at the end.
+  std::string name_prefix;                 // "pod/" when several kinds are shown together.
 };
 
 // Prints tables as kubectl does: columns three blanks apart, left aligned, no blanks at the end of
@@ -31,7 +32,7 @@ class TablePrinter {
   void Widen(const std::vector<std::string>& line);
   void PrintLine(const std::vector<std::string>& line, std::ostream& out) const;
 
-  const TableOptions options_;
+  TableOptions options_;
   bool headers_printed_ = false;
   std::vector<size_t> widths_;
 };

@@ -63,6 +63,8 @@ def sweep(cluster):
             cluster.testbed("remove", name, check=False)
             cluster.ctl("delete", "node", name)
             continue
+        if node["spec"].get("unschedulable"):
+            cluster.ctl("uncordon", name)
         for label in node["metadata"].get("labels", {}):
             if label.startswith("test/"):
                 cluster.ctl("label", "node", name, f"{label}-")

@@ -40,7 +40,7 @@ TEST_F(CommandLineTest, WhatNobodyKnowsIsAUsageErrorThatSaysWhat) {
 }
 
 TEST_F(CommandLineTest, ValuesOfFlagsAreChecked) {
-  EXPECT_EQ(Parse({"get", "pods", "-o", "xml"}), kExitUsage);
+  EXPECT_EQ(Parse({"version", "-o", "xml"}), kExitUsage);
   EXPECT_EQ(Parse({"delete", "pod", "x", "--cascade=sometimes"}), kExitUsage);
   EXPECT_THAT(err_.str(), HasSubstr("background, foreground or orphan, found \"sometimes\""));
   EXPECT_EQ(Parse({"delete", "pod", "x", "--timeout=soon"}), kExitUsage);
@@ -62,6 +62,14 @@ TEST_F(CommandLineTest, FlagsOfAllCommandsStandAnywhere) {
   EXPECT_EQ(line_.ns(), "shop");
   EXPECT_TRUE(line_.namespace_given());
   EXPECT_EQ(line_.server(), "unix:/s");
+}
+
+TEST_F(CommandLineTest, ShortOptionsTakeTheirValueAfterAnEqualsSignToo) {
+  EXPECT_EQ(Parse({"get", "pods", "-n=shop", "-o=json", "-l=app=web"}), -1);
+  EXPECT_EQ(line_.ns(), "shop");
+  // What follows -- belongs to somebody else.
+  EXPECT_EQ(Parse({"exec", "pod", "--", "tool", "-n=1"}), -1);
+  EXPECT_EQ(line_.ns(), "shop");
 }
 
 TEST_F(CommandLineTest, TheCauseOfAChangeIsTheCommandWithItsFlags) {

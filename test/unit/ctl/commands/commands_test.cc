@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/cord.h"
 #include "ctl/commands/apply.h"
@@ -15,7 +14,7 @@
 #include "ctl/commands/logs.h"
 #include "ctl/commands/rollout.h"
 #include "ctl/commands/token.h"
-#include "test/unit/ctl/commands/fake_admin_client.h"
+#include "test/unit/ctl/commands/command_test.h"
 
 namespace muster::ctl {
 namespace {
@@ -25,55 +24,10 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-constexpr char kDaemonSet[] = R"(apiVersion: apps/v1
-kind: DaemonSet
-metadata:
-  name: web
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers:
-      - name: main
-        image: busybox
-)";
-
-class CommandsTest : public ::testing::Test {
- protected:
-  Context MakeContext(const std::string& input = "") {
-    in_.str(input);
-    return Context{.client = [this]() -> absl::StatusOr<AdminClient*> { return &client_; },
-                   .server = "unix:/s",
-                   .ns = "default",
-                   .all_namespaces = false,
-                   .in = in_,
-                   .out = out_,
-                   .err = err_};
-  }
-  static v1::Object Node(const std::string& name) {
-    v1::Object object = model::NewObject(*model::FindResource("nodes"));
-    model::MutableMetadataOf(object).set_name(name);
-    model::MutableMetadataOf(object).set_uid("uid-" + name);
-    return object;
-  }
-  static v1::Object Pod(const std::string& name) {
-    v1::Object object = model::NewObject(*model::FindResource("pods"));
-    model::MutableMetadataOf(object).set_name(name);
-    model::MutableMetadataOf(object).set_namespace_("default");
-    model::MutableMetadataOf(object).set_uid("uid-" + name);
-    return object;
-  }
-
-  FakeAdminClient client_;
-  std::istringstream in_;
-  std::ostringstream out_, err_;
-};
-
 TEST_F(CommandsTest, ApplySendsAllObjectsOfAllDocumentsInOneRequest) {
   Context context = MakeContext(std::string(kDaemonSet) +
                                 "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
-  EXPECT_EQ(RunApply(context, {.files = {"-"}, .change_cause = "why"}), kExitDone);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {"-"}}, .change_cause = "why"}), kExitDone);
   ASSERT_THAT(client_.applied, SizeIs(1));
   EXPECT_EQ(client_.applied[0].objects_size(), 2);
   EXPECT_EQ(client_.applied[0].change_cause(), "why");
@@ -83,11 +37,11 @@ TEST_F(CommandsTest, ApplySendsAllObjectsOfAllDocumentsInOneRequest) {
 TEST_F(CommandsTest, ApplyFillsInTheNamespaceAndRefusesAContradiction) {
   Context context = MakeContext(kDaemonSet);
   context.ns = "shop";
-  EXPECT_EQ(RunApply(context, {.files = {"-"}, .namespace_given = true}), kExitDone);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {"-"}, .namespace_given = true}}), kExitDone);
   EXPECT_EQ(model::MetadataOf(client_.applied[0].objects(0)).namespace_(), "shop");
   Context other = MakeContext("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: a}");
   other.ns = "b";
-  EXPECT_EQ(RunApply(other, {.files = {"-"}, .namespace_given = true}), kExitError);
+  EXPECT_EQ(RunApply(other, {.sources = {.files = {"-"}, .namespace_given = true}}), kExitError);
   EXPECT_THAT(err_.str(), HasSubstr("does not match the namespace \"b\""));
   EXPECT_THAT(client_.applied, SizeIs(1));
 }
@@ -96,7 +50,7 @@ TEST_F(CommandsTest, ApplyOfAMalformedFileAsksNobodyAndNamesTheLine) {
   std::string text = kDaemonSet;
   text.replace(text.find("image:"), 6, "imagee:");
   Context context = MakeContext(text);
-  EXPECT_EQ(RunApply(context, {.files = {"-"}}), kExitError);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {"-"}}}), kExitError);
   EXPECT_THAT(client_.applied, IsEmpty());
   EXPECT_THAT(err_.str(), HasSubstr("<stdin>:12:"));
   EXPECT_THAT(err_.str(), HasSubstr("spec.template.spec.containers[0].imagee"));
@@ -118,7 +72,7 @@ TEST_F(CommandsTest, ApplyShowsTheCoordinatorsProblemsAtTheLinesThatCausedThem) 
   client_.next_error.SetPayload("type.googleapis.com/muster.admin.v1.ApplyProblems",
                                 absl::Cord(problems.SerializeAsString()));
   Context context = MakeContext(kDaemonSet);
-  EXPECT_EQ(RunApply(context, {.files = {"-"}}), kExitError);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {"-"}}}), kExitError);
   EXPECT_EQ(err_.str(),
             "The DaemonSet \"web\" is invalid: \n"
             "* spec.template.spec.containers[0].image: Required value (<stdin>:12:16)\n"
@@ -134,22 +88,23 @@ TEST_F(CommandsTest, ApplyOfAFolderReadsItsManifestsInOrder) {
       << R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"one"}})";
   std::ofstream(made + "/notes.txt") << "not a manifest";
   Context context = MakeContext();
-  EXPECT_EQ(RunApply(context, {.files = {made}}), kExitDone);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {made}}}), kExitDone);
   EXPECT_EQ(out_.str(), "configmap/one created\nconfigmap/two created\n");
-  EXPECT_EQ(RunApply(context, {.files = {made + "/none.yaml"}}), kExitError);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {made + "/none.yaml"}}}), kExitError);
   EXPECT_THAT(err_.str(), HasSubstr("none.yaml\" does not exist"));
   std::filesystem::remove_all(made);
 }
 
 TEST_F(CommandsTest, RecordWarnsAsKubectlDoes) {
   Context context = MakeContext(kDaemonSet);
-  RunApply(context, {.files = {"-"}, .record = true});
+  RunApply(context, {.sources = {.files = {"-"}}, .record = true});
   EXPECT_THAT(err_.str(), StartsWith("Flag --record has been deprecated"));
 }
 
 TEST_F(CommandsTest, ClientDryRunAsksNobody) {
   Context context = MakeContext(kDaemonSet);
-  EXPECT_EQ(RunApply(context, {.files = {"-"}, .dry_run = DryRun::kClient}), kExitDone);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {"-"}}, .dry_run = DryRun::kClient}),
+            kExitDone);
   EXPECT_THAT(client_.applied, IsEmpty());
   EXPECT_EQ(out_.str(), "daemonset.apps/web created (dry run)\n");
 }
@@ -246,7 +201,8 @@ TEST_F(CommandsTest, DeleteWithoutANameNeedsAllOrASelector) {
   Context context = MakeContext();
   EXPECT_EQ(RunDelete(context, {.arguments = {"pods"}}), kExitError);
   EXPECT_THAT(client_.deleted, IsEmpty());
-  EXPECT_EQ(RunDelete(context, {.arguments = {"pods"}, .all = true, .wait = false}), kExitDone);
+  EXPECT_EQ(RunDelete(context, {.arguments = {"pods"}, .selection = {.all = true}, .wait = false}),
+            kExitDone);
   EXPECT_THAT(client_.deleted, SizeIs(2));
 }
 

@@ -69,13 +69,15 @@ class FakeAdminClient final : public AdminClient {
     listed.push_back(request);
     if (!next_error.ok()) return next_error;
     admin::v1::ListResponse response;
+    const std::string on_node = "spec.nodeName=";
     for (const auto& [key, object] : objects) {
       if (model::InfoOf(object).plural != request.resource()) continue;
-      if (request.as_table()) {
-        AddRow(object, *response.mutable_table());
-      } else {
-        *response.add_objects() = object;
+      if (request.field_selector().starts_with(on_node) &&
+          object.pod().spec().node_name() != request.field_selector().substr(on_node.size())) {
+        continue;
       }
+      if (request.as_table()) AddRow(object, *response.mutable_table());
+      if (!request.as_table() || request.with_objects()) *response.add_objects() = object;
     }
     return response;
   }
@@ -107,6 +109,22 @@ class FakeAdminClient final : public AdminClient {
     why_requests.push_back(request);
     if (!next_error.ok()) return next_error;
     return why_response;
+  }
+  absl::StatusOr<admin::v1::RolloutHistoryResponse> RolloutHistory(
+      const admin::v1::RolloutHistoryRequest& request) override {
+    histories.push_back(request);
+    if (!rollout_error.ok()) return rollout_error;
+    admin::v1::RolloutHistoryResponse response;
+    response.set_text("its history\n");
+    return response;
+  }
+  absl::StatusOr<admin::v1::RolloutUndoResponse> RolloutUndo(
+      const admin::v1::RolloutUndoRequest& request) override {
+    undone.push_back(request);
+    if (!rollout_error.ok()) return rollout_error;
+    admin::v1::RolloutUndoResponse response;
+    response.set_changed(undo_changes);
+    return response;
   }
   absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request) override {
@@ -150,7 +168,8 @@ class FakeAdminClient final : public AdminClient {
                     const Each<admin::v1::LogsChunk>& each) override {
     logs.push_back(request);
     admin::v1::LogsChunk chunk;
-    chunk.set_data("hello\n");
+    const auto kept = log_of.find(request.pod());
+    chunk.set_data(kept == log_of.end() ? "hello\n" : kept->second);
     each(chunk);
     return absl::OkStatus();
   }
@@ -168,6 +187,11 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::DeleteRequest> deleted;
   std::vector<admin::v1::WatchRequest> watched;
   std::vector<admin::v1::LogsRequest> logs;
+  std::map<std::string, std::string> log_of;  // By pod; "hello" for others.
+  std::vector<admin::v1::RolloutHistoryRequest> histories;
+  std::vector<admin::v1::RolloutUndoRequest> undone;
+  absl::Status rollout_error;
+  bool undo_changes = true;
   std::vector<admin::v1::CreateTokenRequest> token_requests;
   admin::v1::PlanResponse plan_response;
   std::vector<admin::v1::PlanRequest> plan_requests;
@@ -186,6 +210,8 @@ class FakeAdminClient final : public AdminClient {
     row->add_cells(model::MetadataOf(object).name());
     row->add_cells("5s");
     row->set_namespace_(model::MetadataOf(object).namespace_());
+    const auto& labels = model::MetadataOf(object).labels();
+    row->mutable_labels()->insert(labels.begin(), labels.end());
   }
 };
 

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace muster::ctl {
+
+enum class Color { kRed, kYellow };
+
+// `text` as a terminal shows it in this colour; as it is when it is not `wanted`.
+std::string Colored(std::string_view text, Color color, bool wanted);
+
+// Whether what is written to this file descriptor is to be coloured: it is a terminal that knows
+// colours, and the user did not ask for none (NO_COLOR, TERM=dumb).
+bool WantsColor(int fd);
+
+}  // namespace muster::ctl
