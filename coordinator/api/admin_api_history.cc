@@ -61,7 +61,7 @@ absl::StatusOr<admin::v1::RolloutHistoryResponse> AdminApi::RolloutHistory(
     response.set_text(absl::StrCat(name, " \n", OverviewText(history), "\n"));
     return response;
   }
-  const auto revision = FindRevision(history, request.revision());
+  const auto revision = RevisionNumbered(history, request.revision());
   if (!revision.ok()) return absl::FailedPreconditionError("unable to find the specified revision");
   MUSTER_ASSIGN_OR_RETURN(const v1::PodTemplateSpec pod_template, TemplateOf(**revision));
   std::string text;

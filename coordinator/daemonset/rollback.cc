@@ -27,7 +27,7 @@ std::vector<const v1::ControllerRevision*> HistoryOf(
   return history;
 }
 
-absl::StatusOr<const v1::ControllerRevision*> FindRevision(
+absl::StatusOr<const v1::ControllerRevision*> RevisionNumbered(
     absl::Span<const v1::ControllerRevision* const> history, int64_t number) {
   for (const v1::ControllerRevision* revision : history) {
     if (revision->revision() == number) return revision;
@@ -64,7 +64,7 @@ absl::StatusOr<Rollback> PlanRollback(const v1::DaemonSet& daemon_set,
       return absl::FailedPreconditionError("no last revision to roll back to");
     target = history[history.size() - 2];
   } else {
-    MUSTER_ASSIGN_OR_RETURN(target, FindRevision(history, to_revision));
+    MUSTER_ASSIGN_OR_RETURN(target, RevisionNumbered(history, to_revision));
   }
   Rollback rollback;
   rollback.daemon_set = daemon_set;

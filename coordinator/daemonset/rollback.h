@@ -16,7 +16,7 @@ std::vector<const v1::ControllerRevision*> HistoryOf(
     const v1::DaemonSet& daemon_set, absl::Span<const v1::ControllerRevision* const> revisions);
 
 // FailedPrecondition, in kubectl's words, when there is none with this number in the history.
-absl::StatusOr<const v1::ControllerRevision*> FindRevision(
+absl::StatusOr<const v1::ControllerRevision*> RevisionNumbered(
     absl::Span<const v1::ControllerRevision* const> history, int64_t number);
 
 // The template that a revision keeps. DataLoss for data that is none.
