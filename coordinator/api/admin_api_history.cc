@@ -7,6 +7,7 @@
 #include "coordinator/api/admin_api.h"
 #include "coordinator/api/object_query.h"
 #include "coordinator/api/retry.h"
+#include "coordinator/daemonset/revision_history.h"
 #include "coordinator/daemonset/rollback.h"
 #include "coordinator/table/describe_sections.h"
 #include "coordinator/table/tab_text.h"

@@ -126,11 +126,12 @@ std::string RevisionData(const v1::PodTemplateSpec& pod_template) {
 absl::StatusOr<v1::PodTemplateSpec> TemplateOf(const v1::ControllerRevision& revision) {
   v1::DaemonSet holder;
   // What is not a field of it is the "$patch" that says how to put it in.
-  MUSTER_RETURN_IF_ERROR(
-      manifest::DecodeJson(revision.data().json(), holder, manifest::UnknownFields::kIgnore));
-  if (!holder.spec().has_template_()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("revision ", revision.metadata().name(), " holds no template"));
+  if (!manifest::DecodeJson(revision.data().json(), holder, manifest::UnknownFields::kIgnore)
+           .ok() ||
+      !holder.spec().has_template_()) {
+    return absl::DataLossError(absl::StrCat("revision ", revision.revision(), " (",
+                                            revision.metadata().name(),
+                                            ") does not hold a pod template"));
   }
   return std::move(*holder.mutable_spec()->mutable_template_());
 }

@@ -49,7 +49,7 @@ RevisionPlan PlanRevisions(const RevisionInput& input);
 // What a revision stores: a patch that puts this template in place of another.
 std::string RevisionData(const v1::PodTemplateSpec& pod_template);
 
-// The template that a revision stores. InvalidArgument when it holds something else.
+// The template that a revision stores. DataLoss when it holds something else.
 absl::StatusOr<v1::PodTemplateSpec> TemplateOf(const v1::ControllerRevision& revision);
 
 // The hash that pods of a revision carry.

@@ -5,13 +5,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
-#include "common/manifest/decode.h"
-#include "common/manifest/json_writer.h"
-#include "common/manifest/reader.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/revision_history.h"
+#include "coordinator/templates/effective.h"
 
 namespace muster::coordinator {
+namespace {
+
+std::string EffectiveData(const v1::DaemonSet& daemon_set) {
+  return RevisionData(EffectiveDaemonSet(daemon_set, "").spec().template_());
+}
+
+}  // namespace
 
 std::vector<const v1::ControllerRevision*> HistoryOf(
     const v1::DaemonSet& daemon_set, absl::Span<const v1::ControllerRevision* const> revisions) {
@@ -36,24 +41,6 @@ absl::StatusOr<const v1::ControllerRevision*> RevisionNumbered(
       absl::StrCat("unable to find specified revision ", number, " in history"));
 }
 
-absl::StatusOr<v1::PodTemplateSpec> TemplateOf(const v1::ControllerRevision& revision) {
-  const manifest::ReadResult read = manifest::ReadJson(revision.data().json(), {});
-  const manifest::Value* value = nullptr;
-  if (read.problems.empty() && read.documents.size() == 1) value = read.documents[0].Find("spec");
-  if (value != nullptr) value = value->Find("template");
-  v1::PodTemplateSpec pod_template;
-  // "$patch" beside the fields says how Kubernetes merges it.
-  if (value == nullptr ||
-      !manifest::DecodeJson(manifest::WriteJson(*value, manifest::JsonForm::kCompact), pod_template,
-                            manifest::UnknownFields::kIgnore)
-           .ok()) {
-    return absl::DataLossError(absl::StrCat("revision ", revision.revision(), " (",
-                                            revision.metadata().name(),
-                                            ") does not hold a pod template"));
-  }
-  return pod_template;
-}
-
 absl::StatusOr<Rollback> PlanRollback(const v1::DaemonSet& daemon_set,
                                       absl::Span<const v1::ControllerRevision* const> revisions,
                                       int64_t to_revision) {
@@ -68,10 +55,10 @@ absl::StatusOr<Rollback> PlanRollback(const v1::DaemonSet& daemon_set,
   }
   Rollback rollback;
   rollback.daemon_set = daemon_set;
-  if (RevisionData(daemon_set.spec().template_()) == target->data().json()) return rollback;
-  MUSTER_ASSIGN_OR_RETURN(*rollback.daemon_set.mutable_spec()->mutable_template_(),
-                          TemplateOf(*target));
-  rollback.changed = true;
+  MUSTER_ASSIGN_OR_RETURN(const v1::PodTemplateSpec of_revision, TemplateOf(*target));
+  RestoreTemplate(of_revision, rollback.daemon_set);
+  // What configuration held then does not come back, so it makes no difference.
+  rollback.changed = EffectiveData(rollback.daemon_set) != EffectiveData(daemon_set);
   return rollback;
 }
 

@@ -19,12 +19,10 @@ std::vector<const v1::ControllerRevision*> HistoryOf(
 absl::StatusOr<const v1::ControllerRevision*> RevisionNumbered(
     absl::Span<const v1::ControllerRevision* const> history, int64_t number);
 
-// The template that a revision keeps. DataLoss for data that is none.
-absl::StatusOr<v1::PodTemplateSpec> TemplateOf(const v1::ControllerRevision& revision);
-
 struct Rollback {
-  bool changed = false;      // False: the template is already that of the revision.
-  v1::DaemonSet daemon_set;  // With the revision's template and nothing else changed.
+  bool changed = false;  // False: the template is already that of the revision.
+  // With the template of the revision, and the overrides it was made with; nothing else changed.
+  v1::DaemonSet daemon_set;
 };
 
 // What the DaemonSet is after a rollback to this revision; 0 means the one before the present.

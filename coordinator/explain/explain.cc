@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/model/taints.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/daemonset/rollout.h"
@@ -148,14 +149,27 @@ class Explainer {
     return said;
   }
 
+  // The taints of a node that is not well are an effect of that, and are left out here: what is
+  // wrong with the node is told instead.
   std::optional<Explanation> Placed() const {
-    const Placement placement = input_.survey.rules->placement.Judge(*node_);
+    const PlacementRule& rule = input_.survey.rules->placement;
+    v1::Node judged = *node_;
+    if (FindNodeTrouble(*node_, now())) {
+      auto& taints = *judged.mutable_spec()->mutable_taints();
+      taints.erase(std::remove_if(taints.begin(), taints.end(),
+                                  [](const v1::Taint& taint) {
+                                    return taint.key() == model::kNotReadyTaint ||
+                                           taint.key() == model::kUnreachableTaint;
+                                  }),
+                   taints.end());
+    }
+    const Placement placement = rule.Judge(judged);
     if (placement.should_run) return std::nullopt;
     const bool tainted = placement.obstacle == Placement::Obstacle::kNoExecuteTaint ||
                          placement.obstacle == Placement::Obstacle::kNoScheduleTaint;
-    Explanation said = Say(tainted ? Cause::kTainted : Cause::kNotMatched,
-                           absl::StrCat(tainted ? "tainted: " : "not matched: ",
-                                        input_.survey.rules->placement.Explain(*node_)));
+    Explanation said =
+        Say(tainted ? Cause::kTainted : Cause::kNotMatched,
+            absl::StrCat(tainted ? "tainted: " : "not matched: ", rule.Explain(judged)));
     for (const v1::Pod* pod : pods_) {
       said.details.push_back(
           absl::StrCat("pod ", NameOf(*pod),

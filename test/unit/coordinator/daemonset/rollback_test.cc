@@ -1,6 +1,7 @@
 #include "coordinator/daemonset/rollback.h"
 
 #include "coordinator/daemonset/revision_history.h"
+#include "coordinator/templates/effective.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/unit/coordinator/daemonset/fixtures.h"
@@ -101,6 +102,32 @@ TEST_F(RollbackTest, RevisionsOfOthersAreNoHistory) {
   revisions_[2].mutable_metadata()->clear_owner_references();
   EXPECT_THAT(HistoryOf(daemon_set_, Pointers()), ElementsAre(&revisions_[0]));
   EXPECT_FALSE(Plan(2).ok());
+}
+
+// Overrides live in an annotation of the DaemonSet, and in that of the template of its revisions.
+TEST_F(RollbackTest, OverridesGoBackToWhatTheyWere) {
+  const std::string then = R"([{"selector":{"matchLabels":{"a":"b"}},"image":"x"}])";
+  const auto keep = [&](int64_t number, const char* overrides) {
+    v1::DaemonSet past = daemon_set_;
+    if (overrides != nullptr) {
+      (*past.mutable_metadata()->mutable_annotations())["muster.dev/overrides"] = overrides;
+    }
+    Keep(number, "a");
+    revisions_.back().mutable_data()->set_json(
+        RevisionData(EffectiveDaemonSet(past, "").spec().template_()));
+  };
+  SetImage(daemon_set_, "a");
+  keep(1, then.c_str());
+  keep(2, nullptr);
+  const absl::StatusOr<Rollback> rollback = Plan(1);
+  ASSERT_TRUE(rollback.ok()) << rollback.status();
+  EXPECT_TRUE(rollback->changed);
+  const v1::DaemonSet& restored = rollback->daemon_set;
+  EXPECT_EQ(restored.metadata().annotations().at("muster.dev/overrides"), then);
+  EXPECT_FALSE(
+      restored.spec().template_().metadata().annotations().contains("muster.dev/overrides"));
+  daemon_set_ = restored;
+  EXPECT_FALSE(Plan(1)->changed);
 }
 
 TEST_F(RollbackTest, DataThatIsNoTemplateIsAnErrorThatNamesTheRevision) {

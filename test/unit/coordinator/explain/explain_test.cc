@@ -237,13 +237,24 @@ const Case kCases[] = {
     {"NodeLost",
      [](Stage& s) {
        s.nodes[0] = ReadyNode("a", "Unknown");
+       // As the node's health puts them there; they are an effect, and no cause.
+       AddTaint(s.nodes[0], "node.kubernetes.io/unreachable", "NoSchedule");
+       AddTaint(s.nodes[0], "node.kubernetes.io/unreachable", "NoExecute");
        s.AddPod("a", "web-1");
      },
      Cause::kNodeLost, "node lost: a has been silent for 2m"},
+    {"NodeLostAndTaintedBySomebody",
+     [](Stage& s) {
+       s.nodes[0] = ReadyNode("a", "Unknown");
+       AddTaint(s.nodes[0], "node.kubernetes.io/unreachable", "NoSchedule");
+       AddTaint(s.nodes[0], "gpu", "NoSchedule");
+     },
+     Cause::kTainted, "tainted: taint gpu:NoSchedule is not tolerated"},
     {"NodeNotReady",
      [](Stage& s) {
        s.nodes[0] = ReadyNode("a", "False");
        s.nodes[0].mutable_status()->mutable_conditions(0)->set_message("network plugin is not up");
+       AddTaint(s.nodes[0], "node.kubernetes.io/not-ready", "NoSchedule");
      },
      Cause::kNodeNotReady, "node not ready: a says: network plugin is not up"},
     {"NoPriorityClass", [](Stage& s) { s.Template().set_priority_class_name("nosuch"); },
