@@ -27,7 +27,11 @@ bool ControllerLoop::IsLost(const v1::Node& node, const Moment& now) {
 }
 
 void ControllerLoop::KeepNodes(const Moment& now) {
-  for (std::string& name : deadlines_.TakeDue(now.mono)) stale_nodes_.insert(std::move(name));
+  for (std::string& name : deadlines_.TakeDue(now.mono)) {
+    // One that was heard meanwhile has only its deadline moved.
+    const v1::Node* node = FindNode(name);
+    if (node == nullptr || IsLost(*node, now)) stale_nodes_.insert(std::move(name));
+  }
   if (stale_nodes_.empty()) return;
   const auto look = [&](const std::string& name) {
     const v1::Node* node = FindNode(name);
