@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/model/kinds.h"
@@ -65,30 +66,25 @@ absl::Status ControllerLoop::Resync() {
   evictions_ = NodeDeadlines();
   tainted_nodes_.clear();
   out_of_service_.clear();
-  pods_.clear();
   revisions_.clear();
   daemon_sets_.clear();
   priority_classes_.clear();
   config_digests_.clear();
-  loads_ = NodeLoads();
+  loads_.Clear();
   live_owners_.clear();
-  dependents_.clear();
-  owner_of_.clear();
+  orphans_.clear();
   event_times_.clear();
   events_by_time_.clear();
-  MUSTER_ASSIGN_OR_RETURN(const ObjectList list, objects_.List(ObjectScope{}));
-  // Owners first, so that nothing looks like an orphan on the way.
-  for (const bool owners : {true, false}) {
-    for (const v1::Object& object : list.items) {
-      if (object.has_daemon_set() == owners) Absorb(object, false);
-    }
+  // In the order of kinds, so that DaemonSets are known before their pods are.
+  MUSTER_ASSIGN_OR_RETURN(const int64_t revision, objects_.Scan({}, [this](const v1::Object& object) {
+    Absorb(object, false);
+  }));
+  for (const auto& [node, pods] : loads_.bound()) {
+    if (!nodes_.contains(node)) gone_since_.try_emplace(node, clock_.Mono());
   }
-  for (const auto& [uid, keys] : dependents_) {
-    if (!live_owners_.contains(uid)) orphan_candidates_.insert(uid);
-  }
-  seen_revision_ = list.revision;
+  seen_revision_ = revision;
   MUSTER_ASSIGN_OR_RETURN(
-      watch_, objects_.WatchFrom(ObjectScope{}, list.revision,
+      watch_, objects_.WatchFrom(ObjectScope{}, revision,
                                  [this, number](absl::StatusOr<std::vector<ObjectChange>> changes) {
                                    inbox_.Post({number, std::move(changes)});
                                  }));
@@ -162,6 +158,7 @@ void ControllerLoop::AbsorbNode(const v1::Object& object, bool gone) {
   if (moved) evictions_.Set(name, MonoTime::min());
   if (gone) {
     nodes_.erase(name);
+    if (!loads_.BoundTo(name).empty()) gone_since_.try_emplace(name, clock_.Mono());
   } else {
     nodes_[name] = object;
     gone_since_.erase(name);
@@ -175,71 +172,118 @@ void ControllerLoop::AbsorbNode(const v1::Object& object, bool gone) {
 
 void ControllerLoop::AbsorbPod(const v1::Object& object, bool gone) {
   const std::string key = NameKey(object);
-  const v1::ObjectMeta& meta = object.pod().metadata();
   const v1::Pod* pod = gone ? nullptr : &object.pod();
+  // Whom it concerns: who has or had it, and everybody when nobody has.
+  std::set<std::string> owners;
+  bool everybody = false;
+  const auto concern = [&](const LoadedPod* loaded) {
+    if (loaded == nullptr) return;
+    if (loaded->owner == nullptr) {
+      everybody = true;
+    } else if (const auto live = live_owners_.find(*loaded->owner); live != live_owners_.end()) {
+      owners.insert(live->second);
+    }
+  };
+  concern(loads_.Find(key));
   loads_.SetPod(key, pod);
-  if (pod != nullptr && tainted_nodes_.contains(pod->spec().node_name())) {
-    evictions_.Set(pod->spec().node_name(), MonoTime::min());
+  concern(loads_.Find(key));
+  const std::string& ns = object.pod().metadata().namespace_();
+  const std::string& name = object.pod().metadata().name();
+  if (everybody) {
+    ForEachDaemonSet(ns, [&](DaemonSetState& state) { state.SetPod(name, pod); });
+  } else {
+    for (const std::string& owner : owners) daemon_sets_.at(owner).SetPod(name, pod);
   }
-  IndexOwner(KeyOf(object), object, gone);
-  // All DaemonSets of the namespace: their keys begin with it.
-  const std::string prefix = absl::StrCat(meta.namespace_(), "/");
+  if (pod == nullptr) return;
+  const std::string& node = pod->spec().node_name();
+  if (tainted_nodes_.contains(node)) evictions_.Set(node, MonoTime::min());
+  if (!node.empty() && !nodes_.contains(node)) gone_since_.try_emplace(node, clock_.Mono());
+  const LoadedPod& loaded = *loads_.Find(key);
+  // A transaction's changes come one by one, so whether it is an orphan is asked later.
+  if (loaded.of_daemon_set && !live_owners_.contains(*loaded.owner)) {
+    orphans_[*loaded.owner].insert(key);
+  }
+}
+
+template <typename Visit>
+void ControllerLoop::ForEachDaemonSet(const std::string& ns, const Visit& visit) {
+  // Their keys begin with the namespace.
+  const std::string prefix = absl::StrCat(ns, "/");
   for (auto it = daemon_sets_.lower_bound(prefix);
        it != daemon_sets_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
-    it->second.SetPod(meta.name(), pod);
-  }
-  if (gone) {
-    pods_.erase(key);
-  } else {
-    pods_[key] = object;
+    visit(it->second);
   }
 }
 
 void ControllerLoop::AbsorbDaemonSet(const v1::Object& object, bool gone) {
   const std::string key = NameKey(object);
+  const std::string& ns = object.daemon_set().metadata().namespace_();
   const auto known = daemon_sets_.find(key);
   if (known != daemon_sets_.end()) {
     const std::string uid = known->second.daemon_set().metadata().uid();
     if (gone || uid != object.daemon_set().metadata().uid()) {
       live_owners_.erase(uid);
-      orphan_candidates_.insert(uid);
+      std::set<std::string>& orphans = orphans_[uid];
+      for (const PodFacts* pod : known->second.Owned()) {
+        orphans.insert(absl::StrCat(ns, "/", pod->name));
+      }
     }
   }
   if (gone) {
     daemon_sets_.erase(key);
     return;
   }
-  live_owners_[object.daemon_set().metadata().uid()] = key;
+  const std::string& uid = object.daemon_set().metadata().uid();
+  live_owners_[uid] = key;
   bool claim_anew = true;
+  std::vector<std::string> keys;
   if (known == daemon_sets_.end()) {
     daemon_sets_.emplace(key, DaemonSetState(object));
   } else {
+    for (const PodFacts* pod : known->second.Owned()) {
+      keys.push_back(absl::StrCat(ns, "/", pod->name));
+    }
     claim_anew = known->second.Update(object);
   }
   if (!claim_anew) return;
+  if (const auto own = orphans_.find(uid); own != orphans_.end()) {
+    keys.insert(keys.end(), own->second.begin(), own->second.end());
+  }
+  const std::string prefix = absl::StrCat(ns, "/");
+  for (const std::string_view pod : loads_.ownerless()) {
+    if (pod.substr(0, prefix.size()) == prefix) keys.emplace_back(pod);
+  }
   DaemonSetState& state = daemon_sets_.at(key);
-  const std::string prefix = absl::StrCat(object.daemon_set().metadata().namespace_(), "/");
-  for (auto it = pods_.lower_bound(prefix);
-       it != pods_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
-    state.SetPod(it->second.pod().metadata().name(), &it->second.pod());
+  for (const std::string& pod_key : keys) {
+    // One that is another by now, the watch brings.
+    const absl::StatusOr<v1::Object> pod = ReadPod(pod_key);
+    if (pod.ok()) state.SetPod(pod->pod().metadata().name(), &pod->pod());
   }
 }
 
 void ControllerLoop::AbsorbRevision(const v1::Object& object, bool gone) {
   const std::string key = NameKey(object);
-  IndexOwner(KeyOf(object), object, gone);
+  const auto touch = [&](const v1::Object& revision) {
+    const v1::OwnerReference* owner = ControllerOf(model::MetadataOf(revision));
+    const auto stale = [](DaemonSetState& state) {
+      state.TouchRevisions();
+      state.dirty = true;
+    };
+    if (owner == nullptr) {
+      ForEachDaemonSet(model::MetadataOf(revision).namespace_(), stale);
+    } else if (const auto live = live_owners_.find(owner->uid()); live != live_owners_.end()) {
+      stale(daemon_sets_.at(live->second));
+    } else if (owner->kind() == "DaemonSet") {
+      orphans_.try_emplace(owner->uid());
+    }
+  };
+  if (const auto known = revisions_.find(key); known != revisions_.end()) touch(known->second);
   if (gone) {
     revisions_.erase(key);
   } else {
     revisions_[key] = object;
   }
-  const std::string prefix =
-      absl::StrCat(object.controller_revision().metadata().namespace_(), "/");
-  for (auto it = daemon_sets_.lower_bound(prefix);
-       it != daemon_sets_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
-    it->second.TouchRevisions();
-    it->second.dirty = true;
-  }
+  touch(object);
 }
 
 void ControllerLoop::AbsorbConfig(const v1::Object& object, bool gone) {
@@ -273,21 +317,29 @@ void ControllerLoop::AbsorbEvent(const v1::Object& object, bool gone) {
   events_by_time_.emplace(last, key);
 }
 
-void ControllerLoop::IndexOwner(const std::string& key, const v1::Object& object, bool gone) {
-  if (const auto known = owner_of_.find(key); known != owner_of_.end()) {
-    if (auto keys = dependents_.find(known->second); keys != dependents_.end()) {
-      keys->second.erase(key);
-      if (keys->second.empty()) dependents_.erase(keys);
-    }
-    owner_of_.erase(known);
+absl::StatusOr<v1::Object> ControllerLoop::ReadPod(std::string_view key) {
+  const LoadedPod* loaded = loads_.Find(key);
+  const size_t slash = key.find('/');
+  if (loaded == nullptr) return absl::AbortedError("the pod is gone");
+  MUSTER_ASSIGN_OR_RETURN(
+      v1::Object object,
+      objects_.Get(v1::Object::kPod, key.substr(0, slash), key.substr(slash + 1)));
+  MUSTER_ASSIGN_OR_RETURN(const int64_t revision, RevisionOf(object));
+  // What was decided was decided about another state of it.
+  if (revision != loaded->revision) return absl::AbortedError("the pod was changed meanwhile");
+  return object;
+}
+
+std::vector<const v1::Object*> ControllerLoop::RevisionsOf(const std::string& ns,
+                                                           const std::string& uid) const {
+  std::vector<const v1::Object*> found;
+  const std::string prefix = absl::StrCat(ns, "/");
+  for (auto it = revisions_.lower_bound(prefix);
+       it != revisions_.end() && absl::StartsWith(it->first, prefix); ++it) {
+    const v1::OwnerReference* owner = ControllerOf(model::MetadataOf(it->second));
+    if (owner != nullptr && owner->uid() == uid) found.push_back(&it->second);
   }
-  if (gone) return;
-  const v1::OwnerReference* owner = ControllerOf(model::MetadataOf(object));
-  if (owner == nullptr || owner->kind() != "DaemonSet") return;
-  owner_of_[key] = owner->uid();
-  dependents_[owner->uid()].insert(key);
-  // A transaction's changes come one by one, so whether it is an orphan is asked later.
-  if (!live_owners_.contains(owner->uid())) orphan_candidates_.insert(owner->uid());
+  return found;
 }
 
 const v1::Node* ControllerLoop::FindNode(const std::string& name) const {

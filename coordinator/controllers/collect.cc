@@ -4,6 +4,7 @@
 
 #include "common/model/kinds.h"
 #include "coordinator/controllers/controller_loop.h"
+#include "coordinator/daemonset/ownership.h"
 #include "coordinator/nodes/pod_removal.h"
 #include "spdlog/spdlog.h"
 
@@ -17,28 +18,44 @@ constexpr size_t kBatchMax = 250;
 void ControllerLoop::CollectOrphans(const Moment& now) {
   // A DaemonSet that was deleted in the background takes its pods and revisions with it.
   CommitBatch batch = NewBatch();
-  for (const std::string& uid : std::exchange(orphan_candidates_, {})) {
-    const auto dependents = dependents_.find(uid);
-    if (dependents == dependents_.end() || live_owners_.contains(uid)) continue;
+  for (auto it = orphans_.begin(); it != orphans_.end();) {
+    const std::string& uid = it->first;
+    if (live_owners_.contains(uid)) {
+      it = orphans_.erase(it);
+      continue;
+    }
     ObjectTransaction transaction;
-    for (const auto* objects : {&pods_, &revisions_}) {
-      for (const auto& [key, object] : *objects) {
-        if (!dependents->second.contains(KeyOf(object))) continue;
-        if (transaction.size() >= kBatchMax) {
-          orphan_candidates_.insert(uid);
-          break;
-        }
-        if (object.has_pod()) {
-          RemovePod(object, now, transaction);
-        } else {
-          transaction.Delete(object);
-        }
+    absl::Status status;
+    std::set<std::string> left;
+    for (const std::string& key : it->second) {
+      const LoadedPod* pod = loads_.Find(key);
+      if (pod == nullptr || pod->owner == nullptr || *pod->owner != uid) continue;
+      if (pod->terminating && !pod->ended) continue;  // Its agent stops it.
+      left.insert(key);
+      if (transaction.size() >= kBatchMax) continue;
+      status = RemovePod(key, now, transaction);
+      if (!status.ok()) break;
+    }
+    if (status.ok()) it->second = std::move(left);
+    for (const auto& [key, object] : revisions_) {
+      const v1::OwnerReference* owner = ControllerOf(model::MetadataOf(object));
+      if (owner != nullptr && owner->uid() == uid && transaction.size() < 2 * kBatchMax) {
+        transaction.Delete(object);
       }
     }
-    batch.Add(std::move(transaction), [this, uid](const absl::Status& status) {
-      if (!status.ok()) orphan_candidates_.insert(uid);
-      Retry(status, "collecting what a deleted DaemonSet left");
-    });
+    if (status.ok() && transaction.empty()) {
+      it = orphans_.erase(it);
+      continue;
+    }
+    const auto done = [this](const absl::Status& result) {
+      Retry(result, "collecting what a deleted DaemonSet left");
+    };
+    if (status.ok()) {
+      batch.Add(std::move(transaction), done);
+    } else {
+      done(status);
+    }
+    ++it;
   }
   batch.Flush();
 }
@@ -46,32 +63,40 @@ void ControllerLoop::CollectOrphans(const Moment& now) {
 void ControllerLoop::CollectPodsOfGoneNodes(const Moment& now) {
   CommitBatch batch = NewBatch();
   for (const std::string& node : out_of_service_) {
-    for (const std::string& key : loads_.BoundTo(node)) {
+    for (const std::string_view key : loads_.BoundTo(node)) {
       if (!loads_.Find(key)->terminating) continue;
       CollectPod(key, "PodGC: node is out of service", now, batch);
     }
   }
-  for (const auto& [node, pods] : loads_.bound()) {
-    if (nodes_.contains(node)) continue;
-    const MonoTime since = gone_since_.try_emplace(node, now.mono).first->second;
-    const MonoTime until =
-        since + std::chrono::duration_cast<MonoTime::duration>(options_.pod_gc_quarantine);
-    if (now.mono < until) {
-      WakeAt(until);
+  for (auto it = gone_since_.begin(); it != gone_since_.end();) {
+    const std::string& node = it->first;
+    const NodeLoads::Keys& pods = loads_.BoundTo(node);
+    if (pods.empty() || nodes_.contains(node)) {
+      it = gone_since_.erase(it);
       continue;
     }
-    for (const std::string& key : pods) CollectPod(key, "PodGC: node no longer exists", now, batch);
+    const MonoTime until =
+        it->second + std::chrono::duration_cast<MonoTime::duration>(options_.pod_gc_quarantine);
+    if (now.mono < until) {
+      WakeAt(until);
+    } else {
+      for (const std::string_view key : pods) {
+        CollectPod(key, "PodGC: node no longer exists", now, batch);
+      }
+    }
+    ++it;
   }
   batch.Flush();
-  for (auto it = gone_since_.begin(); it != gone_since_.end();) {
-    it = loads_.BoundTo(it->first).empty() ? gone_since_.erase(it) : std::next(it);
-  }
 }
 
-void ControllerLoop::CollectPod(const std::string& key, const std::string& why, const Moment& now,
+void ControllerLoop::CollectPod(std::string_view key, const std::string& why, const Moment& now,
                                 CommitBatch& batch) {
-  const v1::Object& pod = pods_.at(key);
-  v1::Object changed = pod;
+  const auto done = [this](const absl::Status& status) {
+    Retry(status, "removing a pod whose node is gone");
+  };
+  const absl::StatusOr<v1::Object> pod = ReadPod(key);
+  if (!pod.ok()) return done(pod.status());
+  v1::Object changed = *pod;
   ObjectTransaction transaction;
   switch (StartCollection(why, *changed.mutable_pod(), now.wall)) {
     case RemovalStep::kNone:
@@ -80,13 +105,11 @@ void ControllerLoop::CollectPod(const std::string& key, const std::string& why, 
       transaction.Update(std::move(changed));
       break;
     case RemovalStep::kRemove:
-      spdlog::info("removing pod {} of node {}: {}", key, pod.pod().spec().node_name(), why);
-      transaction.Delete(pod);
+      spdlog::info("removing pod {} of node {}: {}", key, pod->pod().spec().node_name(), why);
+      transaction.Delete(*pod);
       break;
   }
-  batch.Add(std::move(transaction), [this](const absl::Status& status) {
-    Retry(status, "removing a pod whose node is gone");
-  });
+  batch.Add(std::move(transaction), done);
 }
 
 void ControllerLoop::ExpireEvents(const Moment& now) {

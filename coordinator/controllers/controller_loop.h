@@ -83,49 +83,57 @@ class ControllerLoop {
   void AbsorbRevision(const v1::Object& object, bool gone);
   void AbsorbConfig(const v1::Object& object, bool gone);
   void AbsorbEvent(const v1::Object& object, bool gone);
-  void IndexOwner(const std::string& key, const v1::Object& object, bool gone);
+  template <typename Visit>
+  void ForEachDaemonSet(const std::string& ns, const Visit& visit);
+  // The whole pod. Aborted when it is not any more what the copy shows: the watch brings it.
+  absl::StatusOr<v1::Object> ReadPod(std::string_view key);
+  std::vector<const v1::Object*> RevisionsOf(const std::string& ns, const std::string& uid) const;
 
   // The work, each part on its own.
   void KeepNodes(const Moment& now);
   bool IsLost(const v1::Node& node, const Moment& now);
   void TouchAllNodes();
   void KeepNode(const v1::Object& object, const Moment& now, CommitBatch& batch);
-  void MarkPodsNotReady(const std::string& node, const Moment& now, ObjectTransaction& transaction);
+  absl::Status MarkPodsNotReady(const std::string& node, const Moment& now,
+                                ObjectTransaction& transaction);
   void KeepDaemonSets(const Moment& now);
   void KeepDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch);
   void EndDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch);
   // A DaemonSet's turn is over; a failure brings the next one.
   void Finish(DaemonSetState& state, const absl::Status& status, const Moment& now);
-  ObjectTransaction Carry(const DaemonSetState& state, const DaemonSetPlan& plan,
-                          const Moment& now);
+  absl::Status Carry(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
+                     ObjectTransaction& transaction);
+  absl::Status EndDependents(const DaemonSetState& state, const Moment& now,
+                             ObjectTransaction& transaction, bool& ret_none_left);
   void AddRevisions(const DaemonSetState& state, const RevisionPlan& plan,
                     ObjectTransaction& transaction);
-  void AddPodChanges(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
-                     ObjectTransaction& transaction);
+  absl::Status AddPodChanges(const DaemonSetState& state, const DaemonSetPlan& plan,
+                             const Moment& now, ObjectTransaction& transaction);
   void AddNewPods(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
                   ObjectTransaction& transaction);
   // Pods that belong on one node each, in the order of their priorities.
   void BindWaiting(const Moment& now);
-  void BindOn(const v1::Node& node, const std::vector<std::string>& waiting, const Moment& now,
-              ObjectTransaction& transaction);
+  absl::Status BindOn(const v1::Node& node, const std::vector<std::string>& waiting,
+                      const Moment& now, ObjectTransaction& transaction);
   // One that is about to be created for the node: it is bound at once when it fits.
   void BindNew(const v1::Node& node, const Moment& now, v1::Object& pod,
                ObjectTransaction& transaction);
   // Pods that may run on any node that suits them.
   void PlaceUnplaced(const Moment& now);
+  absl::Status PlaceAll(const Moment& now, ObjectTransaction& transaction);
   // What was decided for the pods before, by node.
   struct PlacingRound {
     std::map<std::string, std::vector<std::shared_ptr<const PodFootprint>>> taken;
     std::map<std::string, std::vector<PodOnNode>> there;
   };
-  void Place(const LoadedPod& loaded, const Moment& now, PlacingRound& round, v1::Object& pod,
-             ObjectTransaction& transaction);
+  absl::Status Place(const LoadedPod& loaded, const Moment& now, PlacingRound& round,
+                     v1::Object& pod, ObjectTransaction& transaction);
   // Makes room on the node for the pod by way of pods of lower priority; false: that does not help.
-  bool Preempt(const LoadedPod& loaded, const v1::Node& node, const NodeLoad& load,
-               std::vector<PodOnNode>& there, const Moment& now, v1::Object& pod,
-               ObjectTransaction& transaction);
-  void Evict(const std::vector<std::string>& victims, const std::string& winner, const Moment& now,
-             ObjectTransaction& transaction);
+  absl::StatusOr<bool> Preempt(const LoadedPod& loaded, const v1::Node& node, const NodeLoad& load,
+                               std::vector<PodOnNode>& there, const Moment& now, v1::Object& pod,
+                               ObjectTransaction& transaction);
+  absl::Status Evict(const std::vector<std::string>& victims, const std::string& winner,
+                     const Moment& now, ObjectTransaction& transaction);
   // What NoExecute taints drive out that is no daemon pod.
   void Evict(const Moment& now);
   // Writes the pod when it differs from before, with the event of its being bound or not.
@@ -135,7 +143,7 @@ class ControllerLoop {
   int NodeCount() const { return static_cast<int>(nodes_.size()); }
   void CollectOrphans(const Moment& now);
   void CollectPodsOfGoneNodes(const Moment& now);
-  void CollectPod(const std::string& key, const std::string& why, const Moment& now,
+  void CollectPod(std::string_view key, const std::string& why, const Moment& now,
                   CommitBatch& batch);
   void ExpireEvents(const Moment& now);
 
@@ -151,7 +159,8 @@ class ControllerLoop {
   // The DaemonSet's own revision with this hash; null when there is none.
   const v1::ControllerRevision* FindRevision(const v1::DaemonSet& daemon_set,
                                              const std::string& hash) const;
-  void RemovePod(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
+  absl::Status RemovePod(const std::string& key, const Moment& now,
+                         ObjectTransaction& transaction);
 
   ObjectStore& objects_;
   const Clock& clock_;
@@ -168,18 +177,16 @@ class ControllerLoop {
   std::optional<MonoTime> behind_since_;  // Set while the watch has not shown it.
 
   std::map<std::string, v1::Object> nodes_;  // By name.
-  std::map<std::string, v1::Object> pods_;   // By namespace/name, as those below.
-  std::map<std::string, v1::Object> revisions_;
+  std::map<std::string, v1::Object> revisions_;  // By namespace/name, as those below.
   std::map<std::string, DaemonSetState> daemon_sets_;
   PriorityClasses priority_classes_;
   // Of every ConfigMap and Secret by its session key: what it holds, in short.
   std::map<std::string, std::string> config_digests_;
   NodeLoads loads_;
 
-  std::map<std::string, std::string> live_owners_;           // uid of each DaemonSet -> its key.
-  std::map<std::string, std::set<std::string>> dependents_;  // Owner's uid -> store keys.
-  std::map<std::string, std::string> owner_of_;              // Store key -> owner's uid.
-  std::set<std::string> orphan_candidates_;                  // Owners' uids.
+  std::map<std::string, std::string> live_owners_;  // uid of each DaemonSet -> its key.
+  // Pods of DaemonSets that are gone (as far as is known), by the uid.
+  std::map<std::string, std::set<std::string>> orphans_;
   std::map<std::string, MonoTime> gone_since_;               // Nodes that pods are still bound to.
   std::set<std::string> stale_nodes_;                        // Whose health may have changed.
   NodeDeadlines deadlines_;  // When nodes that are not will be lost.

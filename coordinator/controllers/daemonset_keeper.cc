@@ -112,7 +112,7 @@ void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, Com
   const DaemonSetPlan plan = MakePlan(
       {state.effective(), state.roster(), state.revisions(), adopt, release, priority_classes_,
        random_,
-       [&](const std::string& name) { return pods_.contains(absl::StrCat(ns, "/", name)); },
+       [&](const std::string& name) { return loads_.Has(absl::StrCat(ns, "/", name)); },
        options_.plan, now,
        [&](const std::string& hash) { return FindRevision(state.daemon_set(), hash); },
        [this](const std::string& node) { return FindNode(node); }});
@@ -123,7 +123,9 @@ void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, Com
     state.wake_at = stale;
   }
   if (plan.more) state.dirty = true;
-  ObjectTransaction transaction = Carry(state, plan, now);
+  ObjectTransaction transaction;
+  const absl::Status carried = Carry(state, plan, now, transaction);
+  if (!carried.ok()) return Finish(state, carried, now);
   // The next DaemonSet has to see what is taken on the nodes before the watch shows it.
   std::vector<std::string> created;
   for (const auto& step : transaction.steps()) {
@@ -146,11 +148,10 @@ void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, Com
             });
 }
 
-ObjectTransaction ControllerLoop::Carry(const DaemonSetState& state, const DaemonSetPlan& plan,
-                                        const Moment& now) {
-  ObjectTransaction transaction;
+absl::Status ControllerLoop::Carry(const DaemonSetState& state, const DaemonSetPlan& plan,
+                                   const Moment& now, ObjectTransaction& transaction) {
   AddRevisions(state, plan.revisions, transaction);
-  AddPodChanges(state, plan, now, transaction);
+  MUSTER_RETURN_IF_ERROR(AddPodChanges(state, plan, now, transaction));
   AddNewPods(state, plan, now, transaction);
   // A status that says nothing new is not written: the write itself would bring the next look.
   if (plan.template_back || plan.request_done ||
@@ -161,7 +162,7 @@ ObjectTransaction ControllerLoop::Carry(const DaemonSetState& state, const Daemo
     recorder_.Add(state.object(), {event.warning, kSource, event.reason, event.message}, now.wall,
                   transaction);
   }
-  return transaction;
+  return absl::OkStatus();
 }
 
 const v1::ControllerRevision* ControllerLoop::FindRevision(const v1::DaemonSet& daemon_set,
@@ -198,46 +199,43 @@ void ControllerLoop::AddRevisions(const DaemonSetState& state, const RevisionPla
   }
 }
 
-void ControllerLoop::AddPodChanges(const DaemonSetState& state, const DaemonSetPlan& plan,
-                                   const Moment& now, ObjectTransaction& transaction) {
+absl::Status ControllerLoop::AddPodChanges(const DaemonSetState& state, const DaemonSetPlan& plan,
+                                           const Moment& now, ObjectTransaction& transaction) {
   const std::string& ns = state.daemon_set().metadata().namespace_();
   // One change each, however many reasons a pod has to be changed.
   std::map<std::string, v1::Object> changed;
-  const auto change = [&](const std::string& name) -> v1::Pod* {
+  const auto change = [&](const std::string& name) -> absl::StatusOr<v1::ObjectMeta*> {
     const std::string key = absl::StrCat(ns, "/", name);
-    const auto found = pods_.find(key);
-    if (found == pods_.end()) return nullptr;
-    return changed.try_emplace(key, found->second).first->second.mutable_pod();
+    auto known = changed.find(key);
+    if (known == changed.end()) {
+      MUSTER_ASSIGN_OR_RETURN(v1::Object pod, ReadPod(key));
+      known = changed.emplace(key, std::move(pod)).first;
+    }
+    return known->second.mutable_pod()->mutable_metadata();
   };
   for (const std::string& name : plan.adopt) {
-    if (v1::Pod* pod = change(name)) Adopt(state.daemon_set(), *pod->mutable_metadata());
+    MUSTER_ASSIGN_OR_RETURN(v1::ObjectMeta* const meta, change(name));
+    Adopt(state.daemon_set(), *meta);
   }
   for (const std::string& name : plan.release) {
-    if (v1::Pod* pod = change(name)) {
-      Release(state.daemon_set().metadata().uid(), *pod->mutable_metadata());
-    }
+    MUSTER_ASSIGN_OR_RETURN(v1::ObjectMeta* const meta, change(name));
+    Release(state.daemon_set().metadata().uid(), *meta);
   }
   if (!plan.revisions.relabel.empty()) {
-    const std::string uid = state.daemon_set().metadata().uid();
-    const auto dependents = dependents_.find(uid);
-    if (dependents != dependents_.end()) {
-      for (const auto& [key, object] : pods_) {
-        if (!dependents->second.contains(KeyOf(object))) continue;
-        const auto renamed = plan.revisions.relabel.find(PodFactsOf(object.pod()).hash);
-        if (renamed == plan.revisions.relabel.end()) continue;
-        v1::Pod* pod = change(object.pod().metadata().name());
-        (*pod->mutable_metadata()->mutable_labels())[kRevisionHashLabel] = renamed->second;
-      }
+    for (const PodFacts* pod : state.Owned()) {
+      const auto renamed = plan.revisions.relabel.find(pod->hash);
+      if (renamed == plan.revisions.relabel.end()) continue;
+      MUSTER_ASSIGN_OR_RETURN(v1::ObjectMeta* const meta, change(pod->name));
+      (*meta->mutable_labels())[kRevisionHashLabel] = renamed->second;
     }
   }
   for (const PlannedRemoval& removal : plan.remove) {
     const std::string key = absl::StrCat(ns, "/", removal.removal.pod);
-    const auto found = pods_.find(key);
-    if (found == pods_.end()) continue;
     changed.erase(key);
-    RemovePod(found->second, now, transaction);
+    MUSTER_RETURN_IF_ERROR(RemovePod(key, now, transaction));
   }
   for (auto& [key, object] : changed) transaction.Update(std::move(object));
+  return absl::OkStatus();
 }
 
 void ControllerLoop::AddNewPods(const DaemonSetState& state, const DaemonSetPlan& plan,
@@ -252,46 +250,63 @@ void ControllerLoop::AddNewPods(const DaemonSetState& state, const DaemonSetPlan
   }
 }
 
-void ControllerLoop::RemovePod(const v1::Object& pod, const Moment& now,
-                               ObjectTransaction& transaction) {
+absl::Status ControllerLoop::RemovePod(const std::string& key, const Moment& now,
+                                       ObjectTransaction& transaction) {
+  MUSTER_ASSIGN_OR_RETURN(const v1::Object pod, ReadPod(key));
   v1::Object marked = pod;
   switch (StartRemoval(*marked.mutable_pod(), now.wall)) {
     case RemovalStep::kNone:
-      return;
+      break;
     case RemovalStep::kMark:
-      return transaction.Update(std::move(marked));
+      transaction.Update(std::move(marked));
+      break;
     case RemovalStep::kRemove:
-      return transaction.Delete(pod);
+      transaction.Delete(pod);
+      break;
   }
+  return absl::OkStatus();
+}
+
+absl::Status ControllerLoop::EndDependents(const DaemonSetState& state, const Moment& now,
+                                           ObjectTransaction& transaction, bool& ret_none_left) {
+  const v1::ObjectMeta& meta = state.daemon_set().metadata();
+  const bool orphan = HasFinalizer(meta, kOrphanFinalizer);
+  const std::vector<const PodFacts*> pods = state.Owned();
+  const std::vector<const v1::Object*> revisions = RevisionsOf(meta.namespace_(), meta.uid());
+  ret_none_left = pods.empty() && revisions.empty();
+  for (const PodFacts* pod : pods) {
+    if (transaction.size() >= options_.plan.removals_max) break;
+    const std::string key = absl::StrCat(meta.namespace_(), "/", pod->name);
+    if (orphan) {
+      MUSTER_ASSIGN_OR_RETURN(v1::Object released, ReadPod(key));
+      Release(meta.uid(), model::MutableMetadataOf(released));
+      transaction.Update(std::move(released));
+    } else if (!pod->terminating || pod->terminal()) {
+      MUSTER_RETURN_IF_ERROR(RemovePod(key, now, transaction));
+    }
+  }
+  for (const v1::Object* revision : revisions) {
+    if (!orphan) {
+      transaction.Delete(*revision);
+      continue;
+    }
+    v1::Object released = *revision;
+    Release(meta.uid(), model::MutableMetadataOf(released));
+    transaction.Update(std::move(released));
+  }
+  return absl::OkStatus();
 }
 
 void ControllerLoop::EndDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch) {
   const auto done = [this, &state, now](const absl::Status& status) { Finish(state, status, now); };
   const v1::ObjectMeta& meta = state.daemon_set().metadata();
-  std::set<std::string> dependents;
-  if (const auto found = dependents_.find(meta.uid()); found != dependents_.end()) {
-    dependents = found->second;
-  }
-  const bool orphan = HasFinalizer(meta, kOrphanFinalizer);
   ObjectTransaction transaction;
-  if (orphan || HasFinalizer(meta, kForegroundFinalizer)) {
-    for (const auto* objects : {&pods_, &revisions_}) {
-      for (const auto& [key, object] : *objects) {
-        if (!dependents.contains(KeyOf(object))) continue;
-        if (transaction.size() >= options_.plan.removals_max) break;
-        if (orphan) {
-          v1::Object released = object;
-          Release(meta.uid(), model::MutableMetadataOf(released));
-          transaction.Update(std::move(released));
-        } else if (object.has_pod()) {
-          RemovePod(object, now, transaction);
-        } else {
-          transaction.Delete(object);
-        }
-      }
-    }
+  if (HasFinalizer(meta, kOrphanFinalizer) || HasFinalizer(meta, kForegroundFinalizer)) {
+    bool none_left = false;
+    const absl::Status status = EndDependents(state, now, transaction, none_left);
+    if (!status.ok()) return done(status);
     // Pods that are being stopped show up here again when they are gone.
-    if (!dependents.empty()) return batch.Add(std::move(transaction), done);
+    if (!none_left) return batch.Add(std::move(transaction), done);
   }
   v1::Object ended = state.object();
   RemoveFinalizer(model::MutableMetadataOf(ended), kOrphanFinalizer);

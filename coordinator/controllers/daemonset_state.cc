@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/model/semantic_equal.h"
 #include "coordinator/templates/effective.h"
 
 namespace muster::coordinator {
@@ -35,6 +36,11 @@ bool DaemonSetState::Update(v1::Object object) {
                           object.daemon_set().status().rollout().base_revision();
   const bool anew = another || before.generation() != after.generation() ||
                     before.has_deletion_timestamp() != after.has_deletion_timestamp();
+  // Who belongs to it is a matter of the selector, which nothing changes, and of its being there.
+  const bool claims_anew = another ||
+                           before.has_deletion_timestamp() != after.has_deletion_timestamp() ||
+                           !model::SemanticallyEqual(daemon_set().spec().selector(),
+                                                     object.daemon_set().spec().selector());
   object_ = std::move(object);
   MakeEffective();
   dirty = true;
@@ -50,14 +56,23 @@ bool DaemonSetState::Update(v1::Object object) {
   if (another) backoff_ = FailureBackoff();
   backoff_.SetGeneration(daemon_set().metadata().generation());
   rules_.reset();
-  claims_.clear();
+  revisions_stale_ = true;
+  all_nodes_stale_ = true;
+  if (!claims_anew) return false;
   pods_by_node_.clear();
+  claims_.clear();
   pods_by_hash_.clear();
   adopt_.clear();
   release_.clear();
-  revisions_stale_ = true;
-  all_nodes_stale_ = true;
   return true;
+}
+
+std::vector<const PodFacts*> DaemonSetState::Owned() const {
+  std::vector<const PodFacts*> owned;
+  for (const auto& [name, claimed] : claims_) {
+    if (claimed.claim != Claim::kAdopt) owned.push_back(&claimed.facts);
+  }
+  return owned;
 }
 
 void DaemonSetState::ForgetPod(const std::string& name) {
@@ -72,7 +87,7 @@ void DaemonSetState::ForgetPod(const std::string& name) {
       revisions_stale_ = true;
     }
     if (auto node = pods_by_node_.find(claimed.facts.node); node != pods_by_node_.end()) {
-      node->second.erase(name);
+      std::erase(node->second, &claimed.facts);
       if (node->second.empty()) pods_by_node_.erase(node);
       stale_nodes_.insert(claimed.facts.node);
     }
@@ -103,12 +118,12 @@ void DaemonSetState::SetPod(const std::string& name, const v1::Pod* pod) {
   if (claim == Claim::kRelease) release_.insert(name);
   if (claim == Claim::kManaged) {
     if (++pods_by_hash_[facts.hash] == 1) revisions_stale_ = true;
-    if (!facts.node.empty()) {
-      pods_by_node_[facts.node].insert(name);
-      stale_nodes_.insert(facts.node);
-    }
+    if (!facts.node.empty()) stale_nodes_.insert(facts.node);
   }
-  claims_.emplace(name, Claimed{claim, std::move(facts)});
+  const Claimed& added = claims_.emplace(name, Claimed{claim, std::move(facts)}).first->second;
+  if (claim == Claim::kManaged && !added.facts.node.empty()) {
+    pods_by_node_[added.facts.node].push_back(&added.facts);
+  }
 }
 
 void DaemonSetState::TouchNode(const std::string& node) {
@@ -129,7 +144,7 @@ void DaemonSetState::RefreshRevisions(const std::vector<const v1::ControllerRevi
 void DaemonSetState::JudgeOne(const std::string& node, const v1::Node* found, const Moment& now) {
   std::vector<const PodFacts*> pods;
   if (const auto here = pods_by_node_.find(node); here != pods_by_node_.end()) {
-    for (const std::string& name : here->second) pods.push_back(&claims_.at(name).facts);
+    pods = here->second;
   }
   if (found == nullptr && pods.empty()) {
     roster_.Set(node, NodeVerdict());

@@ -37,7 +37,8 @@ class DaemonSetState {
   // True when its pods have to be claimed anew (they are all forgotten then).
   bool Update(v1::Object object);
 
-  // A pod of the namespace as it is now; null: it is gone.
+  // A pod of the namespace as it is now, of those that it owns or owned or that nobody owns; null:
+  // it is gone.
   void SetPod(const std::string& name, const v1::Pod* pod);
   void TouchNode(const std::string& node);
   void TouchRevisions() { revisions_stale_ = true; }
@@ -65,6 +66,8 @@ class DaemonSetState {
   const std::vector<std::string> adopt() const { return {adopt_.begin(), adopt_.end()}; }
   const std::vector<std::string> release() const { return {release_.begin(), release_.end()}; }
   FailureBackoff& backoff() { return backoff_; }
+  // The pods that have it as their controller.
+  std::vector<const PodFacts*> Owned() const;
 
   // For the loop's own use.
   bool dirty = true;
@@ -89,7 +92,7 @@ class DaemonSetState {
   std::string config_digest_;
   std::unique_ptr<DaemonSetRules> rules_;
   std::map<std::string, Claimed> claims_;  // By pod name; without those that are none of it.
-  std::map<std::string, std::set<std::string>> pods_by_node_;
+  std::map<std::string, std::vector<const PodFacts*>> pods_by_node_;  // Managed; into claims_.
   std::map<std::string, int> pods_by_hash_;
   std::set<std::string> adopt_, release_;
   RevisionPlan revisions_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "spdlog/spdlog.h"
 
@@ -26,7 +27,11 @@ bool ControllerLoop::IsLost(const v1::Node& node, const Moment& now) {
 }
 
 void ControllerLoop::KeepNodes(const Moment& now) {
-  for (std::string& name : deadlines_.TakeDue(now.mono)) stale_nodes_.insert(std::move(name));
+  for (std::string& name : deadlines_.TakeDue(now.mono)) {
+    // One that was heard meanwhile has only its deadline moved.
+    const v1::Node* node = FindNode(name);
+    if (node == nullptr || IsLost(*node, now)) stale_nodes_.insert(std::move(name));
+  }
   if (stale_nodes_.empty()) return;
   const auto look = [&](const std::string& name) {
     const v1::Node* node = FindNode(name);
@@ -77,22 +82,27 @@ void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now, Commi
   transaction.Update(std::move(updated));
   // Together with the node, so that it is done when the node is, and not again afterwards: when the
   // agent is back, its word about its pods may be stored before its word about the node.
-  if (health.turn == NodeHealth::Turn::kNotReady) MarkPodsNotReady(name, now, transaction);
-  batch.Add(std::move(transaction), [this, name](const absl::Status& status) {
+  const auto done = [this, name](const absl::Status& status) {
     if (!status.ok()) stale_nodes_.insert(name);
     Retry(status, "updating a node");
-  });
+  };
+  if (health.turn == NodeHealth::Turn::kNotReady) {
+    const absl::Status marked = MarkPodsNotReady(name, now, transaction);
+    if (!marked.ok()) return done(marked);
+  }
+  batch.Add(std::move(transaction), done);
 }
 
-void ControllerLoop::MarkPodsNotReady(const std::string& node, const Moment& now,
+absl::Status ControllerLoop::MarkPodsNotReady(const std::string& node, const Moment& now,
                                       ObjectTransaction& transaction) {
-  for (const std::string& key : loads_.BoundTo(node)) {
-    v1::Object pod = pods_.at(key);
+  for (const std::string_view key : loads_.BoundTo(node)) {
+    MUSTER_ASSIGN_OR_RETURN(v1::Object pod, ReadPod(key));
     if (!MarkPodNotReady(*pod.mutable_pod()->mutable_status(), now.wall)) continue;
     recorder_.Add(pod, {true, "node-controller", "NodeNotReady", "Node is not ready"}, now.wall,
                   transaction);
     transaction.Update(std::move(pod));
   }
+  return absl::OkStatus();
 }
 
 }  // namespace muster::coordinator

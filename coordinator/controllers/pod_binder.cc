@@ -4,6 +4,9 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/nodes/pod_removal.h"
@@ -12,40 +15,41 @@
 namespace muster::coordinator {
 namespace {
 
-using Sets = std::map<std::string, std::set<std::string>>;
+using Keys = NodeLoads::Keys;
 
-void Erase(Sets& sets, const std::string& node, const std::string& key) {
+void Erase(std::map<std::string, Keys>& sets, const std::string& node, std::string_view key) {
   const auto found = sets.find(node);
   if (found == sets.end()) return;
   found->second.erase(key);
   if (found->second.empty()) sets.erase(found);
 }
 
-const std::set<std::string>& SetOf(const Sets& sets, const std::string& node) {
-  static const std::set<std::string> kNone;
+const Keys& KeysOf(const std::map<std::string, Keys>& sets, const std::string& node) {
+  static const Keys kNone;
   const auto found = sets.find(node);
   return found == sets.end() ? kNone : found->second;
 }
 
-LoadedPod Describe(const v1::Pod& pod) {
-  LoadedPod loaded;
-  const PodPhase phase = PhaseOf(pod);
-  loaded.bound = !pod.spec().node_name().empty();
-  loaded.ended = phase == PodPhase::kSucceeded || phase == PodPhase::kFailed;
-  loaded.counts = loaded.bound && !loaded.ended;
-  if (loaded.bound) {
-    loaded.node = pod.spec().node_name();
-  } else if (IsDaemonPod(pod)) {
-    loaded.node = TargetNode(pod.spec());
+// Pods that one of our controllers makes are pinned to their node by it.
+bool IsOurs(const v1::OwnerReference* owner) {
+  return owner != nullptr && (owner->kind() == "DaemonSet" || owner->kind() == "DaemonJob");
+}
+
+int64_t RevisionOf(const v1::Pod& pod) {
+  int64_t revision = 0;
+  return absl::SimpleAtoi(pod.metadata().resource_version(), &revision) ? revision : 0;
+}
+
+// Equal for equal footprints only.
+std::string TextOf(const PodFootprint& footprint) {
+  std::string text;
+  for (const auto& [name, amount] : footprint.requests) {
+    absl::StrAppend(&text, name, "=", amount.MilliValue(), ";");
   }
-  loaded.terminating = pod.metadata().has_deletion_timestamp();
-  loaded.preempted = loaded.terminating && IsPreempted(pod.status());
-  loaded.never_preempts = pod.spec().preemption_policy() == kNeverPreempt;
-  loaded.priority = pod.spec().priority();
-  loaded.created = ToWallTime(pod.metadata().creation_timestamp());
-  if (!loaded.bound) loaded.nominated = pod.status().nominated_node_name();
-  loaded.uid = pod.metadata().uid();
-  return loaded;
+  for (const HostPort& port : footprint.host_ports) {
+    absl::StrAppend(&text, port.protocol, "/", port.ip, "/", port.port, ";");
+  }
+  return text;
 }
 
 v1::PodCondition& ScheduledCondition(v1::PodStatus& status) {
@@ -70,6 +74,56 @@ v1::PodCondition& SetScheduled(const std::string& wanted, WallTime now, v1::Pod&
 
 }  // namespace
 
+LoadedPod NodeLoads::Describe(const v1::Pod& pod) {
+  LoadedPod loaded;
+  const PodPhase phase = PhaseOf(pod);
+  const v1::OwnerReference* owner = ControllerOf(pod.metadata());
+  if (owner != nullptr) loaded.owner = &*owners_.insert(owner->uid()).first;
+  loaded.daemon = IsOurs(owner);
+  loaded.of_daemon_set = owner != nullptr && owner->kind() == "DaemonSet";
+  loaded.bound = !pod.spec().node_name().empty();
+  loaded.ended = phase == PodPhase::kSucceeded || phase == PodPhase::kFailed;
+  loaded.counts = loaded.bound && !loaded.ended;
+  if (loaded.bound) {
+    loaded.node = pod.spec().node_name();
+  } else if (loaded.daemon) {
+    loaded.node = TargetNode(pod.spec());
+  }
+  loaded.terminating = pod.metadata().has_deletion_timestamp();
+  loaded.preempted = loaded.terminating && IsPreempted(pod.status());
+  loaded.never_preempts = pod.spec().preemption_policy() == kNeverPreempt;
+  loaded.priority = pod.spec().priority();
+  loaded.created = ToWallTime(pod.metadata().creation_timestamp());
+  if (!loaded.bound) loaded.nominated = pod.status().nominated_node_name();
+  loaded.uid_hash = std::hash<std::string>()(pod.metadata().uid());
+  loaded.revision = RevisionOf(pod);
+  return loaded;
+}
+
+std::shared_ptr<const PodFootprint> NodeLoads::Share(PodFootprint footprint) {
+  std::weak_ptr<const PodFootprint>& known = footprints_[TextOf(footprint)];
+  std::shared_ptr<const PodFootprint> shared = known.lock();
+  if (shared == nullptr) {
+    shared = std::make_shared<const PodFootprint>(std::move(footprint));
+    known = shared;
+  }
+  return shared;
+}
+
+void NodeLoads::Clear() {
+  waiting_.clear();
+  bound_.clear();
+  nominated_.clear();
+  unplaced_.clear();
+  ownerless_.clear();
+  pods_.clear();
+  loads_.clear();
+  footprints_.clear();
+  owners_.clear();
+  changed_.clear();
+  unplaced_changed_ = false;
+}
+
 void NodeLoads::Forget(const std::string& key) {
   const auto known = pods_.find(key);
   if (known == pods_.end()) return;
@@ -91,6 +145,7 @@ void NodeLoads::Forget(const std::string& key) {
     changed_.insert(pod.nominated);
     unplaced_changed_ = true;
   }
+  if (pod.owner == nullptr) ownerless_.erase(key);
   pods_.erase(known);
 }
 
@@ -100,33 +155,35 @@ void NodeLoads::SetPod(const std::string& key, const v1::Pod* pod) {
   if (const auto known = pods_.find(key); known != pods_.end()) {
     LoadedPod& before = known->second;
     // What a pod takes does not change as long as it lives.
-    if (before.uid == loaded.uid) loaded.footprint = before.footprint;
-    if (before.uid == loaded.uid && before.node == loaded.node && before.bound == loaded.bound &&
-        before.ended == loaded.ended && before.nominated == loaded.nominated &&
-        before.priority == loaded.priority) {
+    if (before.uid_hash == loaded.uid_hash) loaded.footprint = before.footprint;
+    if (before.uid_hash == loaded.uid_hash && before.node == loaded.node &&
+        before.bound == loaded.bound && before.ended == loaded.ended &&
+        before.nominated == loaded.nominated && before.priority == loaded.priority &&
+        before.owner == loaded.owner) {
       before = std::move(loaded);
       return;
     }
   }
   Forget(key);
-  if (loaded.footprint == nullptr) {
-    loaded.footprint = std::make_shared<const PodFootprint>(FootprintOf(pod->spec()));
-  }
-  if (loaded.counts) loads_[loaded.node].Add(*loaded.footprint);
-  if (loaded.bound) {
-    bound_[loaded.node].insert(key);
-  } else if (loaded.node.empty()) {
-    unplaced_.insert(key);
+  if (loaded.footprint == nullptr) loaded.footprint = Share(FootprintOf(pod->spec()));
+  const auto added = pods_.emplace(key, std::move(loaded)).first;
+  const std::string_view lasting = added->first;
+  const LoadedPod& now = added->second;
+  if (now.counts) loads_[now.node].Add(*now.footprint);
+  if (now.bound) {
+    bound_[now.node].insert(lasting);
+  } else if (now.node.empty()) {
+    unplaced_.insert(lasting);
     unplaced_changed_ = true;
   } else {
-    waiting_[loaded.node].insert(key);
-    changed_.insert(loaded.node);
+    waiting_[now.node].insert(lasting);
+    changed_.insert(now.node);
   }
-  if (!loaded.nominated.empty()) nominated_[loaded.nominated].insert(key);
-  pods_.emplace(key, std::move(loaded));
+  if (!now.nominated.empty()) nominated_[now.nominated].insert(lasting);
+  if (now.owner == nullptr) ownerless_.insert(lasting);
 }
 
-const LoadedPod* NodeLoads::Find(const std::string& key) const {
+const LoadedPod* NodeLoads::Find(std::string_view key) const {
   const auto found = pods_.find(key);
   return found == pods_.end() ? nullptr : &found->second;
 }
@@ -140,8 +197,8 @@ const NodeLoad& NodeLoads::LoadOf(const std::string& node) const {
 NodeLoad NodeLoads::LoadFor(const std::string& node, int32_t priority,
                             const std::string& key) const {
   NodeLoad load = LoadOf(node);
-  for (const std::string& other : SetOf(nominated_, node)) {
-    const LoadedPod& pod = pods_.at(other);
+  for (const std::string_view other : KeysOf(nominated_, node)) {
+    const LoadedPod& pod = pods_.find(other)->second;
     if (other != key && pod.priority >= priority && !pod.terminating) load.Add(*pod.footprint);
   }
   return load;
@@ -149,23 +206,23 @@ NodeLoad NodeLoads::LoadFor(const std::string& node, int32_t priority,
 
 std::vector<PodOnNode> NodeLoads::PodsOn(const std::string& node) const {
   std::vector<PodOnNode> pods;
-  for (const std::string& key : SetOf(bound_, node)) {
-    const LoadedPod& pod = pods_.at(key);
+  for (const std::string_view key : KeysOf(bound_, node)) {
+    const LoadedPod& pod = pods_.find(key)->second;
     if (!pod.counts) continue;
-    pods.push_back({key, pod.priority, pod.created, pod.terminating, *pod.footprint});
+    pods.push_back({std::string(key), pod.priority, pod.created, pod.terminating, *pod.footprint});
   }
   return pods;
 }
 
 bool NodeLoads::IsBeingFreed(const std::string& node, int32_t priority) const {
-  const std::set<std::string>& keys = SetOf(bound_, node);
-  return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
-    const LoadedPod& pod = pods_.at(key);
+  const Keys& keys = KeysOf(bound_, node);
+  return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
+    const LoadedPod& pod = pods_.find(key)->second;
     return pod.counts && pod.preempted && pod.priority < priority;
   });
 }
 
-std::vector<std::string> NodeLoads::InOrder(const std::set<std::string>& keys) const {
+std::vector<std::string> NodeLoads::InOrder(const Keys& keys) const {
   std::vector<std::string> ordered(keys.begin(), keys.end());
   const auto rank = [this](const std::string& key) {
     const LoadedPod& pod = pods_.at(key);
@@ -177,27 +234,22 @@ std::vector<std::string> NodeLoads::InOrder(const std::set<std::string>& keys) c
 }
 
 std::vector<std::string> NodeLoads::WaitingFor(const std::string& node) const {
-  std::set<std::string> keys = SetOf(waiting_, node);
-  const std::set<std::string>& nominated = SetOf(nominated_, node);
+  Keys keys = KeysOf(waiting_, node);
+  const Keys& nominated = KeysOf(nominated_, node);
   keys.insert(nominated.begin(), nominated.end());
   return InOrder(keys);
 }
 
 std::vector<std::string> NodeLoads::Unplaced() const { return InOrder(unplaced_); }
 
-const std::set<std::string>& NodeLoads::BoundTo(const std::string& node) const {
-  return SetOf(bound_, node);
+const NodeLoads::Keys& NodeLoads::BoundTo(const std::string& node) const {
+  return KeysOf(bound_, node);
 }
 
 std::set<std::string> NodeLoads::TakeChanged() { return std::exchange(changed_, {}); }
 
 bool NodeLoads::TakeUnplacedChanged() {
   return std::exchange(unplaced_changed_, false) && !unplaced_.empty();
-}
-
-bool IsDaemonPod(const v1::Pod& pod) {
-  const v1::OwnerReference* owner = ControllerOf(pod.metadata());
-  return owner != nullptr && (owner->kind() == "DaemonSet" || owner->kind() == "DaemonJob");
 }
 
 void Bind(const std::string& node, WallTime now, v1::Pod& pod) {
@@ -212,6 +264,24 @@ void SetUnschedulable(const std::string& message, WallTime now, v1::Pod& pod) {
   v1::PodCondition& condition = SetScheduled("False", now, pod);
   condition.set_reason("Unschedulable");
   condition.set_message(message);
+}
+
+void SetUnschedulableThere(const std::string& message, WallTime now, v1::Pod& pod) {
+  const auto reasons = [](std::string text) {
+    constexpr std::string_view kOthers = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
+    if (const size_t at = text.find(kOthers); at != std::string::npos) {
+      text.erase(at, kOthers.size());
+    }
+    std::erase_if(text, [](char c) { return !absl::ascii_isalpha(static_cast<unsigned char>(c)); });
+    return text;
+  };
+  for (const v1::PodCondition& condition : pod.status().conditions()) {
+    if (condition.type() == "PodScheduled" && condition.status() == "False" &&
+        reasons(condition.message()) == reasons(message)) {
+      return;
+    }
+  }
+  SetUnschedulable(message, now, pod);
 }
 
 }  // namespace muster::coordinator

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
 #include "common/model/kinds.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/nodes/eviction.h"
@@ -93,18 +94,24 @@ void ControllerLoop::BindWaiting(const Moment& now) {
     const v1::Node* node = FindNode(name);
     const std::vector<std::string> waiting = loads_.WaitingFor(name);
     if (node == nullptr || waiting.empty()) continue;
-    ObjectTransaction transaction;
-    BindOn(*node, waiting, now, transaction);
-    batch.Add(std::move(transaction), [this, name](const absl::Status& status) {
+    const auto done = [this, name](const absl::Status& status) {
       if (!status.ok()) loads_.Touch(name);
       Retry(status, "binding pods");
-    });
+    };
+    ObjectTransaction transaction;
+    const absl::Status status = BindOn(*node, waiting, now, transaction);
+    if (status.ok()) {
+      batch.Add(std::move(transaction), done);
+    } else {
+      done(status);
+    }
   }
   batch.Flush();
 }
 
-void ControllerLoop::BindOn(const v1::Node& node, const std::vector<std::string>& waiting,
-                            const Moment& now, ObjectTransaction& transaction) {
+absl::Status ControllerLoop::BindOn(const v1::Node& node,
+                                    const std::vector<std::string>& waiting, const Moment& now,
+                                    ObjectTransaction& transaction) {
   const std::string& name = node.metadata().name();
   NodeLoad load = loads_.LoadOf(name);
   std::vector<PodOnNode> there = loads_.PodsOn(name);
@@ -116,7 +123,7 @@ void ControllerLoop::BindOn(const v1::Node& node, const std::vector<std::string>
       load.Add(*loaded.footprint);  // Placed by itself; here it only has its place held.
       continue;
     }
-    const v1::Object& before = pods_.at(key);
+    MUSTER_ASSIGN_OR_RETURN(const v1::Object before, ReadPod(key));
     v1::Object pod = before;
     const std::vector<std::string> misfits =
         MisfitsOn(pod.pod().spec(), *loaded.footprint, node, load);
@@ -124,9 +131,14 @@ void ControllerLoop::BindOn(const v1::Node& node, const std::vector<std::string>
       Bind(name, now.wall, *pod.mutable_pod());
       load.Add(*loaded.footprint);
     } else {
-      SetUnschedulable(UnschedulableMessage(misfits, NodeCount()), now.wall, *pod.mutable_pod());
+      SetUnschedulableThere(UnschedulableMessage(misfits, NodeCount()), now.wall,
+                            *pod.mutable_pod());
       const bool only_room = Hindrance(pod.pod().spec(), node).empty();
-      if (only_room && Preempt(loaded, node, load, there, now, pod, transaction)) {
+      bool held = false;
+      if (only_room) {
+        MUSTER_ASSIGN_OR_RETURN(held, Preempt(loaded, node, load, there, now, pod, transaction));
+      }
+      if (held) {
         load.Add(*loaded.footprint);
       } else {
         pod.mutable_pod()->mutable_status()->clear_nominated_node_name();
@@ -134,11 +146,13 @@ void ControllerLoop::BindOn(const v1::Node& node, const std::vector<std::string>
     }
     Settle(before, std::move(pod), now, transaction);
   }
+  return absl::OkStatus();
 }
 
-bool ControllerLoop::Preempt(const LoadedPod& loaded, const v1::Node& node, const NodeLoad& load,
-                             std::vector<PodOnNode>& there, const Moment& now, v1::Object& pod,
-                             ObjectTransaction& transaction) {
+absl::StatusOr<bool> ControllerLoop::Preempt(const LoadedPod& loaded, const v1::Node& node,
+                                             const NodeLoad& load, std::vector<PodOnNode>& there,
+                                             const Moment& now, v1::Object& pod,
+                                             ObjectTransaction& transaction) {
   const std::string& name = node.metadata().name();
   if (loaded.never_preempts) return false;
   // One round at a time: those who give way have to be gone first.
@@ -146,7 +160,7 @@ bool ControllerLoop::Preempt(const LoadedPod& loaded, const v1::Node& node, cons
   const std::optional<std::vector<std::string>> victims =
       ChooseVictims(*loaded.footprint, loaded.priority, node.status().allocatable(), load, there);
   if (!victims || victims->empty()) return false;
-  Evict(*victims, NameOf(pod), now, transaction);
+  MUSTER_RETURN_IF_ERROR(Evict(*victims, NameOf(pod), now, transaction));
   for (PodOnNode& each : there) {
     each.terminating |= std::find(victims->begin(), victims->end(), each.key) != victims->end();
   }
@@ -154,10 +168,11 @@ bool ControllerLoop::Preempt(const LoadedPod& loaded, const v1::Node& node, cons
   return true;
 }
 
-void ControllerLoop::Evict(const std::vector<std::string>& victims, const std::string& winner,
-                           const Moment& now, ObjectTransaction& transaction) {
+absl::Status ControllerLoop::Evict(const std::vector<std::string>& victims,
+                                   const std::string& winner, const Moment& now,
+                                   ObjectTransaction& transaction) {
   for (const std::string& key : victims) {
-    v1::Object victim = pods_.at(key);
+    MUSTER_ASSIGN_OR_RETURN(v1::Object victim, ReadPod(key));
     const std::string& node = victim.pod().spec().node_name();
     MarkPreempted(winner, now.wall, *victim.mutable_pod());
     StartRemoval(*victim.mutable_pod(), now.wall);
@@ -168,36 +183,41 @@ void ControllerLoop::Evict(const std::vector<std::string>& victims, const std::s
     spdlog::info("pod {} on node {} gives way to pod {}", key, node, winner);
     transaction.Update(std::move(victim));
   }
+  return absl::OkStatus();
 }
 
 void ControllerLoop::PlaceUnplaced(const Moment& now) {
   if (!loads_.TakeUnplacedChanged()) return;
-  PlacingRound round;
   ObjectTransaction transaction;
-  for (const std::string& key : loads_.Unplaced()) {
-    const LoadedPod& loaded = *loads_.Find(key);
-    if (loaded.terminating || loaded.ended) continue;
-    const v1::Object& before = pods_.at(key);
-    v1::Object pod = before;
-    const absl::Status completed = CompletePod(priority_classes_, *pod.mutable_pod());
-    if (!completed.ok()) {
-      SetUnschedulable(std::string(completed.message()), now.wall, *pod.mutable_pod());
-      Settle(before, std::move(pod), now, transaction);
-      continue;
-    }
-    LoadedPod complete = loaded;
-    complete.priority = pod.pod().spec().priority();
-    complete.never_preempts = pod.pod().spec().preemption_policy() == kNeverPreempt;
-    Place(complete, now, round, pod, transaction);
-    Settle(before, std::move(pod), now, transaction);
-  }
-  const absl::Status status = Commit(std::move(transaction));
+  absl::Status status = PlaceAll(now, transaction);
+  if (status.ok()) status = Commit(std::move(transaction));
   if (!status.ok()) loads_.TouchUnplaced();
   Retry(status, "placing pods");
 }
 
-void ControllerLoop::Place(const LoadedPod& loaded, const Moment& now, PlacingRound& round,
-                           v1::Object& pod, ObjectTransaction& transaction) {
+absl::Status ControllerLoop::PlaceAll(const Moment& now, ObjectTransaction& transaction) {
+  PlacingRound round;
+  for (const std::string& key : loads_.Unplaced()) {
+    const LoadedPod& loaded = *loads_.Find(key);
+    if (loaded.terminating || loaded.ended) continue;
+    MUSTER_ASSIGN_OR_RETURN(const v1::Object before, ReadPod(key));
+    v1::Object pod = before;
+    const absl::Status completed = CompletePod(priority_classes_, *pod.mutable_pod());
+    if (completed.ok()) {
+      LoadedPod complete = loaded;
+      complete.priority = pod.pod().spec().priority();
+      complete.never_preempts = pod.pod().spec().preemption_policy() == kNeverPreempt;
+      MUSTER_RETURN_IF_ERROR(Place(complete, now, round, pod, transaction));
+    } else {
+      SetUnschedulable(std::string(completed.message()), now.wall, *pod.mutable_pod());
+    }
+    Settle(before, std::move(pod), now, transaction);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ControllerLoop::Place(const LoadedPod& loaded, const Moment& now, PlacingRound& round,
+                                   v1::Object& pod, ObjectTransaction& transaction) {
   std::vector<NodeLoad> loads;
   std::vector<NodeCandidate> candidates;
   loads.reserve(nodes_.size());  // The candidates point into it.
@@ -211,7 +231,7 @@ void ControllerLoop::Place(const LoadedPod& loaded, const Moment& now, PlacingRo
     const std::string& name = choice.node->metadata().name();
     Bind(name, now.wall, *pod.mutable_pod());
     round.taken[name].push_back(loaded.footprint);
-    return;
+    return absl::OkStatus();
   }
   SetUnschedulable(UnschedulableMessage(choice.reasons, NodeCount()), now.wall, *pod.mutable_pod());
   const NodeCandidate* cheapest = nullptr;
@@ -235,13 +255,15 @@ void ControllerLoop::Place(const LoadedPod& loaded, const Moment& now, PlacingRo
   }
   if (cheapest != nullptr) {
     const std::string& name = cheapest->node->metadata().name();
-    if (Preempt(loaded, *cheapest->node, *cheapest->load, round.there[name], now, pod,
-                transaction)) {
+    MUSTER_ASSIGN_OR_RETURN(const bool held, Preempt(loaded, *cheapest->node, *cheapest->load,
+                                                     round.there[name], now, pod, transaction));
+    if (held) {
       round.taken[name].push_back(loaded.footprint);
-      return;
+      return absl::OkStatus();
     }
   }
   pod.mutable_pod()->mutable_status()->clear_nominated_node_name();
+  return absl::OkStatus();
 }
 
 void ControllerLoop::Evict(const Moment& now) {
@@ -249,26 +271,30 @@ void ControllerLoop::Evict(const Moment& now) {
   for (const std::string& name : evictions_.TakeDue(now.mono)) {
     const v1::Node* node = FindNode(name);
     if (node == nullptr) continue;
-    for (const std::string& key : loads_.BoundTo(name)) {
+    for (const std::string_view key : loads_.BoundTo(name)) {
       const LoadedPod& loaded = *loads_.Find(key);
-      const v1::Object& pod = pods_.at(key);
       // A daemon pod's controller knows what to do.
-      if (loaded.ended || loaded.terminating || IsDaemonPod(pod.pod())) continue;
+      if (loaded.ended || loaded.terminating || loaded.daemon) continue;
+      absl::StatusOr<v1::Object> pod = ReadPod(key);
+      if (!pod.ok()) {
+        evictions_.SetEarlier(name, now.mono + std::chrono::seconds(1));
+        continue;
+      }
       const std::optional<WallTime> at =
-          EvictionTime(pod.pod().spec().tolerations(), node->spec().taints());
+          EvictionTime(pod->pod().spec().tolerations(), node->spec().taints());
       if (!at) continue;
       if (*at > now.wall) {
         evictions_.SetEarlier(name, now.MonoAt(*at));
         continue;
       }
-      v1::Object evicted = pod;
+      v1::Object evicted = *std::move(pod);
       SetDisruption(*evicted.mutable_pod()->mutable_status(), "DeletionByTaintManager",
                     "a taint of its node drives it out", now.wall);
       StartRemoval(*evicted.mutable_pod(), now.wall);
       ObjectTransaction transaction;
       recorder_.Add(evicted,
                     {false, "taint-eviction-controller", "TaintManagerEviction",
-                     absl::StrCat("Marking for deletion Pod ", key)},
+                     absl::StrCat("Marking for deletion Pod ", std::string(key))},
                     now.wall, transaction);
       transaction.Update(std::move(evicted));
       batch.Add(std::move(transaction), [this, name, now](const absl::Status& status) {

@@ -324,24 +324,28 @@ absl::StatusOr<std::optional<v1::Node>> SessionHub::ReadNode(const std::string& 
 }
 
 absl::Status SessionHub::Resync() {
-  MUSTER_ASSIGN_OR_RETURN(Listing pods, store_.List(kPodsPrefix));
   AssignmentIndex index;
   std::vector<AssignmentIndex::Touched> untold;
-  for (const KeyValue& item : pods.items) {
-    MUSTER_ASSIGN_OR_RETURN(const v1::Object object, DecodeObject(item));
-    index.SetPod(item.key.substr(1), object.pod(), untold);
-  }
+  absl::Status status;
+  MUSTER_ASSIGN_OR_RETURN(
+      const int64_t revision, store_.Scan(kPodsPrefix, [&](const KeyValue& item) {
+        const absl::StatusOr<v1::Object> object = DecodeObject(item);
+        if (!object.ok()) return status.Update(object.status());
+        index.SetPod(item.key.substr(1), object->pod(), untold);
+        untold.clear();
+      }));
+  MUSTER_RETURN_IF_ERROR(status);
   const uint64_t number = watch_number_ + 1;
   MUSTER_ASSIGN_OR_RETURN(
       std::unique_ptr<Watch> watch,
-      store_.WatchFrom("/", pods.revision, [this, number](absl::StatusOr<std::vector<Change>> c) {
+      store_.WatchFrom("/", revision, [this, number](absl::StatusOr<std::vector<Change>> c) {
         Post(StoreChanged{number, std::move(c)});
       }));
   watch_number_ = number;
   watch_ = std::move(watch);
   resync_at_.reset();
   index_ = std::move(index);
-  revision_ = pods.revision;
+  revision_ = revision;
   // What happened to nodes, ConfigMaps and Secrets meanwhile was not seen, so all are looked at.
   std::vector<Session*> active;
   for (const auto& [node, session] : by_node_) active.push_back(session);

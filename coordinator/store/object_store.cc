@@ -94,6 +94,23 @@ absl::StatusOr<v1::Object> ObjectStore::Get(model::Kind kind, std::string_view n
   return DecodeObject(*stored);
 }
 
+absl::StatusOr<int64_t> ObjectStore::Scan(const ObjectScope& scope,
+                                          const std::function<void(const v1::Object&)>& each) {
+  absl::Status status;
+  MUSTER_ASSIGN_OR_RETURN(
+      const int64_t revision, store_.Scan(scope.Prefix(), [&](const KeyValue& item) {
+        if (!status.ok() || KindOfKey(item.key) == model::Kind::OBJECT_NOT_SET) return;
+        const absl::StatusOr<v1::Object> object = DecodeObject(item);
+        if (object.ok()) {
+          each(*object);
+        } else {
+          status = object.status();
+        }
+      }));
+  if (!status.ok()) return status;
+  return revision;
+}
+
 absl::StatusOr<ObjectList> ObjectStore::List(const ObjectScope& scope) {
   MUSTER_ASSIGN_OR_RETURN(const Listing listing, store_.List(scope.Prefix()));
   ObjectList result;

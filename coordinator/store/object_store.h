@@ -69,6 +69,9 @@ class ObjectStore {
   // NotFound, in Kubernetes' words.
   absl::StatusOr<v1::Object> Get(model::Kind kind, std::string_view ns, std::string_view name);
   absl::StatusOr<ObjectList> List(const ObjectScope& scope);
+  // The same one by one, however many there are; `each` must not call the store.
+  absl::StatusOr<int64_t> Scan(const ObjectScope& scope,
+                               const std::function<void(const v1::Object&)>& each);
   absl::StatusOr<std::unique_ptr<Watch>> WatchFrom(const ObjectScope& scope, int64_t after_revision,
                                                    OnObjectChanges on_changes);
 

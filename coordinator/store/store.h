@@ -73,6 +73,15 @@ class Store {
   virtual absl::StatusOr<std::optional<KeyValue>> Get(const std::string& key) = 0;
   // Every key that starts with `prefix`.
   virtual absl::StatusOr<Listing> List(const std::string& prefix) = 0;
+  // The same, one after the other, without holding all at once: returns the revision that they
+  // show. `each` must not call the store.
+  virtual absl::StatusOr<int64_t> Scan(const std::string& prefix,
+                                       const std::function<void(const KeyValue&)>& each) {
+    absl::StatusOr<Listing> listing = List(prefix);
+    if (!listing.ok()) return listing.status();
+    for (const KeyValue& item : listing->items) each(item);
+    return listing->revision;
+  }
   // Returns the new revision. Aborted when a condition does not hold: nothing was written.
   // ResourceExhausted when the disk is full, Unavailable when it may be tried again.
   virtual absl::StatusOr<int64_t> Transact(const Transaction& transaction) = 0;

@@ -19,15 +19,21 @@ absl::StatusOr<std::optional<KeyValue>> MemoryStore::Get(const std::string& key)
 }
 
 absl::StatusOr<Listing> MemoryStore::List(const std::string& prefix) {
+  Listing listing;
+  MUSTER_ASSIGN_OR_RETURN(
+      listing.revision, Scan(prefix, [&](const KeyValue& item) { listing.items.push_back(item); }));
+  return listing;
+}
+
+absl::StatusOr<int64_t> MemoryStore::Scan(const std::string& prefix,
+                                          const std::function<void(const KeyValue&)>& each) {
   MutexLock lock(&mutex_);
   MUSTER_RETURN_IF_ERROR(read_status_);
-  Listing listing;
-  listing.revision = revision_;
   for (auto it = entries_.lower_bound(prefix);
        it != entries_.end() && absl::StartsWith(it->first, prefix); ++it) {
-    listing.items.push_back(it->second);
+    each(it->second);
   }
-  return listing;
+  return revision_;
 }
 
 absl::StatusOr<int64_t> MemoryStore::Transact(const Transaction& transaction) {

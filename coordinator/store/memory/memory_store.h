@@ -39,6 +39,8 @@ class MemoryStore final : public Store {
 
   absl::StatusOr<std::optional<KeyValue>> Get(const std::string& key) override;
   absl::StatusOr<Listing> List(const std::string& prefix) override;
+  absl::StatusOr<int64_t> Scan(const std::string& prefix,
+                               const std::function<void(const KeyValue&)>& each) override;
   absl::StatusOr<int64_t> Transact(const Transaction& transaction) override;
   absl::StatusOr<std::unique_ptr<Watch>> WatchFrom(const std::string& prefix,
                                                    int64_t after_revision,

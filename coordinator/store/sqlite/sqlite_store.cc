@@ -176,32 +176,44 @@ absl::StatusOr<std::optional<KeyValue>> SqliteStore::Get(const std::string& key)
 
 absl::StatusOr<Listing> SqliteStore::List(const std::string& prefix) {
   MutexLock lock(&reader_mutex_);
-  // One snapshot for the revision and the items.
-  MUSTER_RETURN_IF_ERROR(reader_.begin.Run());
-  RollbackGuard rollback(reader_.database);
-  absl::StatusOr<Listing> listing = ReadListing(prefix);
-  if (!listing.ok()) return listing;
-  MUSTER_RETURN_IF_ERROR(reader_.commit.Run());
-  rollback.Committed();
+  Listing listing;
+  MUSTER_ASSIGN_OR_RETURN(listing.revision, ScanWith(reader_, prefix, [&](const KeyValue& item) {
+    listing.items.push_back(item);
+  }));
   return listing;
 }
 
-absl::StatusOr<Listing> SqliteStore::ReadListing(const std::string& prefix) {
-  Listing listing;
-  MUSTER_ASSIGN_OR_RETURN(const bool found, reader_.revision.Step());
+// On a connection of its own, since it takes as long as the caller does.
+absl::StatusOr<int64_t> SqliteStore::Scan(const std::string& prefix,
+                                          const std::function<void(const KeyValue&)>& each) {
+  MUSTER_ASSIGN_OR_RETURN(Reader reader, OpenReader(options_.path));
+  return ScanWith(reader, prefix, each);
+}
+
+absl::StatusOr<int64_t> SqliteStore::ScanWith(Reader& reader, const std::string& prefix,
+                                              const std::function<void(const KeyValue&)>& each) {
+  // One snapshot for the revision and the items.
+  MUSTER_RETURN_IF_ERROR(reader.begin.Run());
+  RollbackGuard rollback(reader.database);
+  MUSTER_ASSIGN_OR_RETURN(const bool found, reader.revision.Step());
   MUSTER_CHECK(found);  // The schema makes the row and nothing removes it.
-  listing.revision = reader_.revision.Number(0);
-  reader_.revision.Reset();
-  const std::optional<std::string> end = EndOfPrefix(prefix);
-  Statement& rows = end ? reader_.list : reader_.list_to_end;
-  const ResetGuard reset(rows);
-  rows.BindBytes(1, prefix);
-  if (end) rows.BindBytes(2, *end);
-  for (;;) {
-    MUSTER_ASSIGN_OR_RETURN(const bool row, rows.Step());
-    if (!row) return listing;
-    listing.items.push_back(KeyValue{rows.Bytes(0), rows.Bytes(1), rows.Number(2), rows.Number(3)});
+  const int64_t revision = reader.revision.Number(0);
+  reader.revision.Reset();
+  {
+    const std::optional<std::string> end = EndOfPrefix(prefix);
+    Statement& rows = end ? reader.list : reader.list_to_end;
+    const ResetGuard reset(rows);
+    rows.BindBytes(1, prefix);
+    if (end) rows.BindBytes(2, *end);
+    for (;;) {
+      MUSTER_ASSIGN_OR_RETURN(const bool row, rows.Step());
+      if (!row) break;
+      each(KeyValue{rows.Bytes(0), rows.Bytes(1), rows.Number(2), rows.Number(3)});
+    }
   }
+  MUSTER_RETURN_IF_ERROR(reader.commit.Run());
+  rollback.Committed();
+  return revision;
 }
 
 absl::StatusOr<int64_t> SqliteStore::CurrentRevision() {

@@ -32,6 +32,8 @@ class SqliteStore final : public Store {
 
   absl::StatusOr<std::optional<KeyValue>> Get(const std::string& key) override;
   absl::StatusOr<Listing> List(const std::string& prefix) override;
+  absl::StatusOr<int64_t> Scan(const std::string& prefix,
+                               const std::function<void(const KeyValue&)>& each) override;
   absl::StatusOr<int64_t> Transact(const Transaction& transaction) override;
   absl::StatusOr<std::unique_ptr<Watch>> WatchFrom(const std::string& prefix,
                                                    int64_t after_revision,
@@ -78,8 +80,9 @@ class SqliteStore final : public Store {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
   absl::StatusOr<std::vector<Change>> ReadBacklog(const std::string& prefix, int64_t after_revision)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(writer_mutex_);
-  absl::StatusOr<Listing> ReadListing(const std::string& prefix)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reader_mutex_);
+  // All in one snapshot.
+  static absl::StatusOr<int64_t> ScanWith(Reader& reader, const std::string& prefix,
+                                          const std::function<void(const KeyValue&)>& each);
 
   const Options options_;
   const std::unique_ptr<Lock> lock_;

@@ -454,6 +454,23 @@ TEST_P(StoreContract, ConcurrentWritersLoseNoUpdate) {
   EXPECT_EQ(expected, 1 + kThreads * kIncrements);
 }
 
+TEST_P(StoreContract, AScanShowsWhatAListDoes) {
+  for (const char* key : {"/pods/b/1", "/pods/a/2", "/pods", "/nodes/n"}) Put(key, key);
+  std::vector<std::string> seen;
+  const absl::StatusOr<int64_t> revision = store_->Scan("/pods/", [&](const KeyValue& item) {
+    EXPECT_EQ(item.key, item.value);
+    EXPECT_GT(item.mod_revision, 0);
+    seen.push_back(item.key);
+  });
+  ASSERT_TRUE(revision.ok()) << revision.status();
+  EXPECT_EQ(*revision, *store_->CurrentRevision());
+  EXPECT_THAT(seen, ElementsAre("/pods/a/2", "/pods/b/1"));
+  ASSERT_TRUE(store_->Scan("/none/", [&](const KeyValue&) { ADD_FAILURE(); }).ok());
+  // Afterwards everything goes on.
+  Put("/pods/c", "1");
+  EXPECT_EQ(Keys("/pods/").size(), 3U);
+}
+
 TEST_P(StoreContract, AListAndTheWatchFromItsRevisionMissNothing) {
   constexpr int kWrites = 200;
   std::thread writer([this] {

@@ -74,6 +74,39 @@ TEST_F(ControllerLoopTest, ADaemonSetDeletedInTheBackgroundTakesItsPodsAndRevisi
   EXPECT_THAT(List(v1::Object::kControllerRevision), IsEmpty());
 }
 
+TEST_F(ControllerLoopTest, WhatOthersOwnIsNeverTouched) {
+  CreateDaemonSet();
+  for (const char* kind : {"DaemonJob", "ReplicaSet"}) {
+    v1::Object pod = BarePod(std::string("of-") + (kind[0] == 'D' ? "job" : "set"));
+    v1::ObjectMeta& meta = *pod.mutable_pod()->mutable_metadata();
+    (*meta.mutable_labels())["app"] = "web";
+    v1::OwnerReference& owner = *meta.add_owner_references();
+    owner.set_kind(kind);
+    owner.set_uid(std::string("uid of a ") + kind);
+    owner.set_controller(true);
+    pod.mutable_pod()->mutable_spec()->set_node_name("node-1");
+    Create(std::move(pod));
+  }
+  v1::Object revision;
+  revision.mutable_controller_revision()->mutable_metadata()->set_namespace_("default");
+  revision.mutable_controller_revision()->mutable_metadata()->set_name("of-job");
+  v1::OwnerReference& owner =
+      *revision.mutable_controller_revision()->mutable_metadata()->add_owner_references();
+  owner.set_kind("DaemonJob");
+  owner.set_uid("uid of a DaemonJob");
+  owner.set_controller(true);
+  Create(std::move(revision));
+  Settle();
+  const std::string job = EncodeObject(*objects_.Get(v1::Object::kPod, "default", "of-job"));
+  const std::string set = EncodeObject(*objects_.Get(v1::Object::kPod, "default", "of-set"));
+  Pass(1min);
+  Restart();
+  Pass(1min);
+  EXPECT_EQ(EncodeObject(*objects_.Get(v1::Object::kPod, "default", "of-job")), job);
+  EXPECT_EQ(EncodeObject(*objects_.Get(v1::Object::kPod, "default", "of-set")), set);
+  EXPECT_EQ(List(v1::Object::kControllerRevision).size(), 2u);
+}
+
 // Spec: 4.2/foreground
 TEST_F(ControllerLoopTest, ADaemonSetDeletedInTheForegroundWaitsForItsPods) {
   CreateDaemonSet();
