@@ -6,6 +6,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include <chrono>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -70,6 +71,13 @@ class GrpcHealth::Attempts {
     if (!closing_) running_.insert(attempt);
     return !closing_;
   }
+  // All channels of a process share gRPC's callback threads, and the last channel to go joins them.
+  // Attempts, with their channels, end on such a thread, which must not wait for itself: one
+  // channel is kept until the end, which comes on another.
+  void Keep(const std::shared_ptr<grpc::Channel>& channel) {
+    absl::MutexLock lock(&mutex_);
+    if (kept_ == nullptr) kept_ = channel;
+  }
   // False when nobody wants to hear of it any more.
   bool Wanted() {
     absl::MutexLock lock(&mutex_);
@@ -83,6 +91,7 @@ class GrpcHealth::Attempts {
 
  private:
   absl::Mutex mutex_;
+  std::shared_ptr<grpc::Channel> kept_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<Attempt*> running_ ABSL_GUARDED_BY(mutex_);
 };
@@ -97,6 +106,7 @@ void GrpcHealth::Check(const GrpcCall& call, Duration timeout, Prober::Done done
     return;
   }
   attempt->channel = NewChannel(call);
+  attempts_->Keep(attempt->channel);
   attempt->stub = Health::NewStub(attempt->channel);
   attempt->request.set_service(call.service);
   attempt->context.set_deadline(std::chrono::system_clock::now() +

@@ -104,7 +104,10 @@ class RandomObjects {
       if ((is_message && depth >= kDepthMax) || Below(is_message && depth > 2 ? 4 : 2) != 0) {
         continue;
       }
-      const size_t count = field->is_repeated() && !field->is_map() ? 1 + Below(2) : 1;
+      // Finalizers are a set, which has nothing twice.
+      const bool several =
+          field->is_repeated() && !field->is_map() && field->name() != "finalizers";
+      const size_t count = several ? 1 + Below(2) : 1;
       for (size_t n = 0; n < count; ++n) FillField(message, field, depth);
     }
   }

@@ -164,7 +164,7 @@ class Fleet final : public ControllerLoopTest {
     transaction.DeleteAny(v1::Object::kNode, "", node.node().metadata().name());
     (void)objects_.Commit(std::move(transaction));
   }
-  void Heal(const std::string& name) {
+  void Heal(std::string name) {  // A copy: it may be a key of what is erased from.
     contacts_.erase(name);
     absl::StatusOr<v1::Object> node = objects_.Get(v1::Object::kNode, "", name);
     if (node.ok()) {

@@ -141,7 +141,6 @@ TEST(Schema, ConditionsInFieldOptionsNameListsOfTheSchema) {
       }
     }
   }
-  EXPECT_FALSE(named.empty());
   for (const std::string& list : named) EXPECT_TRUE(lists.count(list)) << list;
 }
 
@@ -198,11 +197,11 @@ TEST(Unsupported, EachFieldIsReportedByItsPath) {
       {"{os: {name: windows}}", "refuse spec.template.spec.os.name"},
       {"{schedulerName: mine}", "warn spec.template.spec.schedulerName"},
       {"{serviceAccountName: mine}", "warn spec.template.spec.serviceAccountName"},
-      {"{containers: [{name: a, livenessProbe: {exec: {command: [b]}}}]}",
-       "warn spec.template.spec.containers[0].livenessProbe"},
+      {"{containers: [{name: a, livenessProbe: {grpc: {port: 1, mode: TLS}}}]}",
+       "warn spec.template.spec.containers[0].livenessProbe.grpc.mode"},
       {"{containers: [{name: a, restartPolicy: Never}]}",
        "refuse spec.template.spec.containers[0].restartPolicy"},
-      {"{initContainers: [{name: a, restartPolicy: Always}]}",
+      {"{initContainers: [{name: a, restartPolicy: OnFailure}]}",
        "refuse spec.template.spec.initContainers[0].restartPolicy"},
       {"{containers: [{name: a, securityContext: {appArmorProfile: {type: Localhost}}}]}",
        "refuse spec.template.spec.containers[0].securityContext.appArmorProfile.type"},
