@@ -21,8 +21,9 @@ struct NodeContact {
 // How long an agent may be silent until its node counts as lost.
 struct NodeHealthLimits {
   Duration silent = std::chrono::seconds(9);
-  // After its stream broke: an agent that was killed or upgraded is back sooner.
-  Duration broken = std::chrono::milliseconds(900);
+  // After its stream broke: an agent that was killed or upgraded is back sooner, also on a machine
+  // with much to do, and no readiness changes on its account.
+  Duration broken = std::chrono::seconds(3);
   // After we began to listen: agents wait up to half a minute between two tries.
   Duration returning = std::chrono::seconds(40);
   // The same for a node that has never reported.

@@ -23,7 +23,7 @@ struct Settings {
   std::vector<std::string> advertise_addresses;
   Duration heartbeat_interval = std::chrono::seconds(4);
   Duration node_lost_after = std::chrono::seconds(9);
-  Duration reconnect_grace = std::chrono::milliseconds(900);
+  Duration reconnect_grace = std::chrono::seconds(3);
   Duration pod_gc_quarantine = std::chrono::seconds(40);
   std::string log_level = "info";
 

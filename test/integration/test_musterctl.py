@@ -48,7 +48,7 @@ def test_the_demo_manifest_in_every_cell(cluster, nodes):
         "Desired Number of Nodes Scheduled", "Current Number of Nodes Scheduled",
         "Number of Nodes Scheduled with Up-to-date Pods",
         "Number of Nodes Scheduled with Available Pods", "Number of Nodes Misscheduled",
-        "Pods Status", "Pod Template", "Events"]
+        "Pods Status", "Pod Template", "Conditions", "Events"]
     for line in (
         rf"Name: +{NAME}", "Namespace: +default",
         "Selector: +name=prometheus-exporter,tier=monitoring", "Node-Selector: +<none>",
@@ -151,8 +151,9 @@ def test_watching_sees_what_happens(cluster):
 
 
 def test_logs_of_a_container(cluster):
-    script = "for i in 1 2 3; do echo line $i; done; echo problem >&2; trap 'exit 0' TERM; " \
-             "while :; do sleep 1; echo tick; done"
+    # What is written to both streams at one time has no order.
+    script = "trap 'exit 0' TERM; for i in 1 2 3; do echo line $i; done; sleep 1; " \
+             "echo problem >&2; while :; do sleep 1; echo tick; done"
     cluster.apply(daemonset("talks", command=["sh", "-c", script], nodeSelector=only_on("node-1")))
     pod = cluster.wait_ready("talks", ["node-1"])["node-1"]
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]

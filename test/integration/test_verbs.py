@@ -152,7 +152,7 @@ def test_waiting_and_looking(cluster, nodes):
     assert hosts[0].split()[-1] == "HOSTNAME" and hosts[1].split()[-1] == "node-1"
     events = cluster.ctl("events", "--for", "ds/seen").out.splitlines()
     assert re.fullmatch(r"LAST SEEN +TYPE +REASON +OBJECT +MESSAGE", events[0])
-    assert re.fullmatch(r"\d+s +Normal +SuccessfulCreate +daemonset/seen +Created pod: seen-\S+",
+    assert re.fullmatch(r"\S+ +Normal +SuccessfulCreate +daemonset/seen +Created pod: seen-\S+",
                         events[1]), events
     late = cluster.ctl("wait", "ds/seen", "--for=jsonpath={.status.numberReady}=5", "--timeout=1s",
                        check=False)
