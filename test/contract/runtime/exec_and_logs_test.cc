@@ -76,9 +76,8 @@ class ExecAndLogs : public ::testing::Test {
 
   absl::StatusOr<int32_t> Exec(const std::vector<std::string>& command, bool with_stdin = false,
                                bool tty = false) {
-    const auto url = Await<absl::StatusOr<std::string>>([&](auto done) {
-      runtime_->ExecUrl(container_id_, command, with_stdin, tty, done);
-    });
+    const auto url = Await<absl::StatusOr<std::string>>(
+        [&](auto done) { runtime_->ExecUrl(container_id_, command, with_stdin, tty, done); });
     if (!url.ok()) return url.status();
     return RunExec(*url, with_stdin, tty, peer_);
   }
@@ -157,10 +156,14 @@ TEST_F(ExecAndLogs, CommandThatDoesNotReadItsInputStillEnds) {
 }
 
 TEST_F(ExecAndLogs, TerminalEchoesAndKnowsItsSize) {
-  auto code = ShellMeanwhile("echo ready; read line; echo \"got $line\"; stty size", true);
+  auto code = ShellMeanwhile(
+      "echo ready; read line; echo \"got $line\"; "
+      "while size=$(stty size 2>/dev/null); [ -z \"$size\" ]; do sleep 0.1; done; echo $size",
+      true);
   ASSERT_TRUE(peer_.AwaitOutWith("ready\r\n")) << peer_.out();
-  peer_.Resize({.columns = 101, .rows = 37});
   peer_.Type("typed\n");
+  // It has no size until it is told one, which goes a way of its own.
+  peer_.Resize({.columns = 101, .rows = 37});
   const auto ended = code.get();
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_EQ(*ended, 0);
@@ -195,13 +198,14 @@ TEST_F(ExecAndLogs, AddressIsGoodForOneSessionOnly) {
 }
 
 TEST_F(ExecAndLogs, LogIsFollowedToTheLastWordOfTheContainer) {
-  const std::string id = Start("chatty", "echo first; sleep 0.3; echo second; echo err >&2; "
-                                         "head -c 40000 /dev/zero | tr '\\0' x; printf unfinished");
+  const std::string id = Start("chatty",
+                               "echo first; sleep 0.3; echo second; echo err >&2; "
+                               "head -c 40000 /dev/zero | tr '\\0' x; printf unfinished");
   LogQuery query;
   query.follow = true;
   const absl::Status sent = SendLog(
-      StatusOf(id).log_path, query,
-      [&] { return StatusOf(id).state == ContainerState::kRunning; }, peer_);
+      StatusOf(id).log_path, query, [&] { return StatusOf(id).state == ContainerState::kRunning; },
+      peer_);
   ASSERT_TRUE(sent.ok()) << sent;
   std::string log = peer_.out();
   EXPECT_THAT(log, StartsWith("first\n"));
@@ -213,8 +217,9 @@ TEST_F(ExecAndLogs, LogIsFollowedToTheLastWordOfTheContainer) {
 }
 
 TEST_F(ExecAndLogs, RotationByTheRuntimeLosesNothing) {
-  const std::string id = Start("counter", "i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); "
-                                          "sleep 0.01; done");
+  const std::string id = Start("counter",
+                               "i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); "
+                               "sleep 0.01; done");
   const std::string path = StatusOf(id).log_path;
   LogQuery query;
   query.follow = true;
