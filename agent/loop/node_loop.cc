@@ -19,6 +19,7 @@ using std::chrono::seconds;
 constexpr seconds kSaveRetry{5};
 constexpr seconds kInfoPeriod{10};
 constexpr seconds kInfoRetry{1};  // While something is wrong with it.
+constexpr seconds kFirstLookPatience{2};
 constexpr size_t kEventsKeptMax = 100;
 
 void Earlier(std::optional<MonoTime> at, std::optional<MonoTime>& wake) {
@@ -35,12 +36,13 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
       on_tunnel_(std::move(on_tunnel)),
       runner_(seams_.clock, seams_.runtime, seams_.prober, seams_.volumes, seams_.logs, seams_.host,
               seams_.worker, seams_.inbox),
-      view_(seams_.runtime, seams_.clock, seams_.inbox,
-            [this](const std::string& uid, const ContainerStatus& status, uint32_t restart_count,
-                   std::function<void(std::string)> done) {
-              runner_.ReadExitMessage(uid, status, restart_count, std::move(done));
-            },
-            seams_.exits),
+      view_(
+          seams_.runtime, seams_.clock, seams_.inbox,
+          [this](const std::string& uid, const ContainerStatus& status, uint32_t restart_count,
+                 std::function<void(std::string)> done) {
+            runner_.ReadExitMessage(uid, status, restart_count, std::move(done));
+          },
+          seams_.exits),
       pods_(seams_.clock, seams_.runtime, seams_.prober, seams_.inbox, options_.link.seed, view_,
             runner_, seams_.logs, [this](const v1::Event& event) { EmitEvent(event); }),
       keeper_(seams_.link, options_.link) {}
@@ -106,8 +108,8 @@ std::optional<MonoTime> NodeLoop::Step() {
   AskRuntimeInfo(now);
 
   std::optional<MonoTime> wake;
-  const bool idle = view_.AllWatched() && !view_.failing_since() &&
-                    (seams_.exits != nullptr || pods_.empty());
+  const bool idle =
+      view_.AllWatched() && !view_.failing_since() && (seams_.exits != nullptr || pods_.empty());
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
   Earlier(runner_.Wake(now), wake);
@@ -116,7 +118,7 @@ std::optional<MonoTime> NodeLoop::Step() {
   Earlier(view_.Step(now, idle ? options_.idle_relist_period : options_.relist_period), wake);
   SweepFiles();
   UpdateNodeStatus();
-  Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
+  if (HasLooked(now, wake)) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
   SendReports(now);
 
   Earlier(save_again_at_, wake);
@@ -129,6 +131,16 @@ std::optional<MonoTime> NodeLoop::Step() {
     if (unhealthy > now) Earlier(unhealthy, wake);
   }
   return wake;
+}
+
+// An agent that has just started knows nothing of the runtime yet. Saying so would make its node
+// not ready, and its pods with it, for as long as the first look takes.
+bool NodeLoop::HasLooked(MonoTime now, std::optional<MonoTime>& wake) {
+  if (view_.listed_once() || view_.failing_since()) return true;
+  if (!looking_until_) looking_until_ = now + kFirstLookPatience;
+  if (now >= *looking_until_) return true;
+  Earlier(looking_until_, wake);
+  return false;
 }
 
 LinkHello NodeLoop::MakeHello() {

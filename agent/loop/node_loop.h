@@ -102,6 +102,7 @@ class NodeLoop {
   void RefreshFacts(MonoTime now);
   void AskRuntimeInfo(MonoTime now);
   NodeSituation MakeSituation() const;
+  bool HasLooked(MonoTime now, std::optional<MonoTime>& wake);
   void UpdateNodeStatus();
   void SendReports(MonoTime now);
   void SaveMemories(MonoTime now);
@@ -134,7 +135,8 @@ class NodeLoop {
   std::vector<std::string> problems_;  // That node_status_ tells of.
   bool node_status_due_ = true;        // Something it is made from changed.
   bool node_status_changed_ = false;
-  v1::NodeStatus node_status_;  // As it is now.
+  std::optional<MonoTime> looking_until_;  // The first look at the runtime has this long.
+  v1::NodeStatus node_status_;             // As it is now.
   v1::NodeStatus sent_status_;
   MonoTime status_due_{};
   bool session_is_new_ = false;  // Everything is to be told again.

@@ -637,5 +637,17 @@ TEST_F(NodeLoopTest, HelloTellsWhatTheNodeIs) {
   EXPECT_EQ(status.node_info().operating_system(), "linux");
 }
 
+// Or the coordinator would take the node, and its pods with it, for not ready at each restart.
+TEST_F(NodeLoopTest, FirstWordsOfANewAgentAreAboutARuntimeThatItHasSeen) {
+  RunWeb();
+  node_.RestartAgent();
+  node_.Settle();
+  for (const v1::NodeCondition& condition : node_.link->hello().node_status.conditions()) {
+    if (condition.type() != "Ready") continue;
+    EXPECT_EQ(condition.status(), "True") << condition.message();
+  }
+  EXPECT_GT(node_.link->hello().node_status.conditions_size(), 0);
+}
+
 }  // namespace
 }  // namespace muster::agent
