@@ -11,6 +11,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -99,9 +100,14 @@ std::string ResizeMessage(const TerminalSize& size) {
 
 // One exec over one connection, by one thread that waits for both sides at once.
 class ExecSession {
+  using Clock = std::chrono::steady_clock;
+
  public:
-  ExecSession(bool with_stdin, bool tty, TunnelPeer& peer)
-      : with_stdin_(with_stdin), tty_(tty), peer_(peer) {}
+  ExecSession(bool with_stdin, bool tty, TunnelPeer& peer, std::chrono::milliseconds code_limit)
+      : with_stdin_(with_stdin), tty_(tty), peer_(peer), code_limit_(code_limit) {
+    outputs_.insert(kStdoutStream);
+    if (!tty_) outputs_.insert(kStderrStream);
+  }
 
   absl::StatusOr<int32_t> Run(const StreamingAddress& address) {
     MUSTER_RETURN_IF_ERROR(socket_.Connect(address));
@@ -113,15 +119,15 @@ class ExecSession {
 
  private:
   absl::Status Upgrade(const StreamingAddress& address) {
-    unsent_ = absl::StrCat("POST ", address.path, " HTTP/1.1\r\nHost: ", address.host, ":",
-                           address.port, "\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n",
-                           "X-Stream-Protocol-Version: ", kProtocol,
-                           "\r\nContent-Length: 0\r\n\r\n");
-    const auto end = std::chrono::steady_clock::now() + kHandshakeLimit;
+    unsent_ =
+        absl::StrCat("POST ", address.path, " HTTP/1.1\r\nHost: ", address.host, ":", address.port,
+                     "\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n",
+                     "X-Stream-Protocol-Version: ", kProtocol, "\r\nContent-Length: 0\r\n\r\n");
+    const auto end = Clock::now() + kHandshakeLimit;
     std::string answer;
     size_t head_end = std::string::npos;
     while (head_end == std::string::npos) {
-      if (std::chrono::steady_clock::now() > end || answer.size() > kAnswerBytesMax) {
+      if (Clock::now() > end || answer.size() > kAnswerBytesMax) {
         return absl::UnavailableError("the container runtime's streaming server did not answer");
       }
       MUSTER_RETURN_IF_ERROR(SendUnsent());
@@ -161,12 +167,16 @@ class ExecSession {
   // Waits until something can be done, and does it.
   absl::Status Round() {
     if (peer_.gone()) return absl::CancelledError("the user went away");
+    if (outputs_.empty() && with_stdin_ && Clock::now() >= code_until_) {
+      return absl::DataLossError(
+          "the command has ended its output, but the container runtime does not tell its exit "
+          "code");
+    }
     const bool take_input = unsent_.size() < kUnsentBytesMax;
     pollfd fds[] = {
         {socket_.fd(), static_cast<short>(unsent_.empty() ? POLLIN : POLLIN | POLLOUT), 0},
         {peer_.wake_fd(), static_cast<short>(take_input ? POLLIN : 0), 0}};
-    // The second is only for a peer that went away while its input is not looked at.
-    if (::poll(fds, 2, take_input ? -1 : 1'000) < 0 && errno != EINTR) {
+    if (::poll(fds, 2, PollLimit(take_input)) < 0 && errno != EINTR) {
       return absl::ErrnoToStatus(errno, "waiting for an exec");
     }
     if (take_input) TakeInput();
@@ -178,6 +188,13 @@ class ExecSession {
       return absl::OkStatus();
     }
     return Take(*bytes);
+  }
+
+  // In milliseconds; -1 for as long as nothing happens.
+  int PollLimit(bool take_input) const {
+    // For the limit itself, or a peer that went away while its input is not looked at.
+    if (outputs_.empty() && with_stdin_) return 100;
+    return take_input ? -1 : 1'000;
   }
 
   void TakeInput() {
@@ -222,8 +239,11 @@ class ExecSession {
           // Those of the server are even; odd ones would be answers to ours.
           if (frame.id % 2 == 0) unsent_ += spdy::Ping(frame.id);
           break;
-        case spdy::Frame::Kind::kGoAway:
         case spdy::Frame::Kind::kReset:
+          // How a server ends the streams that it does not close one by one.
+          EndOf(frame.id);
+          break;
+        case spdy::Frame::Kind::kGoAway:
         case spdy::Frame::Kind::kOther:
           break;
       }
@@ -233,24 +253,37 @@ class ExecSession {
 
   // False: nobody wants it.
   bool TakeData(const spdy::Frame& frame) {
-    if (frame.id == kStdoutStream && !frame.bytes.empty()) return peer_.SendStdout(frame.bytes);
-    if (frame.id == kStderrStream && !frame.bytes.empty()) return peer_.SendStderr(frame.bytes);
-    if (frame.id == kErrorStream && outcome_.size() < kAnswerBytesMax) {
+    bool wanted = true;
+    if (frame.bytes.empty()) {
+      // Nothing but an end.
+    } else if (frame.id == kStdoutStream) {
+      wanted = peer_.SendStdout(frame.bytes);
+    } else if (frame.id == kStderrStream) {
+      wanted = peer_.SendStderr(frame.bytes);
+    } else if (frame.id == kErrorStream && outcome_.size() < kAnswerBytesMax) {
       outcome_ += frame.bytes;
-      // It is the last that the server says, whenever it gets to closing the connection.
-      if (frame.last) over_ = true;
     }
-    return true;
+    if (frame.last) EndOf(frame.id);
+    return wanted;
+  }
+
+  void EndOf(uint32_t stream) {
+    // It is the last that the server says, whenever it gets to closing the connection.
+    if (stream == kErrorStream) over_ = true;
+    if (outputs_.erase(stream) > 0 && outputs_.empty()) code_until_ = Clock::now() + code_limit_;
   }
 
   const bool with_stdin_, tty_;
   TunnelPeer& peer_;
+  const std::chrono::milliseconds code_limit_;
   Socket socket_;
   spdy::FrameReader reader_;
   std::string unsent_;
   std::string outcome_;
   bool stdin_closed_ = false;
   bool over_ = false;
+  std::set<uint32_t> outputs_;  // Streams that have not ended.
+  Clock::time_point code_until_;
 };
 
 }  // namespace
@@ -277,10 +310,10 @@ absl::StatusOr<StreamingAddress> ParseStreamingUrl(const std::string& url) {
   return address;
 }
 
-absl::StatusOr<int32_t> RunExec(const std::string& url, bool with_stdin, bool tty,
-                                TunnelPeer& peer) {
+absl::StatusOr<int32_t> RunExec(const std::string& url, bool with_stdin, bool tty, TunnelPeer& peer,
+                                std::chrono::milliseconds code_limit) {
   MUSTER_ASSIGN_OR_RETURN(const StreamingAddress address, ParseStreamingUrl(url));
-  return ExecSession(with_stdin, tty, peer).Run(address);
+  return ExecSession(with_stdin, tty, peer, code_limit).Run(address);
 }
 
 }  // namespace muster::agent

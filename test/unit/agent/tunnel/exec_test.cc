@@ -1,6 +1,18 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
 #include "agent/tunnel/exec_outcome.h"
 #include "agent/tunnel/exec_session.h"
+#include "agent/tunnel/spdy.h"
+#include "common/base/macros.h"
 #include "gtest/gtest.h"
+#include "test/unit/agent/tunnel/recording_peer.h"
 
 namespace muster::agent {
 namespace {
@@ -57,6 +69,83 @@ TEST(StreamingUrl, OthersAreRefused) {
                           "http://:1/x", "127.0.0.1:1/x"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseStreamingUrl(url).status())) << url;
   }
+}
+
+// A streaming server that answers its one client with what the test gives it, reads nothing more,
+// and then keeps the connection open.
+class OneAnswer {
+ public:
+  explicit OneAnswer(std::string frames) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    MUSTER_CHECK(::bind(listener_, any, length) == 0 && ::listen(listener_, 1) == 0);
+    MUSTER_CHECK(::getsockname(listener_, any, &length) == 0);
+    url_ = absl::StrCat("http://127.0.0.1:", ntohs(address.sin_port), "/exec/token");
+    server_ = std::thread([this, answer = "HTTP/1.1 101 Switching Protocols\r\n\r\n" + frames] {
+      client_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      std::string head(4096, 0);
+      MUSTER_CHECK(::recv(client_, head.data(), head.size(), 0) > 0);
+      MUSTER_CHECK(::send(client_, answer.data(), answer.size(), MSG_NOSIGNAL) ==
+                   static_cast<ssize_t>(answer.size()));
+    });
+  }
+  ~OneAnswer() {
+    server_.join();
+    ::close(client_);
+    ::close(listener_);
+  }
+  const std::string& url() const { return url_; }
+
+ private:
+  int listener_ = -1, client_ = -1;
+  std::string url_;
+  std::thread server_;
+};
+
+// The streams' numbers are ours: error 1, stdin 3, stdout 5, stderr 7.
+const std::string kExitCode3 =
+    spdy::Data(1,
+               R"({"status":"Failure","reason":"NonZeroExitCode","details":{"causes":[)"
+               R"({"reason":"ExitCode","message":"3"}]}})",
+               false);
+const std::string kOutputsEnd = spdy::Data(5, "out", true) + spdy::Data(7, "err", true);
+std::string Reset(char stream) {
+  return std::string("\x80\x03\x00\x03\x00\x00\x00\x08\x00\x00\x00", 11) + stream +
+         std::string("\x00\x00\x00\x05", 4);
+}
+constexpr std::chrono::hours kNever{1};
+
+TEST(ExecSession, ServerThatResetsTheErrorStreamHasSaidAll) {
+  OneAnswer server(kOutputsEnd + kExitCode3 + Reset(5) + Reset(1));
+  RecordingPeer peer;
+  EXPECT_EQ(RunExec(server.url(), true, false, peer, kNever).value(), 3);
+  EXPECT_EQ(peer.out(), "out");
+  EXPECT_EQ(peer.err(), "err");
+}
+
+TEST(ExecSession, ExitCodeThatNeverComesIsNotWaitedForForEver) {
+  OneAnswer server(kOutputsEnd);
+  RecordingPeer peer;
+  // More than fits on the way.
+  peer.Type(std::string(16 << 20, 'x'));
+  const auto code = RunExec(server.url(), true, false, peer, std::chrono::milliseconds(50));
+  EXPECT_TRUE(absl::IsDataLoss(code.status())) << code.status();
+  EXPECT_EQ(peer.out(), "out");
+}
+
+TEST(ExecSession, CommandIsWaitedForWhileAnOutputIsOpen) {
+  // An end and a reset of the same stream are one end.
+  OneAnswer server(spdy::Data(5, "", true) + Reset(5));
+  RecordingPeer peer;
+  std::thread user([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    peer.Cancel();
+  });
+  const auto code = RunExec(server.url(), true, false, peer, std::chrono::milliseconds(1));
+  user.join();
+  EXPECT_TRUE(absl::IsCancelled(code.status())) << code.status();
 }
 
 }  // namespace
