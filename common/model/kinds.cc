@@ -26,6 +26,7 @@ constexpr KindInfo kKinds[] = {
     {Kind::kDaemonSet, "apps/v1", "DaemonSet", "daemonset", "daemonsets", "ds", true},
     {Kind::kControllerRevision, "apps/v1", "ControllerRevision", "controllerrevision",
      "controllerrevisions", "", true},
+    {Kind::kDaemonJob, "muster.dev/v1", "DaemonJob", "daemonjob", "daemonjobs", "dj", true},
     {Kind::kPod, "v1", "Pod", "pod", "pods", "po", true},
     {Kind::kEvent, "v1", "Event", "event", "events", "ev", true},
 };

@@ -89,6 +89,8 @@ void PrepareNew(v1::Object& object, WallTime now) {
     metadata.set_generation(1);
     SetTemplateGeneration(std::max<int64_t>(1, TemplateGenerationOf(metadata).value_or(1)),
                           metadata);
+  } else if (object.has_daemon_job()) {
+    metadata.set_generation(1);
   }
 }
 
@@ -110,6 +112,10 @@ void PrepareUpdate(const v1::Object& stored, v1::Object& object) {
     metadata.set_deletion_grace_period_seconds(before.deletion_grace_period_seconds());
   }
   CopyStatus(stored, object);
+  if (object.has_daemon_job() && !model::SemanticallyEqual(object.daemon_job().spec(),
+                                                           stored.daemon_job().spec())) {
+    metadata.set_generation(before.generation() + 1);
+  }
   if (!object.has_daemon_set()) return;
 
   const v1::DaemonSetSpec& spec = object.daemon_set().spec();

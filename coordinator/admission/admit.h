@@ -28,7 +28,8 @@ struct AdmitResult {
 // that is set and another one is a problem; comparing resourceVersion is left to the store.
 //
 // metadata.generation of a DaemonSet: 1, and one more iff the spec differs semantically, with what
-// annotations add to the template counted in (see coordinator/templates/effective.h).
+// annotations add to the template counted in (see coordinator/templates/effective.h). Of a
+// DaemonJob likewise.
 // Annotation deprecated.daemonset.template.generation: "1" or the client's number at creation, one
 // more iff the template differs; what clients do to it later is ignored.
 AdmitResult Admit(const v1::Object& proposed, const v1::Object* stored, WallTime now);

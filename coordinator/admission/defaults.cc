@@ -20,6 +20,7 @@ constexpr char kNamespaceNameLabel[] = "kubernetes.io/metadata.name";
 constexpr int32_t kFileMode = 0644;
 constexpr int64_t kGracePeriodSeconds = 30;
 constexpr int32_t kRevisionHistoryLimit = 10;
+constexpr int32_t kBackoffLimit = 6;
 constexpr int64_t kTokenExpirationSeconds = 3600;
 
 void DefaultHttpGet(v1::HTTPGetAction& action) {
@@ -140,6 +141,14 @@ void DefaultDaemonSet(v1::DaemonSet& daemon_set) {
   SetTemplateDefaults(*spec.mutable_template_());
 }
 
+void DefaultDaemonJob(v1::DaemonJob& job) {
+  v1::DaemonJobSpec& spec = *job.mutable_spec();
+  if (!spec.has_parallelism()) *spec.mutable_parallelism() = model::FromString("100%");
+  if (!spec.has_backoff_limit()) spec.set_backoff_limit(kBackoffLimit);
+  if (!spec.has_suspend()) spec.set_suspend(false);
+  SetTemplateDefaults(*spec.mutable_template_());
+}
+
 void DefaultSecret(v1::Secret& secret) {
   for (const auto& [key, text] : secret.string_data()) (*secret.mutable_data())[key] = text;
   secret.clear_string_data();
@@ -221,6 +230,9 @@ void SetDefaults(v1::Object& object) {
   switch (info.kind) {
     case model::Kind::kDaemonSet:
       DefaultDaemonSet(*object.mutable_daemon_set());
+      break;
+    case model::Kind::kDaemonJob:
+      DefaultDaemonJob(*object.mutable_daemon_job());
       break;
     case model::Kind::kPod:
       DefaultPodSpec(*object.mutable_pod()->mutable_spec());

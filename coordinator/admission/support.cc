@@ -11,6 +11,7 @@
 #include "common/model/kinds.h"
 #include "common/model/quantity.h"
 #include "coordinator/admission/validate_common.h"
+#include "coordinator/admission/validate_daemon_job.h"
 #include "coordinator/admission/validate_rollout.h"
 
 namespace muster::coordinator {
@@ -161,6 +162,12 @@ SupportReport CheckSupport(const v1::Object& object) {
   }
   if (object.has_daemon_set()) {
     CheckDaemonSet(object.daemon_set(), report);
+  } else if (object.has_daemon_job()) {
+    const FieldPath pod_template = FieldPath("spec").Child("template");
+    const v1::PodTemplateSpec& of = object.daemon_job().spec().template_();
+    CheckAnnotations(pod_template.Child("metadata"), of.metadata(), report);
+    CheckPod(pod_template.Child("spec"), of.spec(), report);
+    WarnAboutDaemonJob(object.daemon_job(), report);
   } else if (object.has_pod()) {
     CheckAnnotations(FieldPath("metadata"), object.pod().metadata(), report);
     CheckPod(FieldPath("spec"), object.pod().spec(), report);

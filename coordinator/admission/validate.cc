@@ -1,6 +1,5 @@
 #include "coordinator/admission/validate.h"
 
-#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "common/model/names.h"
 #include "common/model/semantic_equal.h"
 #include "coordinator/admission/validate_common.h"
+#include "coordinator/admission/validate_daemon_job.h"
 #include "coordinator/admission/validate_overrides.h"
 #include "coordinator/admission/validate_pod_spec.h"
 #include "coordinator/admission/validate_rollout.h"
@@ -85,21 +85,6 @@ std::string ValueText(const v1::IntOrString& value) {
   return value.has_string_value() ? Quoted(value.string_value()) : model::ToText(value);
 }
 
-void CheckBudget(const FieldPath& path, const v1::IntOrString& value, Problems& problems) {
-  if (!value.has_string_value()) {
-    CheckNotNegative(path, value.int_value(), problems);
-    return;
-  }
-  const std::optional<int32_t> percent = model::PercentOf(value);
-  if (!percent) {
-    problems.InvalidText(path, value.string_value(),
-                         "a valid percent string must be a numeric string followed by an ending "
-                         "'%' (e.g. '1%', or '93%', regex used for validation is '[0-9]+%')");
-  } else if (*percent > 100) {
-    problems.InvalidText(path, value.string_value(), "must not be greater than 100%");
-  }
-}
-
 // Whether a node may be disturbed at all; a text that is no percentage has been named already.
 bool IsNonZero(const v1::IntOrString& value) {
   return value.has_string_value() ? model::PercentOf(value).value_or(1) != 0
@@ -125,8 +110,8 @@ void ValidateUpdateStrategy(const FieldPath& path, const v1::DaemonSetUpdateStra
   } else if (!may_stop && !may_surge) {
     problems.Required(unavailable, "cannot be 0 when maxSurge is 0");
   }
-  CheckBudget(unavailable, rolling.max_unavailable(), problems);
-  CheckBudget(surge, rolling.max_surge(), problems);
+  CheckShareOfNodes(unavailable, rolling.max_unavailable(), problems);
+  CheckShareOfNodes(surge, rolling.max_surge(), problems);
 }
 
 void ValidateDaemonSet(const v1::DaemonSet& daemon_set, Problems& problems) {
@@ -175,6 +160,9 @@ std::vector<Problem> Validate(const v1::Object& object) {
     case model::Kind::kDaemonSet:
       ValidateDaemonSet(object.daemon_set(), problems);
       break;
+    case model::Kind::kDaemonJob:
+      ValidateDaemonJob(object.daemon_job(), problems);
+      break;
     case model::Kind::kPod:
       ValidatePodSpec(FieldPath("spec"), object.pod().spec(), PodUse::kPod, problems);
       break;
@@ -220,6 +208,9 @@ std::vector<Problem> ValidateUpdate(const v1::Object& updated, const v1::Object&
         problems.Invalid(FieldPath("spec.selector"),
                          JsonText(updated.daemon_set().spec().selector()), kImmutable);
       }
+      break;
+    case model::Kind::kDaemonJob:
+      ValidateDaemonJobUpdate(updated.daemon_job(), stored.daemon_job(), problems);
       break;
     case model::Kind::kPod:
       ValidatePodUpdate(updated.pod(), stored.pod(), problems);

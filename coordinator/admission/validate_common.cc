@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "common/model/int_or_string.h"
 #include "common/model/names.h"
 #include "common/model/quantity.h"
 
@@ -48,6 +50,21 @@ void CheckOneOf(const FieldPath& path, std::string_view value,
 
 void CheckNotNegative(const FieldPath& path, int64_t value, Problems& problems) {
   if (value < 0) problems.InvalidNumber(path, value, "must be greater than or equal to 0");
+}
+
+void CheckShareOfNodes(const FieldPath& path, const v1::IntOrString& value, Problems& problems) {
+  if (!value.has_string_value()) {
+    CheckNotNegative(path, value.int_value(), problems);
+    return;
+  }
+  const std::optional<int32_t> percent = model::PercentOf(value);
+  if (!percent) {
+    problems.InvalidText(path, value.string_value(),
+                         "a valid percent string must be a numeric string followed by an ending "
+                         "'%' (e.g. '1%', or '93%', regex used for validation is '[0-9]+%')");
+  } else if (*percent > 100) {
+    problems.InvalidText(path, value.string_value(), "must not be greater than 100%");
+  }
 }
 
 void CheckIpAddress(const FieldPath& path, std::string_view value, Problems& problems) {

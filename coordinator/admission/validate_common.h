@@ -18,6 +18,8 @@ namespace muster::coordinator {
 void CheckOneOf(const FieldPath& path, std::string_view value,
                 const std::vector<std::string_view>& supported, bool required, Problems& problems);
 void CheckNotNegative(const FieldPath& path, int64_t value, Problems& problems);
+// A number that is not negative, or up to 100%.
+void CheckShareOfNodes(const FieldPath& path, const v1::IntOrString& value, Problems& problems);
 void CheckIpAddress(const FieldPath& path, std::string_view value, Problems& problems);
 // A path below a directory: relative and without "..".
 void CheckPathInside(const FieldPath& path, std::string_view value, Problems& problems);

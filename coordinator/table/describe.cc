@@ -11,6 +11,7 @@
 #include "common/model/labels.h"
 #include "common/model/resources.h"
 #include "coordinator/table/age.h"
+#include "coordinator/table/daemon_job_text.h"
 #include "coordinator/table/describe_node.h"
 #include "coordinator/table/describe_sections.h"
 #include "coordinator/table/event_text.h"
@@ -222,6 +223,9 @@ std::string Describe(const v1::Object& object, const DescribeContext& context) {
   switch (object.object_case()) {
     case model::Kind::kDaemonSet:
       DescribeDaemonSet(object.daemon_set(), context.pods, text);
+      break;
+    case model::Kind::kDaemonJob:
+      DescribeDaemonJob(object.daemon_job(), context.now, text);
       break;
     case model::Kind::kPod:
       DescribePod(object.pod(), context.now, text);

@@ -11,6 +11,7 @@
 #include "common/base/macros.h"
 #include "common/model/labels.h"
 #include "coordinator/table/age.h"
+#include "coordinator/table/daemon_job_text.h"
 #include "coordinator/table/event_text.h"
 #include "coordinator/table/pod_summary.h"
 
@@ -222,6 +223,11 @@ Layout LayoutOf(model::Kind kind) {
                "AGE"},
               {"CONTAINERS", "IMAGES", "SELECTOR"},
               DaemonSetCells};
+    case model::Kind::kDaemonJob:
+      return {kDaemonJobColumns, kDaemonJobWideColumns,
+              [](const v1::Object& object, WallTime now) {
+                return DaemonJobCells(object.daemon_job(), now);
+              }};
     case model::Kind::kPod:
       return {{"NAME", "READY", "STATUS", "RESTARTS", "AGE"},
               {"IP", "NODE", "NOMINATED NODE", "READINESS GATES"},

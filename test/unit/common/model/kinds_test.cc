@@ -53,6 +53,8 @@ TEST(Kinds, AreFoundByWhatAUserTypes) {
       {"daemonsets", "DaemonSet"},
       {"daemonsets.apps", "DaemonSet"},
       {"ds.apps", "DaemonSet"},
+      {"dj", "DaemonJob"},
+      {"daemonjobs.muster.dev", "DaemonJob"},
       {"po", "Pod"},
       {"no", "Node"},
       {"cm", "ConfigMap"},
