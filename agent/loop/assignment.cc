@@ -22,20 +22,15 @@ std::string KeyOf(const v1::Object& object) {
 }
 
 // What of an object is kept on disk. A pod's status is what we said ourselves, but for the end of
-// its life: a pod that failed must not be tried again by the next agent.
+// its life: a pod that has ended must not be tried again by the next agent, which may have nothing
+// else left to tell how it ended.
 v1::Object ForDisk(const v1::Object& object) {
   v1::Object kept = object;
   v1::ObjectMeta& meta = model::MutableMetadataOf(kept);
   meta.clear_managed_fields();
   if (kept.has_pod() && kept.pod().has_status()) {
-    const v1::PodStatus& status = object.pod().status();
-    kept.mutable_pod()->clear_status();
-    if (status.phase() == "Failed" || status.phase() == "Succeeded") {
-      v1::PodStatus& last = *kept.mutable_pod()->mutable_status();
-      last.set_phase(status.phase());
-      last.set_reason(status.reason());
-      last.set_message(status.message());
-    }
+    const std::string& phase = object.pod().status().phase();
+    if (phase != "Failed" && phase != "Succeeded") kept.mutable_pod()->clear_status();
   }
   return kept;
 }

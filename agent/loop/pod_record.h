@@ -36,6 +36,11 @@ struct PodSet::Record {
   bool refused = false;  // Its status says why; it is never run.
   bool gone = false;     // Nothing of it is left on this node.
 
+  // Its containers have run to their end by themselves.
+  bool IsFinished() const {
+    return !refused && status_final && status &&
+           (status->phase() == "Succeeded" || status->phase() == "Failed");
+  }
   bool IsTerminating() const {
     return !desired || refused || pod == nullptr || pod->metadata().has_deletion_timestamp();
   }

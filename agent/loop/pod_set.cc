@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/loop/pod_record.h"
 #include "agent/translate/translate.h"
+#include "agent/workload/completion.h"
 #include "agent/workload/host_ports.h"
 #include "agent/workload/pod_status.h"
 #include "spdlog/spdlog.h"
@@ -95,7 +96,7 @@ void PodSet::SetAssignment(const Assignment& assignment) {
       record->namespace_ = pod->metadata().namespace_();
       // It failed on this node before, and what has failed is not tried again.
       if (IsFinal(pod->status().phase())) {
-        record->refused = true;
+        record->refused = !RunsToItsEnd(*pod);
         record->status = pod->status();
         record->status_final = true;
       }
@@ -222,7 +223,9 @@ void PodSet::SyncObserved(Record& record) {
     container.instances.clear();
   }
   for (const auto& [name, instances] : view.containers) {
-    observed.containers[name].instances = instances;
+    ObservedContainer& container = observed.containers[name];
+    container.instances = instances;
+    if (IsAlive(instances.front().status)) container.seen_alive = instances.front().status.id;
   }
   record.exit_messages = view.exit_messages;
 
@@ -283,6 +286,7 @@ PodIntent PodSet::MakeIntent(const Record& record) const {
   intent.grace =
       record.pod == nullptr ? GraceFromAnnotations(record.observed) : GraceOf(*record.pod);
   intent.inputs = record.inputs;
+  intent.finished = record.IsFinished();
   if (record.pod != nullptr) {
     for (const v1::Container& c : record.pod->spec().init_containers()) {
       intent.hashes[c.name()] = DefinitionHash(c);
@@ -306,7 +310,8 @@ std::string PodSet::HoldOf(const Record& record) {
         !HostPortsClash(record.pod->spec(), other->pod->spec())) {
       continue;
     }
-    if (other->IsTerminating()) {
+    if (other->IsFinished() && !CurrentSandbox(other->observed)) continue;
+    if (other->IsTerminating() || other->IsFinished()) {
       return absl::StrCat("pod ", other->name, " still has its host ports");
     }
     if (HasInstances(other->observed) || other->uid < record.uid) return kNodePortsReason;
@@ -329,7 +334,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   }
 
   PodIntent intent = MakeIntent(record);
-  if (!intent.terminate && record.observed.sandboxes.empty()) {
+  if (!intent.terminate && !intent.finished && record.observed.sandboxes.empty()) {
     intent.hold = HoldOf(record);
     if (intent.hold == kNodePortsReason && !HasInstances(record.observed)) {
       record.refused = true;
@@ -372,7 +377,8 @@ void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& p
                           .termination_messages = record.exit_messages};
   record.status = MakePodStatus(input, record.status.value_or(record.pod->status()), clock_.Wall());
   // What is removed from now on must not look as if it were lost.
-  record.status_final = plan.stopped;
+  record.status_final =
+      plan.stopped || (RunsToItsEnd(*record.pod) && IsFinal(record.status->phase()));
 }
 
 void PodSet::TellWaiting(Record& record, const Plan& plan) {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "agent/workload/completion.h"
 #include "common/model/resources.h"
 
 namespace muster::agent {
@@ -42,15 +43,15 @@ void SetTerminated(const StatusInput& input, const ContainerInstance& instance,
   terminated.set_container_id(ContainerId(input, status.id));
 }
 
-// What was running when last reported and has left no trace.
-void SetVanished(const v1::ContainerStatus& previous, v1::ContainerStatus& result) {
-  v1::ContainerStateTerminated& terminated = *result.mutable_last_state()->mutable_terminated();
+// What was running and has left no trace.
+void SetVanished(const std::string& container_id, v1::ContainerState& state) {
+  v1::ContainerStateTerminated& terminated = *state.mutable_terminated();
   terminated.set_exit_code(137);
   terminated.set_reason("ContainerStatusUnknown");
   terminated.set_message(
       "The container could not be located when the pod was deleted.  The container used to be "
       "Running");
-  terminated.set_container_id(previous.container_id());
+  terminated.set_container_id(container_id);
 }
 
 }  // namespace
@@ -103,11 +104,18 @@ v1::ContainerStatus MakeContainerStatus(const StatusInput& input, const v1::Cont
     if (previous != nullptr) {
       result.set_restart_count(previous->restart_count());
       if (previous->state().has_running()) {
-        SetVanished(*previous, result);
+        SetVanished(previous->container_id(), *result.mutable_last_state());
         if (!input.terminating) result.set_restart_count(previous->restart_count() + 1);
       } else if (previous->has_last_state()) {
         *result.mutable_last_state() = previous->last_state();
       }
+    }
+    // It is not run again, so this was its end.
+    if (found != input.observed.containers.end() && IsLost(found->second) &&
+        HasHadItsRun(input.pod, is_init, found->second)) {
+      result.clear_last_state();
+      result.set_restart_count(previous == nullptr ? 0 : previous->restart_count());
+      SetVanished(previous == nullptr ? "" : previous->container_id(), *result.mutable_state());
     }
   }
 
@@ -124,7 +132,8 @@ v1::ContainerStatus MakeContainerStatus(const StatusInput& input, const v1::Cont
 }
 
 std::string PhaseOf(const v1::Pod& pod, const v1::PodStatus& status, bool terminating) {
-  int pending_init = 0;
+  int pending_init = 0, running_sidecars = 0;
+  bool failed_init = false;
   std::set<std::string> sidecars;
   for (const v1::Container& init : pod.spec().init_containers()) {
     if (model::IsSidecar(init)) sidecars.insert(init.name());
@@ -135,11 +144,13 @@ std::string PhaseOf(const v1::Pod& pod, const v1::PodStatus& status, bool termin
       // One that ended is started again, whatever its exit code.
       const bool never_ran = state.has_waiting() && !init.last_state().has_terminated();
       if (never_ran || (state.has_running() && !init.started())) ++pending_init;
+      if (state.has_running()) ++running_sidecars;
     } else if (state.has_running() ||
                (state.has_waiting() && !init.last_state().has_terminated())) {
       ++pending_init;
     } else if (state.has_terminated() && state.terminated().exit_code() != 0) {
-      ++pending_init;  // It will be run again.
+      ++pending_init;  // It will be run again, or was the end of the pod.
+      failed_init = true;
     } else if (state.has_waiting() && init.last_state().terminated().exit_code() != 0) {
       ++pending_init;
     }
@@ -166,8 +177,14 @@ std::string PhaseOf(const v1::Pod& pod, const v1::PodStatus& status, bool termin
   if (terminating && running == 0 && stopped > 0 && waiting == 0) {
     return stopped == succeeded ? "Succeeded" : "Failed";
   }
+  const bool never = pod.spec().restart_policy() == "Never";
+  if (failed_init && never && !ever_started && running_sidecars == 0) return "Failed";
   if (pending_init > 0 && !ever_started) return "Pending";
   if (waiting > 0) return "Pending";
+  if (RunsToItsEnd(pod) && running == 0 && stopped > 0 && running_sidecars == 0) {
+    if (stopped == succeeded) return "Succeeded";
+    if (never) return "Failed";
+  }
   if (running > 0 || stopped > 0) return "Running";
   return "Pending";
 }

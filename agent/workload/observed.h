@@ -27,6 +27,8 @@ struct PodIntent {
   std::string inputs;
   // Not empty: it must wait before its sandbox is made, and this is why.
   std::string hold;
+  // It has run to its end, which is known whatever the runtime still holds of it.
+  bool finished = false;
 };
 
 struct SandboxInstance {
@@ -92,6 +94,7 @@ struct ObservedContainer {
 
   ProbeHealth health;
   std::optional<Kill> kill;
+  std::string seen_alive;  // Id of the newest instance that this agent has seen alive.
   // Ids of the instances whose hooks have had their turn.
   std::string post_start_over, pre_stop_over;
   std::string post_start_failed;  // Id of the instance that has to go because of that.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "agent/workload/completion.h"
 #include "agent/workload/duration_text.h"
 #include "agent/workload/image_step.h"
 #include "agent/workload/planner.h"
@@ -173,6 +174,7 @@ void Planner::StartOne(const v1::Container& container, bool is_init,
   const auto found = observed_.containers.find(container.name());
   const ObservedContainer& seen = found == observed_.containers.end() ? kNeverSeen : found->second;
   if (AnyAlive(seen)) return OwePostStart(container, is_init, sandbox, seen);
+  if (HasHadItsRun(*intent_.pod, is_init, seen)) return;
 
   const ContainerInstance* newest = seen.instances.empty() ? nullptr : &seen.instances.front();
   const auto hash = intent_.hashes.find(container.name());
@@ -237,13 +239,24 @@ void Planner::CollectGarbage(const SandboxInstance& sandbox) {
   }
 }
 
+// Nothing is left to run. What has ended stays, for whoever reads its log.
+void Planner::RunDown() {
+  if (!StopAllAlive(ReplacementDeadline(), "the pod has run to its end")) return;
+  if (StopAllSandboxes() && Idle() && !observed_.sandboxes.empty()) {
+    CollectGarbage(observed_.sandboxes.front());
+  }
+}
+
 Plan Planner::Live() {
-  const std::optional<std::string> replace = WhyNewSandbox();
+  const bool finished = intent_.finished || HasRunToItsEnd(*intent_.pod, observed_);
+  const std::optional<std::string> replace = finished ? std::nullopt : WhyNewSandbox();
   // Stopping goes on side by side; but what is being made comes to its end first.
   const bool may_stop = std::ranges::all_of(observed_.in_flight, [this](const InFlight& flight) {
     return EndsInstance(flight.action) || LeftBehind(flight);
   });
-  if (replace) {
+  if (finished) {
+    RunDown();
+  } else if (replace) {
     if (!observed_.sandboxes.empty()) Note(absl::StrCat("new sandbox: ", *replace));
     if (StopAllAlive(ReplacementDeadline(),
                      "Pod sandbox changed, it will be killed and re-created.") &&

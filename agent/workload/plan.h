@@ -38,7 +38,8 @@ inline constexpr std::chrono::seconds kGraceMin{2};
 
 // The next steps of one pod, as kubelet's pod worker decides them: the sandbox first, then init
 // containers one after the other, then the containers in the order of the specification. One step
-// at a time, except that containers are stopped side by side.
+// at a time, except that containers are stopped side by side. A pod that has run to its end (see
+// completion.h) gives up its sandbox and keeps its ended containers.
 //
 // Pure: same arguments, same plan. While anything is unknown nothing is stopped; every stop has its
 // reason in `notes`.

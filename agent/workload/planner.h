@@ -52,6 +52,7 @@ class Planner {
   bool StopAllAlive(MonoTime deadline, const std::string& why);
   MonoTime ReplacementDeadline() const;
   bool StopAllSandboxes();
+  void RunDown();
 
   std::optional<std::string> WhyNewSandbox() const;
   void MakeSandbox();

@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/workload/completion.h"
 #include "agent/workload/container_statuses.h"
+#include "common/model/daemon_job.h"
 #include "common/model/resources.h"
 
 namespace muster::agent {
@@ -117,6 +119,15 @@ void SetAddresses(const StatusInput& input, v1::PodStatus& status) {
   for (const std::string& ip : ips) status.add_pod_ips()->set_ip(ip);
 }
 
+// A run that we ended says nothing of how it would have ended, whatever its exit code.
+void SetInterrupted(const StatusInput& input, v1::PodStatus& status) {
+  const bool ended = status.phase() == "Succeeded" || status.phase() == "Failed";
+  if (ended ? !WasInterrupted(input.pod, input.observed) : !input.plan.stopped) return;
+  status.set_phase("Failed");
+  status.set_reason(model::kInterruptedReason);
+  status.set_message("The pod was stopped before it had run to its end");
+}
+
 }  // namespace
 
 v1::Time ToApiTime(WallTime time) {
@@ -148,6 +159,7 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
     status.set_message(previous.message());
   } else {
     status.set_phase(PhaseOf(input.pod, status, input.terminating));
+    if (RunsToItsEnd(input.pod) && input.terminating) SetInterrupted(input, status);
   }
 
   Verdict scheduled{true, "", "", input.start_time};

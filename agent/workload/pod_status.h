@@ -29,7 +29,9 @@ struct StatusInput {
 //
 // Pure. `previous` is the last one reported; conditions that did not change keep their times, and
 // without it they get the time of what made them so, so that a new agent reports the same.
-// Conditions of unknown types are preserved. Failed and Succeeded never change again.
+// Conditions of unknown types are preserved. Failed and Succeeded never change again. A pod that
+// runs to its end and is stopped before is Failed with the reason Interrupted, which kubelet does
+// not have: whoever counts runs must not take an exit code that we caused for a result.
 v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previous, WallTime now);
 
 // The final status of a pod that this node will not run.
