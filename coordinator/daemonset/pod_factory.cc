@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
 #include "common/model/resources.h"
 #include "coordinator/admission/admit.h"
 #include "coordinator/admission/defaults.h"
@@ -44,24 +45,33 @@ absl::StatusOr<std::string> DrawPodName(const std::string& daemon_set, const Ran
 
 absl::StatusOr<v1::Pod> MakePodPattern(const v1::DaemonSet& daemon_set, std::string_view hash,
                                        const PriorityClasses& priority_classes) {
-  const v1::PodTemplateSpec& source = daemon_set.spec().template_();
-  v1::Pod pod;
-  pod.set_api_version("v1");
-  pod.set_kind("Pod");
+  const PodOwner owner{daemon_set.metadata().name(), daemon_set.metadata().namespace_(),
+                       OwnerReferenceTo(daemon_set)};
+  MUSTER_ASSIGN_OR_RETURN(
+      v1::Pod pod, MakePodPattern(owner, daemon_set.spec().template_(), priority_classes));
   v1::ObjectMeta& meta = *pod.mutable_metadata();
-  meta.set_generate_name(PodNamePrefix(daemon_set.metadata().name()));
-  meta.set_namespace_(daemon_set.metadata().namespace_());
-  meta.set_generation(1);
-  *meta.mutable_labels() = source.metadata().labels();
   (*meta.mutable_labels())[kRevisionHashLabel] = std::string(hash);
   const auto& annotations = daemon_set.metadata().annotations();
   const auto generation = annotations.find(kTemplateGenerationAnnotation);
   if (generation != annotations.end()) {
     (*meta.mutable_labels())[kTemplateGenerationLabel] = generation->second;
   }
+  return pod;
+}
+
+absl::StatusOr<v1::Pod> MakePodPattern(const PodOwner& owner, const v1::PodTemplateSpec& source,
+                                       const PriorityClasses& priority_classes) {
+  v1::Pod pod;
+  pod.set_api_version("v1");
+  pod.set_kind("Pod");
+  v1::ObjectMeta& meta = *pod.mutable_metadata();
+  meta.set_generate_name(PodNamePrefix(owner.name));
+  meta.set_namespace_(owner.ns);
+  meta.set_generation(1);
+  *meta.mutable_labels() = source.metadata().labels();
   *meta.mutable_annotations() = source.metadata().annotations();
   *meta.mutable_finalizers() = source.metadata().finalizers();
-  *meta.add_owner_references() = OwnerReferenceTo(daemon_set);
+  *meta.add_owner_references() = owner.reference;
 
   v1::PodSpec& spec = *pod.mutable_spec();
   spec = source.spec();

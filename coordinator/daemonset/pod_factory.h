@@ -32,6 +32,17 @@ absl::StatusOr<std::string> DrawPodName(const std::string& daemon_set, const Ran
 absl::StatusOr<v1::Pod> MakePodPattern(const v1::DaemonSet& daemon_set, std::string_view hash,
                                        const PriorityClasses& priority_classes);
 
+// Whose pods they are, and how these are called.
+struct PodOwner {
+  std::string name;
+  std::string ns;
+  v1::OwnerReference reference;
+};
+
+// The same for another controller that places its pods as a DaemonSet does.
+absl::StatusOr<v1::Pod> MakePodPattern(const PodOwner& owner, const v1::PodTemplateSpec& source,
+                                       const PriorityClasses& priority_classes);
+
 // One pod of the pattern for one node: named, pinned to the node by its affinity, not bound yet.
 v1::Pod MakePod(const v1::Pod& pattern, const std::string& name, const std::string& node);
 

@@ -15,6 +15,7 @@ PURE = (
     "agent/translate",
     "agent/workload",
     "common/model",
+    "coordinator/daemonjob",
     "coordinator/daemonset",
     "coordinator/explain",
     "coordinator/nodes",
