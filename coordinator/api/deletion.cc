@@ -27,7 +27,9 @@ Deletion Terminate(v1::Object object, int64_t grace_seconds, WallTime now) {
   *metadata.mutable_deletion_timestamp() =
       model::ToTime(absl::FromChrono(now) + absl::Seconds(grace_seconds));
   metadata.set_deletion_grace_period_seconds(grace_seconds);
-  if (object.has_daemon_set()) metadata.set_generation(metadata.generation() + 1);
+  if (object.has_daemon_set() || object.has_daemon_job()) {
+    metadata.set_generation(metadata.generation() + 1);
+  }
   return {.object = std::move(object)};
 }
 
@@ -69,7 +71,8 @@ absl::StatusOr<Deletion> PlanDeletion(const v1::Object& object,
   }
   if (object.has_pod()) return PlanPodDeletion(object, grace_period_seconds, now);
   v1::Object updated = object;
-  if (object.has_daemon_set() && cascade != admin::v1::DeleteRequest::BACKGROUND) {
+  if ((object.has_daemon_set() || object.has_daemon_job()) &&
+      cascade != admin::v1::DeleteRequest::BACKGROUND) {
     AddFinalizer(model::MutableMetadataOf(updated),
                  cascade == admin::v1::DeleteRequest::ORPHAN ? kOrphan : kForegroundDeletion);
   }

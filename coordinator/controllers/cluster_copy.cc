@@ -68,14 +68,16 @@ absl::Status ControllerLoop::Resync() {
   out_of_service_.clear();
   revisions_.clear();
   daemon_sets_.clear();
+  daemon_jobs_.clear();
   priority_classes_.clear();
   config_digests_.clear();
   loads_.Clear();
   live_owners_.clear();
+  live_jobs_.clear();
   orphans_.clear();
   event_times_.clear();
   events_by_time_.clear();
-  // In the order of kinds, so that DaemonSets are known before their pods are.
+  // In the order of kinds, so that owners are known before their pods are.
   MUSTER_ASSIGN_OR_RETURN(const int64_t revision, objects_.Scan({}, [this](const v1::Object& object) {
     Absorb(object, false);
   }));
@@ -115,6 +117,8 @@ void ControllerLoop::Absorb(const v1::Object& object, bool gone) {
       return AbsorbPod(object, gone);
     case v1::Object::kDaemonSet:
       return AbsorbDaemonSet(object, gone);
+    case v1::Object::kDaemonJob:
+      return AbsorbDaemonJob(object, gone);
     case v1::Object::kControllerRevision:
       return AbsorbRevision(object, gone);
     case v1::Object::kEvent:
@@ -129,6 +133,7 @@ void ControllerLoop::Absorb(const v1::Object& object, bool gone) {
         priority_classes_[model::MetadataOf(object).name()] = object.priority_class();
       }
       for (auto& [key, state] : daemon_sets_) state.dirty = true;
+      for (auto& [key, state] : daemon_jobs_) state.dirty = true;
       loads_.TouchUnplaced();
       return;
     default:
@@ -168,13 +173,14 @@ void ControllerLoop::AbsorbNode(const v1::Object& object, bool gone) {
   loads_.Touch(name);
   loads_.TouchUnplaced();
   for (auto& [key, state] : daemon_sets_) state.TouchNode(name);
+  for (auto& [key, state] : daemon_jobs_) state.TouchNode(name);
 }
 
 void ControllerLoop::AbsorbPod(const v1::Object& object, bool gone) {
   const std::string key = NameKey(object);
   const v1::Pod* pod = gone ? nullptr : &object.pod();
   // Whom it concerns: who has or had it, and everybody when nobody has.
-  std::set<std::string> owners;
+  std::set<std::string> owners, jobs;
   bool everybody = false;
   const auto concern = [&](const LoadedPod* loaded) {
     if (loaded == nullptr) return;
@@ -182,6 +188,8 @@ void ControllerLoop::AbsorbPod(const v1::Object& object, bool gone) {
       everybody = true;
     } else if (const auto live = live_owners_.find(*loaded->owner); live != live_owners_.end()) {
       owners.insert(live->second);
+    } else if (const auto job = live_jobs_.find(*loaded->owner); job != live_jobs_.end()) {
+      jobs.insert(job->second);
     }
   };
   concern(loads_.Find(key));
@@ -194,13 +202,14 @@ void ControllerLoop::AbsorbPod(const v1::Object& object, bool gone) {
   } else {
     for (const std::string& owner : owners) daemon_sets_.at(owner).SetPod(name, pod);
   }
+  for (const std::string& job : jobs) daemon_jobs_.at(job).SetPod(name, pod);
   if (pod == nullptr) return;
   const std::string& node = pod->spec().node_name();
   if (tainted_nodes_.contains(node)) evictions_.Set(node, MonoTime::min());
   if (!node.empty() && !nodes_.contains(node)) gone_since_.try_emplace(node, clock_.Mono());
   const LoadedPod& loaded = *loads_.Find(key);
   // A transaction's changes come one by one, so whether it is an orphan is asked later.
-  if (loaded.of_daemon_set && !live_owners_.contains(*loaded.owner)) {
+  if (loaded.daemon && !IsLiveOwner(*loaded.owner)) {
     orphans_[*loaded.owner].insert(key);
   }
 }
@@ -258,6 +267,42 @@ void ControllerLoop::AbsorbDaemonSet(const v1::Object& object, bool gone) {
     // One that is another by now, the watch brings.
     const absl::StatusOr<v1::Object> pod = ReadPod(pod_key);
     if (pod.ok()) state.SetPod(pod->pod().metadata().name(), &pod->pod());
+  }
+}
+
+bool ControllerLoop::IsLiveOwner(const std::string& uid) const {
+  return live_owners_.contains(uid) || live_jobs_.contains(uid);
+}
+
+void ControllerLoop::AbsorbDaemonJob(const v1::Object& object, bool gone) {
+  const std::string key = NameKey(object);
+  const std::string prefix = absl::StrCat(object.daemon_job().metadata().namespace_(), "/");
+  const std::string& uid = object.daemon_job().metadata().uid();
+  auto known = daemon_jobs_.find(key);
+  if (known != daemon_jobs_.end()) {
+    const std::string& known_uid = known->second.job().metadata().uid();
+    if (gone || known_uid != uid) {
+      live_jobs_.erase(known_uid);
+      std::set<std::string>& orphans = orphans_[known_uid];
+      for (const auto& [pod, run] : known->second.runs()) orphans.insert(prefix + pod);
+    }
+  }
+  if (gone) {
+    daemon_jobs_.erase(key);
+    return;
+  }
+  live_jobs_[uid] = key;
+  if (known != daemon_jobs_.end()) {
+    if (!known->second.Update(object)) return;
+  } else {
+    known = daemon_jobs_.emplace(key, DaemonJobState(object)).first;
+  }
+  const auto own = orphans_.find(uid);
+  if (own == orphans_.end()) return;
+  for (const std::string& pod_key : own->second) {
+    // One that is another by now, the watch brings.
+    const absl::StatusOr<v1::Object> pod = ReadPod(pod_key);
+    if (pod.ok()) known->second.SetPod(pod->pod().metadata().name(), &pod->pod());
   }
 }
 

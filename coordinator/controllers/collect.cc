@@ -16,11 +16,11 @@ constexpr size_t kBatchMax = 250;
 }  // namespace
 
 void ControllerLoop::CollectOrphans(const Moment& now) {
-  // A DaemonSet that was deleted in the background takes its pods and revisions with it.
+  // What was deleted in the background takes its pods and revisions with it.
   CommitBatch batch = NewBatch();
   for (auto it = orphans_.begin(); it != orphans_.end();) {
     const std::string& uid = it->first;
-    if (live_owners_.contains(uid)) {
+    if (IsLiveOwner(uid)) {
       it = orphans_.erase(it);
       continue;
     }
@@ -48,7 +48,7 @@ void ControllerLoop::CollectOrphans(const Moment& now) {
       continue;
     }
     const auto done = [this](const absl::Status& result) {
-      Retry(result, "collecting what a deleted DaemonSet left");
+      Retry(result, "collecting what a deleted owner left");
     };
     if (status.ok()) {
       batch.Add(std::move(transaction), done);

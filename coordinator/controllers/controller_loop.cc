@@ -72,6 +72,7 @@ void ControllerLoop::Turn(const Moment& now) {
   Evict(now);
   if (!UpToDate(now.mono)) return;
   KeepDaemonSets(now);
+  KeepDaemonJobs(now);
   CollectOrphans(now);
   CollectPodsOfGoneNodes(now);
   ExpireEvents(now);

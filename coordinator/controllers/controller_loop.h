@@ -17,9 +17,11 @@
 #include "common/base/moment.h"
 #include "common/base/random.h"
 #include "coordinator/controllers/commit_batch.h"
+#include "coordinator/controllers/daemonjob_state.h"
 #include "coordinator/controllers/daemonset_state.h"
 #include "coordinator/controllers/event_recorder.h"
 #include "coordinator/controllers/pod_binder.h"
+#include "coordinator/daemonjob/job_plan.h"
 #include "coordinator/daemonset/plan.h"
 #include "coordinator/nodes/node_deadlines.h"
 #include "coordinator/nodes/node_health.h"
@@ -27,8 +29,8 @@
 
 namespace muster::coordinator {
 
-// Everything the coordinator does by itself: the DaemonSet controller, binding pods to their nodes,
-// the health of nodes, and collecting what nobody owns or no node runs any more.
+// Everything the coordinator does by itself: the controllers of DaemonSets and DaemonJobs, binding
+// pods to their nodes, the health of nodes, and collecting what nobody owns or no node runs any more.
 //
 // A shell: it keeps a copy of the store's objects, fed by one watch, asks the pure parts
 // (daemonset, placement, nodes) what to do, and writes their answers, each in one transaction
@@ -49,6 +51,7 @@ class ControllerLoop {
     Duration pod_gc_quarantine = std::chrono::seconds(40);
     Duration event_ttl = std::chrono::hours(1);
     PlanLimits plan;
+    JobPlanLimits job_plan;
   };
   // When a node was last heard; asked on the loop thread.
   using FindContact = std::function<std::optional<NodeContact>(const std::string& node)>;
@@ -80,6 +83,8 @@ class ControllerLoop {
   void AbsorbNode(const v1::Object& object, bool gone);
   void AbsorbPod(const v1::Object& object, bool gone);
   void AbsorbDaemonSet(const v1::Object& object, bool gone);
+  void AbsorbDaemonJob(const v1::Object& object, bool gone);
+  bool IsLiveOwner(const std::string& uid) const;
   void AbsorbRevision(const v1::Object& object, bool gone);
   void AbsorbConfig(const v1::Object& object, bool gone);
   void AbsorbEvent(const v1::Object& object, bool gone);
@@ -111,6 +116,16 @@ class ControllerLoop {
                              const Moment& now, ObjectTransaction& transaction);
   void AddNewPods(const DaemonSetState& state, const DaemonSetPlan& plan, const Moment& now,
                   ObjectTransaction& transaction);
+  void KeepDaemonJobs(const Moment& now);
+  void KeepDaemonJob(DaemonJobState& state, const Moment& now, CommitBatch& batch);
+  void EndDaemonJob(DaemonJobState& state, const Moment& now, CommitBatch& batch);
+  void FinishJob(DaemonJobState& state, const absl::Status& status, const Moment& now);
+  absl::Status CarryJob(const DaemonJobState& state, const DaemonJobPlan& plan, const Moment& now,
+                        ObjectTransaction& transaction);
+  absl::Status TakeRunStep(const std::string& key, RunStep::Kind kind, const Moment& now,
+                           ObjectTransaction& transaction);
+  absl::Status LetGo(const std::string& key, const std::string& owner_uid,
+                     ObjectTransaction& transaction);
   // Pods that belong on one node each, in the order of their priorities.
   void BindWaiting(const Moment& now);
   absl::Status BindOn(const v1::Node& node, const std::vector<std::string>& waiting,
@@ -179,13 +194,15 @@ class ControllerLoop {
   std::map<std::string, v1::Object> nodes_;  // By name.
   std::map<std::string, v1::Object> revisions_;  // By namespace/name, as those below.
   std::map<std::string, DaemonSetState> daemon_sets_;
+  std::map<std::string, DaemonJobState> daemon_jobs_;
   PriorityClasses priority_classes_;
   // Of every ConfigMap and Secret by its session key: what it holds, in short.
   std::map<std::string, std::string> config_digests_;
   NodeLoads loads_;
 
   std::map<std::string, std::string> live_owners_;  // uid of each DaemonSet -> its key.
-  // Pods of DaemonSets that are gone (as far as is known), by the uid.
+  std::map<std::string, std::string> live_jobs_;    // Likewise of each DaemonJob.
+  // Pods of owners of these kinds that are gone (as far as is known), by the uid.
   std::map<std::string, std::set<std::string>> orphans_;
   std::map<std::string, MonoTime> gone_since_;               // Nodes that pods are still bound to.
   std::set<std::string> stale_nodes_;                        // Whose health may have changed.

@@ -6,10 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "common/model/daemon_job.h"
 #include "common/model/kinds.h"
 #include "common/model/semantic_equal.h"
 #include "coordinator/admission/admit.h"
 #include "coordinator/controllers/controller_loop.h"
+#include "coordinator/controllers/retry_after.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/nodes/pod_removal.h"
 #include "coordinator/templates/effective.h"
@@ -19,15 +21,6 @@ namespace muster::coordinator {
 namespace {
 
 constexpr char kSource[] = "daemonset-controller";
-constexpr auto kRetryFirst = std::chrono::milliseconds(5);
-constexpr auto kRetryMax = std::chrono::seconds(1000);
-constexpr int kDoublingsMax = 18;
-
-// Kubernetes' work queue: 5 ms, doubled with each failure, up to 1000 s.
-MonoTime::duration RetryAfter(int failures) {
-  const auto wait = kRetryFirst * (int64_t{1} << std::min(failures, kDoublingsMax));
-  return std::min<MonoTime::duration>(wait, kRetryMax);
-}
 
 // The DaemonSet as the plan leaves it. A template that goes back is a change like any other: it is
 // admitted, and counts in the generation. One that is not admissible any more stays away: what is
@@ -254,8 +247,12 @@ absl::Status ControllerLoop::RemovePod(const std::string& key, const Moment& now
                                        ObjectTransaction& transaction) {
   MUSTER_ASSIGN_OR_RETURN(const v1::Object pod, ReadPod(key));
   v1::Object marked = pod;
+  // Whoever removes a pod wants no result of it any more.
+  const int held = pod.pod().metadata().finalizers_size();
+  RemoveFinalizer(model::MutableMetadataOf(marked), model::kDaemonJobFinalizer);
   switch (StartRemoval(*marked.mutable_pod(), now.wall)) {
     case RemovalStep::kNone:
+      if (marked.pod().metadata().finalizers_size() < held) transaction.Update(std::move(marked));
       break;
     case RemovalStep::kMark:
       transaction.Update(std::move(marked));

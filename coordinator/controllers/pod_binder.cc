@@ -80,7 +80,6 @@ LoadedPod NodeLoads::Describe(const v1::Pod& pod) {
   const v1::OwnerReference* owner = ControllerOf(pod.metadata());
   if (owner != nullptr) loaded.owner = &*owners_.insert(owner->uid()).first;
   loaded.daemon = IsOurs(owner);
-  loaded.of_daemon_set = owner != nullptr && owner->kind() == "DaemonSet";
   loaded.bound = !pod.spec().node_name().empty();
   loaded.ended = phase == PodPhase::kSucceeded || phase == PodPhase::kFailed;
   loaded.counts = loaded.bound && !loaded.ended;

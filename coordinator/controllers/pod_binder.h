@@ -31,7 +31,6 @@ struct LoadedPod {
   bool preempted = false;       // Leaves because it gave way to another.
   bool never_preempts = false;  // Its preemptionPolicy.
   bool daemon = false;          // Belongs to one of our controllers, which pins it to its node.
-  bool of_daemon_set = false;   // And that is a DaemonSet.
   int32_t priority = 0;
   WallTime created{};
   std::string nominated;  // The node where others give way to it.

@@ -76,8 +76,8 @@ TEST_F(ControllerLoopTest, ADaemonSetDeletedInTheBackgroundTakesItsPodsAndRevisi
 
 TEST_F(ControllerLoopTest, WhatOthersOwnIsNeverTouched) {
   CreateDaemonSet();
-  for (const char* kind : {"DaemonJob", "ReplicaSet"}) {
-    v1::Object pod = BarePod(std::string("of-") + (kind[0] == 'D' ? "job" : "set"));
+  for (const char* kind : {"Job", "ReplicaSet"}) {
+    v1::Object pod = BarePod(std::string("of-") + (kind[0] == 'J' ? "job" : "set"));
     v1::ObjectMeta& meta = *pod.mutable_pod()->mutable_metadata();
     (*meta.mutable_labels())["app"] = "web";
     v1::OwnerReference& owner = *meta.add_owner_references();
@@ -92,8 +92,8 @@ TEST_F(ControllerLoopTest, WhatOthersOwnIsNeverTouched) {
   revision.mutable_controller_revision()->mutable_metadata()->set_name("of-job");
   v1::OwnerReference& owner =
       *revision.mutable_controller_revision()->mutable_metadata()->add_owner_references();
-  owner.set_kind("DaemonJob");
-  owner.set_uid("uid of a DaemonJob");
+  owner.set_kind("Job");
+  owner.set_uid("uid of a Job");
   owner.set_controller(true);
   Create(std::move(revision));
   Settle();
