@@ -75,8 +75,8 @@ absl::Status ControllerLoop::Resync() {
   live_owners_.clear();
   live_jobs_.clear();
   orphans_.clear();
-  event_times_.clear();
   events_by_time_.clear();
+  event_times_.clear();
   // In the order of kinds, so that owners are known before their pods are.
   MUSTER_ASSIGN_OR_RETURN(const int64_t revision, objects_.Scan({}, [this](const v1::Object& object) {
     Absorb(object, false);
@@ -244,17 +244,15 @@ void ControllerLoop::AbsorbDaemonSet(const v1::Object& object, bool gone) {
   }
   const std::string& uid = object.daemon_set().metadata().uid();
   live_owners_[uid] = key;
-  bool claim_anew = true;
   std::vector<std::string> keys;
   if (known == daemon_sets_.end()) {
     daemon_sets_.emplace(key, DaemonSetState(object));
   } else {
-    for (const PodFacts* pod : known->second.Owned()) {
-      keys.push_back(absl::StrCat(ns, "/", pod->name));
-    }
-    claim_anew = known->second.Update(object);
+    // Most updates are of its status, and have nothing to do with whose pods are whose.
+    const auto pods = known->second.Update(object);
+    if (!pods) return;
+    for (const std::string& pod : *pods) keys.push_back(absl::StrCat(ns, "/", pod));
   }
-  if (!claim_anew) return;
   if (const auto own = orphans_.find(uid); own != orphans_.end()) {
     keys.insert(keys.end(), own->second.begin(), own->second.end());
   }
@@ -351,15 +349,15 @@ void ControllerLoop::AbsorbConfig(const v1::Object& object, bool gone) {
 void ControllerLoop::AbsorbEvent(const v1::Object& object, bool gone) {
   const std::string key = KeyOf(object);
   if (const auto known = event_times_.find(key); known != event_times_.end()) {
-    events_by_time_.erase({known->second, key});
-    event_times_.erase(known);
+    events_by_time_.erase({known->second, known->first});
+    if (gone) event_times_.erase(known);
   }
   if (gone) return;
   const v1::Event& event = object.event();
   const WallTime last = ToWallTime(
       event.has_last_timestamp() ? event.last_timestamp() : event.metadata().creation_timestamp());
-  event_times_[key] = last;
-  events_by_time_.emplace(last, key);
+  const auto at = event_times_.insert_or_assign(key, last).first;
+  events_by_time_.emplace(last, at->first);
 }
 
 absl::StatusOr<v1::Object> ControllerLoop::ReadPod(std::string_view key) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -213,7 +214,7 @@ class ControllerLoop {
   bool all_lost_ = false;
   MonoTime listening_since_;
   std::map<std::string, WallTime> event_times_;
-  std::set<std::pair<WallTime, std::string>> events_by_time_;
+  std::set<std::pair<WallTime, std::string_view>> events_by_time_;  // Keys of event_times_.
   EventRecorder recorder_;
 
   std::optional<MonoTime> wake_at_;

@@ -28,7 +28,7 @@ void DaemonSetState::SetConfigDigest(const std::string& digest) {
   dirty = true;
 }
 
-bool DaemonSetState::Update(v1::Object object) {
+std::optional<std::vector<std::string>> DaemonSetState::Update(v1::Object object) {
   const v1::ObjectMeta& before = daemon_set().metadata();
   const v1::ObjectMeta& after = object.daemon_set().metadata();
   const bool another = before.uid() != after.uid();
@@ -48,7 +48,7 @@ bool DaemonSetState::Update(v1::Object object) {
   if (!anew) {
     // What annotations and the progress of a rollout mean for nodes.
     if (rules_ != nullptr && !rules_->Fits(daemon_set())) rules_.reset();
-    return false;
+    return std::nullopt;
   }
   // What went wrong may have been the old specification's fault, and who changed it waits.
   failures = 0;
@@ -58,13 +58,15 @@ bool DaemonSetState::Update(v1::Object object) {
   rules_.reset();
   revisions_stale_ = true;
   all_nodes_stale_ = true;
-  if (!claims_anew) return false;
+  if (!claims_anew) return std::nullopt;
+  std::vector<std::string> owned;
+  for (const PodFacts* pod : Owned()) owned.push_back(pod->name);
   pods_by_node_.clear();
   claims_.clear();
   pods_by_hash_.clear();
   adopt_.clear();
   release_.clear();
-  return true;
+  return owned;
 }
 
 std::vector<const PodFacts*> DaemonSetState::Owned() const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/moment.h"
 #include "common/model/labels.h"
@@ -34,8 +35,9 @@ class DaemonSetState {
   const std::vector<std::string>& config_keys() const { return config_keys_; }
   void SetConfigDigest(const std::string& digest);
 
-  // True when its pods have to be claimed anew (they are all forgotten then).
-  bool Update(v1::Object object);
+  // When its pods have to be claimed anew they are all forgotten, and the names of those that it
+  // owned are returned.
+  std::optional<std::vector<std::string>> Update(v1::Object object);
 
   // A pod of the namespace as it is now, of those that it owns or owned or that nobody owns; null:
   // it is gone.

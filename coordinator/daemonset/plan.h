@@ -78,7 +78,7 @@ struct PlanInput {
   const std::vector<std::string>& adopt;
   const std::vector<std::string>& release;
   const PriorityClasses& priority_classes;
-  RandomBits random;
+  const RandomBits& random;
   std::function<bool(const std::string&)> pod_name_taken;
   PlanLimits limits;
   Moment now;
