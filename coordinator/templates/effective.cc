@@ -71,6 +71,12 @@ void RestoreTemplate(const v1::PodTemplateSpec& of_revision, v1::DaemonSet& daem
   restored = of_revision;
   SetAnnotation(kOverridesAnnotation, FindAnnotation(of_revision.metadata(), kOverridesAnnotation),
                 *daemon_set.mutable_metadata());
+  // Left as it is, it would make yet another revision of what is put back, and replace every pod.
+  static const std::string kOn = "true";
+  const bool rolled = FindAnnotation(of_revision.metadata(), kConfigDigestAnnotation) != nullptr;
+  if (rolled != RollsOnConfig(daemon_set)) {
+    SetAnnotation(kRollOnConfigAnnotation, rolled ? &kOn : nullptr, *daemon_set.mutable_metadata());
+  }
   if (!restored.has_metadata()) return;
   SetAnnotation(kOverridesAnnotation, nullptr, *restored.mutable_metadata());
   SetAnnotation(kConfigDigestAnnotation, nullptr, *restored.mutable_metadata());

@@ -22,7 +22,8 @@ inline constexpr char kConfigDigestAnnotation[] = "muster.dev/config-digest";
 v1::DaemonSet EffectiveDaemonSet(const v1::DaemonSet& daemon_set, const std::string& config_digest);
 
 // Puts the template of a revision back: what EffectiveDaemonSet took into it goes to where it came
-// from, overrides that the revision did not have go.
+// from, overrides that the revision did not have go. It rolls on its configuration when the
+// revision did.
 void RestoreTemplate(const v1::PodTemplateSpec& of_revision, v1::DaemonSet& daemon_set);
 
 bool RollsOnConfig(const v1::DaemonSet& daemon_set);

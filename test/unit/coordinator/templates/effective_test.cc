@@ -74,6 +74,23 @@ TEST(RestoreTemplate, IsTheOtherWayRound) {
   EXPECT_FALSE(after.metadata().annotations().contains(kOverridesAnnotation));
 }
 
+// What a rollout goes back to is the revision that it came from, and not a third one.
+TEST(RestoreTemplate, RollsOnConfigWhenTheRevisionDid) {
+  v1::DaemonSet before = Parse("spec { template { spec { containers { name: 'c' } } } }");
+  const v1::DaemonSet plain = EffectiveDaemonSet(before, "");
+  v1::DaemonSet after = before;
+  Annotate(kRollOnConfigAnnotation, "true", after);
+  const v1::PodTemplateSpec rolling = EffectiveDaemonSet(after, "d").spec().template_();
+  RestoreTemplate(plain.spec().template_(), after);
+  EXPECT_FALSE(RollsOnConfig(after));
+  EXPECT_EQ(EffectiveDaemonSet(after, "").spec().DebugString(), plain.spec().DebugString());
+
+  Annotate(kRollOnConfigAnnotation, "false", before);
+  RestoreTemplate(rolling, before);
+  EXPECT_TRUE(RollsOnConfig(before));
+  EXPECT_EQ(CarriedBy(EffectiveDaemonSet(before, "d"), kConfigDigestAnnotation), "d");
+}
+
 TEST(ConfigKeys, AreThoseThatChangeWhatRuns) {
   v1::DaemonSet daemon_set = Parse(
       "metadata { namespace: 'ns' } spec { template { spec {"
