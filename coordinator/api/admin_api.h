@@ -70,6 +70,9 @@ class AdminApi {
   absl::StatusOr<admin::v1::UpdateResponse> TryUpdate(const admin::v1::UpdateRequest& request);
   absl::StatusOr<admin::v1::DeleteResponse> TryDelete(const admin::v1::DeleteRequest& request);
   absl::StatusOr<int64_t> ObjectsInNamespace(const std::string& ns);
+  // What an apply should know of a template that failed before; empty if it did not.
+  absl::StatusOr<std::string> RejectionOf(const v1::DaemonSet& proposed,
+                                          const v1::DaemonSet& stored);
 
   ObjectStore& objects_;
   const Clock& clock_;

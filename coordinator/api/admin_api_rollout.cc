@@ -21,16 +21,38 @@ absl::StatusOr<admin::v1::RolloutNodesResponse> AdminApi::RolloutNodes(
                           objects_.Get(name.info->kind, name.ns, name.name));
   MUSTER_ASSIGN_OR_RETURN(const WorldCopy copy,
                           WorldCopy::Read(objects_, name.ns, Moment::Read(clock_)));
-  const World world = copy.For(object.daemon_set());
+  const v1::DaemonSet effective = copy.Effective(object.daemon_set());
+  const World world = copy.For(effective);
   const Survey survey(world);
   admin::v1::RolloutNodesResponse response;
-  for (NodeStage& stage : StagesOf(object.daemon_set(), survey.roster, PlanFrom(world, survey))) {
+  for (NodeStage& stage : StagesOf(effective, survey.roster, PlanFrom(world, survey))) {
     admin::v1::RolloutNodesResponse::Node& node = *response.add_nodes();
     node.set_name(std::move(stage.node));
     node.set_stage(std::move(stage.stage));
     node.set_why(std::move(stage.why));
   }
   return response;
+}
+
+absl::StatusOr<std::string> AdminApi::RejectionOf(const v1::DaemonSet& proposed,
+                                                  const v1::DaemonSet& stored) {
+  // Almost always, and then it costs nothing.
+  if (stored.status().rollout().rejected().empty()) return "";
+  const v1::ObjectMeta& meta = stored.metadata();
+  MUSTER_ASSIGN_OR_RETURN(const WorldCopy copy,
+                          WorldCopy::Read(objects_, meta.namespace_(), Moment::Read(clock_)));
+  const v1::DaemonSet effective = copy.Effective(proposed);
+  const World world = copy.For(effective);
+  const std::string hash = PlanRevisions({effective, world.revisions, {}}).current_hash;
+  for (const v1::DaemonSetRejectedRevision& rejected : stored.status().rollout().rejected()) {
+    if (rejected.revision() != hash) continue;
+    return absl::StrCat("revision ", hash, " was taken back before (", rejected.reason(), ": ",
+                        rejected.message(),
+                        "), so it is not rolled out; `musterctl rollout resume "
+                        "ds/",
+                        meta.name(), "` does it all the same");
+  }
+  return "";
 }
 
 }  // namespace muster::coordinator

@@ -153,6 +153,12 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
     refusal.Add(index, applied, admitted.problems);
     AddWarnings(index, admitted.warnings, response);
 
+    if (stored && stored->has_daemon_set() && admitted.problems.empty()) {
+      MUSTER_ASSIGN_OR_RETURN(const std::string rejection,
+                              RejectionOf(admitted.object.daemon_set(), stored->daemon_set()));
+      if (!rejection.empty()) AddWarnings(index, {{"spec.template", rejection}}, response);
+    }
+
     const std::string& ns = model::MetadataOf(applied).namespace_();
     if (!stored && !ns.empty()) missing.emplace(ns, index);
     admin::v1::ApplyResult& result = *response.add_results();

@@ -1,5 +1,7 @@
 #include "ctl/commands/apply.h"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "common/model/kinds.h"
 #include "ctl/commands/command_line.h"
 #include "ctl/commands/flags.h"
+#include "ctl/commands/rollout.h"
 #include "ctl/output/object_format.h"
 
 namespace muster::ctl {
@@ -36,6 +39,33 @@ void PrintOutcome(Context& context, const ApplyOptions& options, const v1::Objec
 int PrintObjects(Context& context, ObjectFormat& format, const std::vector<v1::Object>& objects) {
   const absl::Status status = format.Print(objects, objects.size() != 1, context.out);
   return status.ok() ? kExitDone : FailLocally(context, std::string(status.message()));
+}
+
+// One after the other: a rollout that is done by then ends at once.
+int WaitForRollouts(Context& context, const ApplyOptions& options, AdminClient& client,
+                    const admin::v1::ApplyResponse& response) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begun = Clock::now();
+  int exit_code = kExitDone;
+  for (const ApplyResult& result : response.results()) {
+    if (!result.object().has_daemon_set()) continue;
+    const v1::DaemonSet& daemon_set = result.object().daemon_set();
+    // Somebody else drives that one.
+    if (daemon_set.spec().update_strategy().type() == "OnDelete") continue;
+    RolloutStatusOptions status;
+    if (options.timeout) {
+      const auto passed =
+          std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
+      status.timeout = std::max(*options.timeout - passed, std::chrono::milliseconds(1));
+    }
+    admin::v1::ObjectRef ref;
+    ref.set_resource("daemonsets");
+    ref.set_namespace_(daemon_set.metadata().namespace_());
+    ref.set_name(daemon_set.metadata().name());
+    const int followed = FollowRollout(context, client, ref, status);
+    if (exit_code == kExitDone) exit_code = followed;
+  }
+  return exit_code;
 }
 
 int ApplyAtCoordinator(Context& context, const ApplyOptions& options,
@@ -66,7 +96,9 @@ int ApplyAtCoordinator(Context& context, const ApplyOptions& options,
   for (const auto& result : response->results()) {
     PrintOutcome(context, options, result.object(), OutcomeText(result.outcome()));
   }
-  return kExitDone;
+  if (!options.wait || options.dry_run != DryRun::kNone) return kExitDone;
+  context.out.flush();
+  return WaitForRollouts(context, options, **client, *response);
 }
 
 }  // namespace
@@ -102,10 +134,12 @@ int RunApply(Context& context, const ApplyOptions& options) {
 void AddApply(CommandLine& line) {
   const auto options = std::make_shared<ApplyOptions>();
   const auto dry_run = std::make_shared<std::string>();
+  const auto timeout = std::make_shared<std::string>();
   CLI::App& app =
       line.Add("apply", "Make the fleet as the manifests say",
-               [&line, options, dry_run]() -> absl::StatusOr<CommandLine::Action> {
+               [&line, options, dry_run, timeout]() -> absl::StatusOr<CommandLine::Action> {
                  MUSTER_ASSIGN_OR_RETURN(options->dry_run, ParseDryRun(*dry_run));
+                 MUSTER_ASSIGN_OR_RETURN(options->timeout, ParseTimeout(*timeout));
                  options->sources.namespace_given = line.namespace_given();
                  if (options->record) options->change_cause = line.ChangeCause();
                  return [options](Context& context) { return RunApply(context, *options); };
@@ -115,6 +149,9 @@ void AddApply(CommandLine& line) {
   app.add_flag("--record", options->record, "Keep this command line as the change's cause");
   app.add_flag("--strict", options->sources.strict,
                "Refuse kinds of objects that Muster does not run");
+  app.add_flag("--wait", options->wait,
+               "Follow the rollouts of the DaemonSets to their end, as rollout status does");
+  app.add_option("--timeout", *timeout, "How long to wait for all of them; 0 for ever");
   app.add_flag(kDryRunFlag, *dry_run, kDryRunHelp);
   app.add_option("-o,--output", options->output, ObjectFormat::Forms());
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "ctl/commands/context.h"
@@ -14,6 +16,8 @@ struct ApplyOptions {
   DryRun dry_run = DryRun::kNone;
   std::string change_cause;  // What --record stores.
   std::string output;        // "", or what ObjectFormat takes.
+  bool wait = false;         // Follows the rollouts of the DaemonSets to their end.
+  std::optional<std::chrono::milliseconds> timeout;  // For all of that together.
 };
 
 // musterctl apply and create: all objects of all files in one transaction.

@@ -107,14 +107,19 @@ int RunRolloutStatus(Context& context, const RolloutStatusOptions& options) {
   }
   const auto client = context.client();
   if (!client.ok()) return Fail(context, client.status());
+  return FollowRollout(context, **client, RefOf(context, targets->list[0]), options);
+}
+
+int FollowRollout(Context& context, AdminClient& client, const admin::v1::ObjectRef& ref,
+                  const RolloutStatusOptions& options) {
   admin::v1::RolloutStatusRequest request;
-  *request.mutable_ref() = RefOf(context, targets->list[0]);
+  *request.mutable_ref() = ref;
   request.set_watch(options.watch);
   request.set_all_nodes(options.all_nodes);
   request.set_every_change(options.nodes);
   StatusView view(context, options);
   absl::Status nodes_status;
-  const absl::Status status = (*client)->RolloutStatus(
+  const absl::Status status = client.RolloutStatus(
       request, options.timeout, [&](const admin::v1::RolloutStatusUpdate& update) {
         if (!options.nodes) {
           view.Show(update, nullptr);
@@ -122,7 +127,7 @@ int RunRolloutStatus(Context& context, const RolloutStatusOptions& options) {
         }
         admin::v1::RolloutNodesRequest about;
         *about.mutable_ref() = request.ref();
-        const auto nodes = (*client)->RolloutNodes(about);
+        const auto nodes = client.RolloutNodes(about);
         nodes_status = nodes.status();
         if (nodes.ok()) view.Show(update, &*nodes);
         return nodes.ok();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/client/admin_client.h"
 #include "ctl/commands/context.h"
 
 namespace muster::ctl {
@@ -20,6 +21,9 @@ struct RolloutStatusOptions {
 
 // musterctl rollout status. Ends with kExitRolloutFailed when the rollout was halted or went back.
 int RunRolloutStatus(Context& context, const RolloutStatusOptions& options);
+// The same for a DaemonSet that is named already; the arguments of the options do not count.
+int FollowRollout(Context& context, AdminClient& client, const admin::v1::ObjectRef& ref,
+                  const RolloutStatusOptions& options);
 
 void AddRollout(CommandLine& line);
 

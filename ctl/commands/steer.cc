@@ -83,10 +83,11 @@ absl::Status Steer(Steering steering, v1::DaemonSet& daemon_set) {
     return absl::OkStatus();
   }
   if (steering == Steering::kResume) {
-    const bool halted = !rollout.halt_reason().empty();
-    if (!IsPaused(daemon_set) && !halted) return Refuse(daemon_set, "is not paused");
+    // Failures may hold it up without a verdict.
+    const bool held = !rollout.halt_reason().empty() || rollout.failed() > 0;
+    if (!IsPaused(daemon_set) && !held) return Refuse(daemon_set, "is not paused");
     annotations.erase(model::kPausedAnnotation);
-    if (halted) Request("resume", daemon_set);
+    if (held) Request("resume", daemon_set);
     return absl::OkStatus();
   }
   if (const absl::Status status = CheckUnderWay(daemon_set); !status.ok()) return status;

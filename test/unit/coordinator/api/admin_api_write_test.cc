@@ -54,6 +54,18 @@ class AdminApiWriteTest : public ::testing::Test {
     request.set_change_cause(cause);
     return api_.Apply(request);
   }
+  // As the controller leaves it after a rollback.
+  void Reject(const std::string& name, const std::string& hash) {
+    v1::Object object = *objects_.Get(v1::Object::kDaemonSet, "default", name);
+    v1::DaemonSetRejectedRevision& rejected =
+        *object.mutable_daemon_set()->mutable_status()->mutable_rollout()->add_rejected();
+    rejected.set_revision(hash);
+    rejected.set_reason("TooManyFailures");
+    rejected.set_message("1 node failed with it");
+    ObjectTransaction transaction;
+    transaction.Update(std::move(object));
+    ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
+  }
   static std::vector<ApplyResult::Outcome> Outcomes(const admin::v1::ApplyResponse& response) {
     std::vector<ApplyResult::Outcome> outcomes;
     for (const ApplyResult& result : response.results()) outcomes.push_back(result.outcome());
@@ -85,6 +97,26 @@ class AdminApiWriteTest : public ::testing::Test {
   ObjectStore objects_{store_, clock_};
   AdminApi api_{objects_, clock_};
 };
+
+TEST_F(AdminApiWriteTest, ATemplateThatFailedBeforeDrawsAWarning) {
+  ASSERT_TRUE(Apply({DaemonSet("web", "bad:1")}).ok());
+  const v1::DaemonSet bad = objects_.Get(v1::Object::kDaemonSet, "default", "web")->daemon_set();
+  const std::string hash = PlanRevisions({bad, {}, {}}).current_hash;
+  ASSERT_TRUE(Apply({DaemonSet("web", "good:1")}).ok());
+  EXPECT_THAT(Apply({DaemonSet("web", "bad:1")}, true)->warnings(), IsEmpty());
+  Reject("web", hash);
+  EXPECT_THAT(Apply({DaemonSet("web", "better:1")}, true)->warnings(), IsEmpty());
+  const auto response = Apply({DaemonSet("web", "bad:1")});
+  ASSERT_TRUE(response.ok());
+  ASSERT_EQ(response->warnings_size(), 1);
+  EXPECT_EQ(response->warnings(0).path(), "spec.template");
+  EXPECT_EQ(response->warnings(0).text(),
+            "revision " + hash +
+                " was taken back before (TooManyFailures: 1 node failed with it), so it is not "
+                "rolled out; `musterctl rollout resume ds/web` does it all the same");
+  // Also when it stands there already, as from a pipeline that applies every few minutes.
+  EXPECT_EQ(Apply({DaemonSet("web", "bad:1")})->warnings_size(), 1);
+}
 
 TEST_F(AdminApiWriteTest, TheBuiltInNamespacesAreThereAndMadeOnce) {
   for (const char* name : {"default", "kube-system", "kube-public"}) {
@@ -125,11 +157,16 @@ TEST_F(AdminApiWriteTest, AllObjectsAreStoredInOneTransaction) {
 TEST_F(AdminApiWriteTest, OneInvalidObjectKeepsAllFromBeingStoredAndAllProblemsAreNamed) {
   const int64_t revision = *store_.CurrentRevision();
   v1::Object no_containers = DaemonSet("bad1");
-  no_containers.mutable_daemon_set()->mutable_spec()->mutable_template_()->mutable_spec()
+  no_containers.mutable_daemon_set()
+      ->mutable_spec()
+      ->mutable_template_()
+      ->mutable_spec()
       ->clear_containers();
   v1::Object mismatch = DaemonSet("bad2");
-  (*mismatch.mutable_daemon_set()->mutable_spec()->mutable_selector()->mutable_match_labels())
-      ["app"] = "other";
+  (*mismatch.mutable_daemon_set()
+        ->mutable_spec()
+        ->mutable_selector()
+        ->mutable_match_labels())["app"] = "other";
   const absl::Status status = Apply({DaemonSet("good"), no_containers, mismatch}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("The DaemonSet \"bad1\" is invalid"));
@@ -173,13 +210,7 @@ TEST_F(AdminApiWriteTest, DryRunSaysWhatWouldHappen) {
   const absl::StatusOr<admin::v1::ApplyResponse> response = Apply({DaemonSet("web")}, true);
   ASSERT_TRUE(response.ok());
   EXPECT_THAT(Outcomes(*response), ElementsAre(ApplyResult::CREATED));
-  EXPECT_FALSE(response->results(0)
-                   .object()
-                   .daemon_set()
-                   .spec()
-                   .update_strategy()
-                   .type()
-                   .empty());
+  EXPECT_FALSE(response->results(0).object().daemon_set().spec().update_strategy().type().empty());
   EXPECT_EQ(*store_.CurrentRevision(), revision);
 }
 
@@ -224,15 +255,16 @@ TEST_F(AdminApiWriteTest, UpdateReplacesAndChecksTheRevisionWhenThereIsOne) {
   absl::StatusOr<admin::v1::UpdateResponse> response = api_.Update(request);
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_TRUE(response->changed());
-  EXPECT_EQ(objects_.Get(v1::Object::kDaemonSet, "default", "web")->daemon_set().metadata()
+  EXPECT_EQ(objects_.Get(v1::Object::kDaemonSet, "default", "web")
+                ->daemon_set()
+                .metadata()
                 .labels()
                 .at("tier"),
             "a");
   // Only the spec raises the generation.
   EXPECT_EQ(response->object().daemon_set().metadata().generation(), 1);
 
-  EXPECT_EQ(api_.Update(request).status(),
-            ObjectConflict(v1::Object::kDaemonSet, "web"));
+  EXPECT_EQ(api_.Update(request).status(), ObjectConflict(v1::Object::kDaemonSet, "web"));
   metadata.clear_resource_version();
   response = api_.Update(request);
   ASSERT_TRUE(response.ok()) << response.status();
@@ -254,8 +286,7 @@ TEST_F(AdminApiWriteTest, DeleteRemovesOrTellsThatThereIsNothing) {
   ASSERT_TRUE(response.ok());
   EXPECT_FALSE(response->object().daemon_set().metadata().uid().empty());
   EXPECT_FALSE(Has(v1::Object::kDaemonSet, "default", "web"));
-  EXPECT_EQ(Delete("ds", "web").status(),
-            absl::NotFoundError("daemonsets.apps \"web\" not found"));
+  EXPECT_EQ(Delete("ds", "web").status(), absl::NotFoundError("daemonsets.apps \"web\" not found"));
 }
 
 TEST_F(AdminApiWriteTest, AForegroundDeletionKeepsTheObjectForTheControllers) {
@@ -263,8 +294,7 @@ TEST_F(AdminApiWriteTest, AForegroundDeletionKeepsTheObjectForTheControllers) {
   const absl::StatusOr<admin::v1::DeleteResponse> response =
       Delete("ds", "web", false, admin::v1::DeleteRequest::FOREGROUND);
   ASSERT_TRUE(response.ok());
-  const v1::DaemonSet stored =
-      objects_.Get(v1::Object::kDaemonSet, "default", "web")->daemon_set();
+  const v1::DaemonSet stored = objects_.Get(v1::Object::kDaemonSet, "default", "web")->daemon_set();
   EXPECT_TRUE(stored.metadata().has_deletion_timestamp());
   EXPECT_THAT(stored.metadata().finalizers(), ElementsAre("foregroundDeletion"));
   EXPECT_EQ(response->object().daemon_set().metadata().resource_version(),

@@ -34,6 +34,42 @@ TEST_F(CommandsTest, ApplySendsAllObjectsOfAllDocumentsInOneRequest) {
   EXPECT_EQ(out_.str(), "daemonset.apps/web created\nconfigmap/c created\n");
 }
 
+TEST_F(CommandsTest, ApplyCanWaitForTheRolloutsOfItsDaemonSets) {
+  const std::string text =
+      std::string(kDaemonSet) + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
+  admin::v1::RolloutStatusUpdate update;
+  update.set_line("daemon set \"web\" successfully rolled out");
+  update.set_done(true);
+  client_.rollout_updates = {update};
+  Context context = MakeContext(text);
+  EXPECT_EQ(RunApply(context, {.sources = {.files = {"-"}}, .wait = true}), kExitDone);
+  EXPECT_EQ(out_.str(),
+            "daemonset.apps/web created\nconfigmap/c created\n"
+            "daemon set \"web\" successfully rolled out\n");
+  ASSERT_THAT(client_.rollout_status_requests, SizeIs(1));
+  EXPECT_EQ(FakeAdminClient::KeyOf(client_.rollout_status_requests[0].ref()),
+            "daemonsets/default/web");
+  EXPECT_TRUE(client_.rollout_status_requests[0].watch());
+
+  update.set_failed(true);
+  client_.rollout_updates = {update};
+  Context failing = MakeContext(text);
+  EXPECT_EQ(RunApply(failing, {.sources = {.files = {"-"}}, .wait = true}), kExitRolloutFailed);
+
+  client_.rollout_updates.clear();
+  client_.watch_end = absl::DeadlineExceededError("");
+  Context late = MakeContext(text);
+  EXPECT_EQ(RunApply(late, {.sources = {.files = {"-"}},
+                            .wait = true,
+                            .timeout = std::chrono::milliseconds(5)}),
+            kExitTimedOut);
+  // Nothing is there to wait for.
+  Context dry = MakeContext(text);
+  EXPECT_EQ(RunApply(dry, {.sources = {.files = {"-"}}, .dry_run = DryRun::kServer, .wait = true}),
+            kExitDone);
+  EXPECT_THAT(client_.rollout_status_requests, SizeIs(3));
+}
+
 TEST_F(CommandsTest, ApplyFillsInTheNamespaceAndRefusesAContradiction) {
   Context context = MakeContext(kDaemonSet);
   context.ns = "shop";

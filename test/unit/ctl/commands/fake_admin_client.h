@@ -156,9 +156,10 @@ class FakeAdminClient final : public AdminClient {
     }
     return watch_end;
   }
-  absl::Status RolloutStatus(const admin::v1::RolloutStatusRequest&,
+  absl::Status RolloutStatus(const admin::v1::RolloutStatusRequest& request,
                              std::optional<std::chrono::milliseconds>,
                              const Each<admin::v1::RolloutStatusUpdate>& each) override {
+    rollout_status_requests.push_back(request);
     for (const admin::v1::RolloutStatusUpdate& update : rollout_updates) {
       if (!each(update)) return absl::OkStatus();
     }
@@ -197,6 +198,7 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::PlanRequest> plan_requests;
   admin::v1::WhyResponse why_response;
   std::vector<admin::v1::RolloutStatusUpdate> rollout_updates;
+  std::vector<admin::v1::RolloutStatusRequest> rollout_status_requests;
   std::deque<admin::v1::RolloutNodesResponse> rollout_nodes;  // The last one again and again.
   std::vector<admin::v1::WhyRequest> why_requests;
 
