@@ -41,6 +41,15 @@ bool Tolerates(const v1::Toleration& toleration, const v1::Taint& taint) {
   return false;
 }
 
+std::optional<int64_t> TolerationSeconds(const Tolerations& tolerations, const v1::Taint& taint) {
+  std::optional<int64_t> least;
+  for (const v1::Toleration& each : tolerations) {
+    if (!each.has_toleration_seconds() || !Tolerates(each, taint)) continue;
+    least = std::min<int64_t>(least.value_or(each.toleration_seconds()), each.toleration_seconds());
+  }
+  return least;
+}
+
 const v1::Taint* FindUntolerated(const Tolerations& tolerations, const Taints& taints,
                                  std::string_view effect) {
   for (const v1::Taint& taint : taints) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "muster/v1/node.pb.h"
@@ -27,6 +29,10 @@ using Tolerations = google::protobuf::RepeatedPtrField<v1::Toleration>;
 // Equal (or empty) for an equal value, Gt/Lt when both values are integers and the taint's is the
 // greater/lesser. tolerationSeconds plays no role.
 bool Tolerates(const v1::Toleration& toleration, const v1::Taint& taint);
+
+// For how many seconds the taint is tolerated: the least tolerationSeconds of the tolerations that
+// match it and set it; nothing when none does, which is for ever if it is tolerated at all.
+std::optional<int64_t> TolerationSeconds(const Tolerations& tolerations, const v1::Taint& taint);
 
 // The first taint with this effect that nothing tolerates; null when there is none.
 const v1::Taint* FindUntolerated(const Tolerations& tolerations, const Taints& taints,

@@ -70,15 +70,17 @@ void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now, Commi
   ObjectTransaction transaction;
   v1::Object updated = object;
   *updated.mutable_node() = *std::move(health.node);
-  if (health.turn != NodeHealth::Turn::kNone) {
-    const std::string reason =
-        health.turn == NodeHealth::Turn::kReady ? "NodeReady" : "NodeNotReady";
+  const auto tell = [&](const char* reason) {
     recorder_.Add(
         object,
         {false, "node-controller", reason, absl::StrCat("Node ", name, " status is now: ", reason)},
         now.wall, transaction);
     spdlog::info("node {} status is now: {}", name, reason);
+  };
+  if (health.turn != NodeHealth::Turn::kNone) {
+    tell(health.turn == NodeHealth::Turn::kReady ? "NodeReady" : "NodeNotReady");
   }
+  if (health.schedulable) tell(*health.schedulable ? "NodeSchedulable" : "NodeNotSchedulable");
   transaction.Update(std::move(updated));
   // Together with the node, so that it is done when the node is, and not again afterwards: when the
   // agent is back, its word about its pods may be stored before its word about the node.
@@ -94,7 +96,7 @@ void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now, Commi
 }
 
 absl::Status ControllerLoop::MarkPodsNotReady(const std::string& node, const Moment& now,
-                                      ObjectTransaction& transaction) {
+                                              ObjectTransaction& transaction) {
   for (const std::string_view key : loads_.BoundTo(node)) {
     MUSTER_ASSIGN_OR_RETURN(v1::Object pod, ReadPod(key));
     if (!MarkPodNotReady(*pod.mutable_pod()->mutable_status(), now.wall)) continue;

@@ -20,15 +20,10 @@ std::optional<WallTime> EvictionTime(const model::Tolerations& tolerations,
   std::optional<WallTime> earliest;
   for (const v1::Taint& taint : taints) {
     if (taint.effect() != model::kNoExecute) continue;
-    bool tolerated = false;
-    std::optional<int64_t> seconds;
-    for (const v1::Toleration& toleration : tolerations) {
-      if (!model::Tolerates(toleration, taint)) continue;
-      tolerated = true;
-      if (!toleration.has_toleration_seconds()) continue;
-      seconds = std::min(seconds.value_or(toleration.toleration_seconds()),
-                         static_cast<int64_t>(toleration.toleration_seconds()));
-    }
+    const bool tolerated =
+        std::any_of(tolerations.begin(), tolerations.end(),
+                    [&](const v1::Toleration& each) { return model::Tolerates(each, taint); });
+    const std::optional<int64_t> seconds = model::TolerationSeconds(tolerations, taint);
     if (!tolerated || seconds.value_or(1) <= 0) return WallTime::min();
     if (!seconds) continue;
     const WallTime until = ToWallTime(taint.time_added()) + std::chrono::seconds(std::min<int64_t>(

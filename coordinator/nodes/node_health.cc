@@ -131,6 +131,10 @@ NodeHealth JudgeNodeHealth(const v1::Node& node, bool lost, bool all_lost, WallT
   if (CountsAsReady(node) != CountsAsReady(wanted)) {
     health.turn = CountsAsReady(wanted) ? NodeHealth::Turn::kReady : NodeHealth::Turn::kNotReady;
   }
+  const auto cordoned = [](const v1::Node& each) {
+    return HasTaint(each, model::kUnschedulableTaint, model::kNoSchedule);
+  };
+  if (cordoned(node) != cordoned(wanted)) health.schedulable = !cordoned(wanted);
   health.node = std::move(wanted);
   return health;
 }

@@ -42,6 +42,8 @@ struct NodeHealth {
   // Which way Ready went, for an event about the node.
   enum class Turn { kNone, kReady, kNotReady };
   Turn turn = Turn::kNone;
+  // Whether new pods may come to it, when that has changed: it was cordoned, or is no longer.
+  std::optional<bool> schedulable;
 };
 
 // Kubernetes' node lifecycle for one node, pure:

@@ -1,8 +1,13 @@
 #include "coordinator/placement/placement.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/model/labels.h"
 #include "common/model/selector.h"
+#include "common/model/time_text.h"
 
 namespace muster::coordinator {
 namespace {
@@ -10,6 +15,20 @@ namespace {
 std::string TaintText(const v1::Taint& taint) {
   if (taint.value().empty()) return absl::StrCat(taint.key(), ":", taint.effect());
   return absl::StrCat(taint.key(), "=", taint.value(), ":", taint.effect());
+}
+
+constexpr int64_t kSecondsMax = 100LL * 365 * 24 * 3600;
+
+// When a taint that is tolerated drives pods out all the same; nothing when it never does. One that
+// nobody has given a time yet has only just come.
+std::optional<WallTime> ToleratedUntil(const model::Tolerations& tolerations,
+                                       const v1::Taint& taint) {
+  const std::optional<int64_t> seconds = model::TolerationSeconds(tolerations, taint);
+  if (!seconds) return std::nullopt;
+  if (*seconds <= 0) return WallTime::min();
+  if (!taint.has_time_added()) return std::nullopt;
+  return absl::ToChronoTime(model::ToAbslTime(taint.time_added())) +
+         std::chrono::seconds(std::min(*seconds, kSecondsMax));
 }
 
 }  // namespace
@@ -31,7 +50,7 @@ PlacementRule::PlacementRule(const v1::PodSpec& template_spec)
   }
 }
 
-Placement PlacementRule::Judge(const v1::Node& node) const {
+Placement PlacementRule::Judge(const v1::Node& node, WallTime now) const {
   using Obstacle = Placement::Obstacle;
   const std::string& name = node.metadata().name();
   const model::LabelMap& labels = node.metadata().labels();
@@ -46,14 +65,23 @@ Placement PlacementRule::Judge(const v1::Node& node) const {
   if (model::FindUntolerated(tolerations_, taints, model::kNoExecute) != nullptr) {
     return {false, false, Obstacle::kNoExecuteTaint};
   }
-  if (model::FindUntolerated(tolerations_, taints, model::kNoSchedule) != nullptr) {
-    return {false, true, Obstacle::kNoScheduleTaint};
+  Placement placement{true, true, Obstacle::kNone};
+  for (const v1::Taint& taint : taints) {
+    if (taint.effect() != model::kNoExecute) continue;
+    const std::optional<WallTime> until = ToleratedUntil(tolerations_, taint);
+    if (!until) continue;
+    if (*until <= now) return {false, false, Obstacle::kTimeIsOver};
+    if (!placement.until || *until < *placement.until) placement.until = until;
   }
-  return {true, true, Obstacle::kNone};
+  if (model::FindUntolerated(tolerations_, taints, model::kNoSchedule) != nullptr) {
+    placement.should_run = false;
+    placement.obstacle = Obstacle::kNoScheduleTaint;
+  }
+  return placement;
 }
 
-std::string PlacementRule::Explain(const v1::Node& node) const {
-  switch (Judge(node).obstacle) {
+std::string PlacementRule::Explain(const v1::Node& node, WallTime now) const {
+  switch (Judge(node, now).obstacle) {
     case Placement::Obstacle::kNone:
       return "";
     case Placement::Obstacle::kNodeName:
@@ -70,6 +98,16 @@ std::string PlacementRule::Explain(const v1::Node& node) const {
           "taint ",
           TaintText(*model::FindUntolerated(tolerations_, node.spec().taints(), model::kNoExecute)),
           " is not tolerated");
+    case Placement::Obstacle::kTimeIsOver:
+      for (const v1::Taint& taint : node.spec().taints()) {
+        if (taint.effect() != model::kNoExecute) continue;
+        const std::optional<WallTime> until = ToleratedUntil(tolerations_, taint);
+        if (!until || *until > now) continue;
+        return absl::StrCat("taint ", TaintText(taint), " is tolerated for ",
+                            *model::TolerationSeconds(tolerations_, taint),
+                            "s only, and that is over");
+      }
+      return "";
     case Placement::Obstacle::kNoScheduleTaint:
       return absl::StrCat("taint ",
                           TaintText(*model::FindUntolerated(tolerations_, node.spec().taints(),
@@ -79,8 +117,8 @@ std::string PlacementRule::Explain(const v1::Node& node) const {
   return "";
 }
 
-Placement ShouldRun(const v1::Node& node, const v1::PodSpec& template_spec) {
-  return PlacementRule(template_spec).Judge(node);
+Placement ShouldRun(const v1::Node& node, const v1::PodSpec& template_spec, WallTime now) {
+  return PlacementRule(template_spec).Judge(node, now);
 }
 
 }  // namespace muster::coordinator

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "common/base/clock.h"
 #include "common/model/taints.h"
 #include "muster/v1/node.pb.h"
 #include "muster/v1/pod.pb.h"
@@ -20,12 +22,16 @@ struct Placement {
     kNodeSelector,
     kNodeAffinity,
     kNoExecuteTaint,
+    kTimeIsOver,  // Of a NoExecute taint that was tolerated for a time.
     kNoScheduleTaint,
   };
 
   bool should_run = false;
   bool should_continue = false;
   Obstacle obstacle = Obstacle::kNone;
+
+  // With should_continue: then a taint that is tolerated for a time ends it.
+  std::optional<WallTime> until{};
 
   bool operator==(const Placement&) const = default;
 };
@@ -35,16 +41,19 @@ struct Placement {
 // tolerations and those that every daemon pod gets.
 //
 // Nothing else counts, as in Kubernetes: not the Ready condition, not spec.unschedulable (only its
-// taint), not resources or ports (see fit.h), not tolerationSeconds, not PreferNoSchedule.
+// taint), not resources or ports (see fit.h), not PreferNoSchedule. tolerationSeconds are another
+// controller's business in Kubernetes, which evicts the pod only to see it made again at once. Here
+// a taint whose time is over is one that is not tolerated, for as long as it stays.
 // A plain immutable value.
 class PlacementRule {
  public:
   explicit PlacementRule(const v1::PodSpec& template_spec);
 
-  Placement Judge(const v1::Node& node) const;
+  // Without a time as if every taint had just been added.
+  Placement Judge(const v1::Node& node, WallTime now = WallTime::min()) const;
 
   // One line for people: why no pod starts there. Empty when one does.
-  std::string Explain(const v1::Node& node) const;
+  std::string Explain(const v1::Node& node, WallTime now = WallTime::min()) const;
 
   // The template's tolerations with Kubernetes' daemon tolerations added.
   const model::Tolerations& tolerations() const { return tolerations_; }
@@ -58,7 +67,8 @@ class PlacementRule {
 };
 
 // In one call, for a single question.
-Placement ShouldRun(const v1::Node& node, const v1::PodSpec& template_spec);
+Placement ShouldRun(const v1::Node& node, const v1::PodSpec& template_spec,
+                    WallTime now = WallTime::min());
 
 // The tolerations of a daemon pod: the template's, and Kubernetes' additions after them.
 model::Tolerations WithDaemonTolerations(const v1::PodSpec& template_spec);

@@ -1,5 +1,7 @@
 #include "coordinator/placement/placement.h"
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -179,6 +181,50 @@ TEST(DaemonTolerations, ReplaceOneOfTheTemplatesWithoutItsSeconds) {
   ASSERT_EQ(tolerations.size(), 6);
   EXPECT_EQ(tolerations[0].key(), "node.kubernetes.io/unreachable");
   EXPECT_FALSE(tolerations[0].has_toleration_seconds());
+}
+
+// Spec: 1.3/seconds
+TEST(PlacementRule, ATaintThatIsToleratedForATimeOnlyIsInTheWayWhenItIsOver) {
+  const v1::PodSpec spec = Parse<v1::PodSpec>(
+      "tolerations { key: 'm' operator: 'Exists' effect: 'NoExecute' toleration_seconds: 30 }"
+      "tolerations { key: 'm' operator: 'Exists' toleration_seconds: 60 effect: 'NoExecute' }"
+      "tolerations { key: 'now' operator: 'Exists' effect: 'NoExecute' toleration_seconds: 0 }"
+      "tolerations { key: 'ever' operator: 'Exists' effect: 'NoExecute' }"
+      "tolerations { key: 'node.kubernetes.io/unreachable' operator: 'Exists' effect: 'NoExecute'"
+      "              toleration_seconds: 5 }");
+  const auto at = [](int64_t second) { return WallTime(std::chrono::seconds(second)); };
+  struct {
+    const char* taints;
+    int64_t now;
+    bool runs;
+    std::optional<int64_t> until;
+  } const cases[] = {
+      {"taints { key: 'm' effect: 'NoExecute' time_added { seconds: 100 } }", 129, true, 130},
+      {"taints { key: 'm' effect: 'NoExecute' time_added { seconds: 100 } }", 130, false, {}},
+      // Nobody has given it a time yet.
+      {"taints { key: 'm' effect: 'NoExecute' }", 1000, true, {}},
+      {"taints { key: 'now' effect: 'NoExecute' time_added { seconds: 100 } }", 100, false, {}},
+      {"taints { key: 'ever' effect: 'NoExecute' time_added { seconds: 100 } }", 9999, true, {}},
+      // Kubernetes' own toleration has taken the place of the user's.
+      {"taints { key: 'node.kubernetes.io/unreachable' effect: 'NoExecute'"
+       " time_added { seconds: 1 } }",
+       9999,
+       true,
+       {}},
+      {"taints { key: 'm' effect: 'PreferNoSchedule' time_added { seconds: 1 } }", 9999, true, {}},
+  };
+  for (const auto& each : cases) {
+    const v1::Node node = Parse<v1::Node>(std::string("spec { ") + each.taints + " }");
+    const Placement placement = PlacementRule(spec).Judge(node, at(each.now));
+    EXPECT_EQ(placement.should_run, each.runs) << each.taints;
+    EXPECT_EQ(placement.should_continue, each.runs) << each.taints;
+    EXPECT_EQ(placement.until, each.until ? std::optional(at(*each.until)) : std::nullopt);
+    EXPECT_EQ(PlacementRule(spec).Explain(node, at(each.now)).empty(), each.runs);
+  }
+  const v1::Node node = Parse<v1::Node>(
+      "spec { taints { key: 'm' effect: 'NoExecute' time_added { seconds: 100 } } }");
+  EXPECT_EQ(PlacementRule(spec).Explain(node, at(200)),
+            "taint m:NoExecute is tolerated for 30s only, and that is over");
 }
 
 TEST(PlacementRule, ExplainsWhatIsInTheWay) {
