@@ -112,6 +112,7 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.cluster_dns = settings.cluster_dns;
   options.cluster_domain = settings.cluster_domain;
   options.pods_max = static_cast<int>(settings.max_pods);
+  options.parallel_pulls_max = static_cast<int>(settings.max_parallel_image_pulls);
   options.relist_period = duration_cast<milliseconds>(settings.relist_period);
   options.runtime_unhealthy_after = duration_cast<milliseconds>(settings.runtime_unhealthy_after);
   options.link.seed = std::random_device()();

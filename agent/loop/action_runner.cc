@@ -1,7 +1,6 @@
 #include "agent/loop/action_runner.h"
 
 #include <chrono>
-#include <deque>
 #include <optional>
 #include <utility>
 
@@ -59,18 +58,11 @@ struct ActionRunner::Launch {
   Done done;
 };
 
-// A PullImage on its way.
-struct ActionRunner::Pull {
-  std::string image;
-  std::deque<std::optional<RegistryAuth>> auths;  // Still to be tried.
-  std::optional<SandboxConfig> sandbox;
-  Done done;
-};
-
-ActionRunner::ActionRunner(const Clock& clock, Runtime& runtime, Prober& prober,
-                           VolumeHost& volumes, PodLogs& logs, Host& host, Worker& worker,
-                           std::shared_ptr<NodeInbox> inbox)
+ActionRunner::ActionRunner(const Clock& clock, Runtime& runtime, ImageFetcher& images,
+                           Prober& prober, VolumeHost& volumes, PodLogs& logs, Host& host,
+                           Worker& worker, std::shared_ptr<NodeInbox> inbox)
     : runtime_(runtime),
+      images_(images),
       volumes_(volumes),
       logs_(logs),
       host_(host),
@@ -130,22 +122,26 @@ struct ActionRunner::Starter {
         });
   }
 
-  void operator()(const InspectImage& action) const { runner.LookUpImage(action.image, done); }
+  void operator()(const InspectImage& action) const {
+    runner.images_.LookUp(action.image,
+                          [done = done](const absl::StatusOr<std::optional<ImageStatus>>& found) {
+                            Outcome outcome = Failed(found.status());
+                            if (found.ok()) outcome.image = *found;
+                            done(outcome);
+                          });
+  }
 
   void operator()(const PullImage& action) const {
-    auto pull = std::make_shared<Pull>();
-    pull->image = action.image;
-    pull->done = done;
-    for (RegistryAuth& auth :
-         CredentialsFor(*context->pod, action.image, [this](const std::string& name) {
-           return context->configs->FindSecret(context->pod->metadata().namespace_(), name);
-         })) {
-      pull->auths.push_back(std::move(auth));
-    }
-    if (pull->auths.empty()) pull->auths.push_back(std::nullopt);
-    const absl::StatusOr<SandboxConfig> sandbox = SandboxConfigOf(*context, 0);
-    if (sandbox.ok()) pull->sandbox = *sandbox;
-    runner.PullOnce(pull);
+    ImageFetcher::Order order{.image = action.image, .auths = {}, .sandbox = {}};
+    order.auths = CredentialsFor(*context->pod, action.image, [this](const std::string& name) {
+      return context->configs->FindSecret(context->pod->metadata().namespace_(), name);
+    });
+    if (const auto sandbox = SandboxConfigOf(*context, 0); sandbox.ok()) order.sandbox = *sandbox;
+    runner.images_.Pull(std::move(order), [done = done](const absl::StatusOr<ImageStatus>& pulled) {
+      Outcome outcome = Failed(pulled.status());
+      if (pulled.ok()) outcome.image = *pulled;
+      done(outcome);
+    });
   }
 
   void operator()(const LaunchContainer& action) const {
@@ -237,34 +233,6 @@ void ActionRunner::RunHook(const std::string& name, bool is_init, const std::str
              [done = std::move(done)](absl::Status status) { done(Failed(std::move(status))); });
 }
 
-void ActionRunner::PullOnce(const std::shared_ptr<Pull>& pull) {
-  const std::optional<RegistryAuth> auth = std::move(pull->auths.front());
-  pull->auths.pop_front();
-  runtime_.PullImage(
-      pull->image, auth, pull->sandbox ? &*pull->sandbox : nullptr,
-      [this, inbox = inbox_, alive = alive_, pull](const absl::StatusOr<std::string>& reference) {
-        inbox->Post(std::function<void()>([this, alive, pull, reference] {
-          if (!*alive) return;
-          if (!reference.ok() && !pull->auths.empty() && !RuntimeAway(reference.status())) {
-            PullOnce(pull);
-            return;
-          }
-          if (!reference.ok()) {
-            pull->done(Failed(reference.status()));
-            return;
-          }
-          // Who the image wants to run as is not part of the answer.
-          LookUpImage(*reference, [pull, reference](Outcome outcome) {
-            if (outcome.status.ok() && !outcome.image) {
-              outcome.image.emplace();
-              outcome.image->id = *reference;
-            }
-            pull->done(outcome);
-          });
-        }));
-      });
-}
-
 void ActionRunner::ReadExitMessage(const std::string& pod_uid, const ContainerStatus& status,
                                    uint32_t restart_count, std::function<void(std::string)> done) {
   const auto policy = status.annotations.find(kAnnotationTerminationPolicy);
@@ -278,18 +246,6 @@ void ActionRunner::ReadExitMessage(const std::string& pod_uid, const ContainerSt
         if (message->empty() && from_logs) *message = logs.Tail(log_path);
       },
       [done = std::move(done), message] { done(*message); });
-}
-
-void ActionRunner::LookUpImage(const std::string& image, Done done) {
-  runtime_.ImageStatusOf(image, [inbox = inbox_, alive = alive_, done = std::move(done)](
-                                    absl::StatusOr<std::optional<ImageStatus>> found) {
-    inbox->Post(std::function<void()>([alive, done, found = std::move(found)] {
-      if (!*alive) return;
-      Outcome outcome{found.status(), LaunchStep::kConfig, std::nullopt};
-      if (found.ok()) outcome.image = *found;
-      done(outcome);
-    }));
-  });
 }
 
 void ActionRunner::PrepareFiles(const std::shared_ptr<Launch>& launch) {

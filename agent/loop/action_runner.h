@@ -6,6 +6,7 @@
 
 #include "agent/host/host.h"
 #include "agent/loop/hook_runner.h"
+#include "agent/loop/image_fetcher.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/worker.h"
@@ -43,8 +44,9 @@ class ActionRunner {
   using Done = std::function<void(const Outcome&)>;
   using Step = std::function<void(LaunchStep)>;
 
-  ActionRunner(const Clock& clock, Runtime& runtime, Prober& prober, VolumeHost& volumes,
-               PodLogs& logs, Host& host, Worker& worker, std::shared_ptr<NodeInbox> inbox);
+  ActionRunner(const Clock& clock, Runtime& runtime, ImageFetcher& images, Prober& prober,
+               VolumeHost& volumes, PodLogs& logs, Host& host, Worker& worker,
+               std::shared_ptr<NodeInbox> inbox);
   ~ActionRunner();
   ActionRunner(const ActionRunner&) = delete;
   ActionRunner& operator=(const ActionRunner&) = delete;
@@ -68,20 +70,17 @@ class ActionRunner {
  private:
   struct Starter;
   struct Launch;
-  struct Pull;
 
   void RunHook(const std::string& name, bool is_init, const std::string& id, bool before_stop,
                std::optional<Duration> limit, const ActionContext& context, Done done);
-  // With the next credentials there are.
-  void PullOnce(const std::shared_ptr<Pull>& pull);
   void PrepareFiles(const std::shared_ptr<Launch>& launch);
   void Create(const std::shared_ptr<Launch>& launch);
   void Start(const std::shared_ptr<Launch>& launch, const std::string& id);
-  void LookUpImage(const std::string& image, Done done);
   // An answer of the runtime, brought to the loop thread.
   Runtime::DoneStatus Status(Done done) const;
 
   Runtime& runtime_;
+  ImageFetcher& images_;
   VolumeHost& volumes_;
   PodLogs& logs_;
   Host& host_;

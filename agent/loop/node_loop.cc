@@ -34,8 +34,9 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
     : seams_(seams),
       options_(std::move(options)),
       on_tunnel_(std::move(on_tunnel)),
-      runner_(seams_.clock, seams_.runtime, seams_.prober, seams_.volumes, seams_.logs, seams_.host,
-              seams_.worker, seams_.inbox),
+      images_(seams_.runtime, seams_.inbox, options_.parallel_pulls_max),
+      runner_(seams_.clock, seams_.runtime, images_, seams_.prober, seams_.volumes, seams_.logs,
+              seams_.host, seams_.worker, seams_.inbox),
       view_(
           seams_.runtime, seams_.clock, seams_.inbox,
           [this](const std::string& uid, const ContainerStatus& status, uint32_t restart_count,
@@ -44,7 +45,7 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
           },
           seams_.exits),
       pods_(seams_.clock, seams_.runtime, seams_.prober, seams_.inbox, options_.link.seed, view_,
-            runner_, seams_.logs, [this](const v1::Event& event) { EmitEvent(event); }),
+            runner_, images_, seams_.logs, [this](const v1::Event& event) { EmitEvent(event); }),
       keeper_(seams_.link, options_.link) {}
 
 NodeLoop::~NodeLoop() { *alive_ = false; }

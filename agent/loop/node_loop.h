@@ -14,6 +14,7 @@
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
+#include "agent/loop/image_fetcher.h"
 #include "agent/loop/link_keeper.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_logs.h"
@@ -37,6 +38,7 @@ struct NodeOptions {
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   int pods_max = 110;
+  int parallel_pulls_max = 5;
   std::chrono::milliseconds relist_period{1'000};
   // While nothing can happen without our being told.
   std::chrono::milliseconds idle_relist_period{10'000};
@@ -112,6 +114,7 @@ class NodeLoop {
   const Seams seams_;
   const NodeOptions options_;
   const OnTunnel on_tunnel_;
+  ImageFetcher images_;
   ActionRunner runner_;
   RuntimeView view_;
   PodSet pods_;

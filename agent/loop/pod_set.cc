@@ -60,7 +60,7 @@ bool HasInstances(const ObservedPod& observed) {
 
 PodSet::PodSet(const Clock& clock, Runtime& runtime, Prober& prober,
                std::shared_ptr<NodeInbox> inbox, uint64_t seed, RuntimeView& view,
-               ActionRunner& runner, PodLogs& logs, EmitEvent emit_event)
+               ActionRunner& runner, ImageFetcher& images, PodLogs& logs, EmitEvent emit_event)
     : clock_(clock),
       view_(view),
       runner_(runner),
@@ -68,6 +68,16 @@ PodSet::PodSet(const Clock& clock, Runtime& runtime, Prober& prober,
       emit_event_(std::move(emit_event)),
       probes_(
           clock, runtime, prober, std::move(inbox), seed,
+          [this](const std::string& uid) {
+            const auto found = records_.find(uid);
+            if (found != records_.end()) found->second->dirty = true;
+          },
+          [this](const std::string& uid, const PodEvent& event) {
+            const auto found = records_.find(uid);
+            if (found != records_.end()) Tell(*found->second, event);
+          }),
+      pre_puller_(
+          clock, images,
           [this](const std::string& uid) {
             const auto found = records_.find(uid);
             if (found != records_.end()) found->second->dirty = true;
@@ -162,6 +172,7 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
       }
       MarkNeighbours(record);
       probes_.Forget(record.uid);
+      pre_puller_.Forget(record.uid);
       at = records_.erase(at);
       wake = now;  // Somebody may have waited for it.
     } else {
@@ -325,6 +336,8 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   record.wake_at.reset();
   SyncObserved(record);
   SyncHealth(record);
+  pre_puller_.See(record.uid, record.IsTerminating() ? nullptr : record.pod, record.configs,
+                  node_.context);
   if (!record.desired && !assignment_->complete()) return;  // It may only be missing.
   if (record.gone) {
     if (!HasInstances(record.observed)) return;
@@ -376,6 +389,9 @@ void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& p
                           .runtime_name = node_.runtime_name,
                           .termination_messages = record.exit_messages};
   record.status = MakePodStatus(input, record.status.value_or(record.pod->status()), clock_.Wall());
+  if (auto pulled = pre_puller_.ResultOf(record.uid)) {
+    *record.status->mutable_pre_pull() = *std::move(pulled);
+  }
   // What is removed from now on must not look as if it were lost.
   record.status_final =
       plan.stopped || (RunsToItsEnd(*record.pod) && IsFinal(record.status->phase()));

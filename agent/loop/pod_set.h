@@ -10,8 +10,10 @@
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
+#include "agent/loop/image_fetcher.h"
 #include "agent/loop/pod_events.h"
 #include "agent/loop/pod_logs.h"
+#include "agent/loop/pre_puller.h"
 #include "agent/loop/probe_set.h"
 #include "agent/loop/runtime_view.h"
 #include "agent/workload/observed.h"
@@ -46,8 +48,8 @@ class PodSet {
   using EmitEvent = std::function<void(const v1::Event&)>;
 
   PodSet(const Clock& clock, Runtime& runtime, Prober& prober, std::shared_ptr<NodeInbox> inbox,
-         uint64_t seed, RuntimeView& view, ActionRunner& runner, PodLogs& logs,
-         EmitEvent emit_event);
+         uint64_t seed, RuntimeView& view, ActionRunner& runner, ImageFetcher& images,
+         PodLogs& logs, EmitEvent emit_event);
   ~PodSet();
   PodSet(const PodSet&) = delete;
   PodSet& operator=(const PodSet&) = delete;
@@ -105,6 +107,7 @@ class PodSet {
   bool runtime_ok_ = false;
   std::map<std::string, std::unique_ptr<Record>> records_;  // By uid.
   ProbeSet probes_;
+  PrePuller pre_puller_;
   ContainerMemories recalled_;
   bool memories_changed_ = false;
   std::vector<PodReport> farewells_;  // Of pods that are forgotten.

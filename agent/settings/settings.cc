@@ -40,6 +40,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("clusterDNS", settings.cluster_dns);
   root.Read("clusterDomain", settings.cluster_domain);
   root.Read("maxPods", settings.max_pods, 1, 10'000);
+  root.Read("maxParallelImagePulls", settings.max_parallel_image_pulls, 1, 1'000);
   root.Read("relistPeriod", settings.relist_period, 100ms, 1min);
   root.Read("runtimeUnhealthyAfter", settings.runtime_unhealthy_after, 1s, 1h);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);

@@ -27,6 +27,7 @@ struct Settings {
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   int64_t max_pods = 110;
+  int64_t max_parallel_image_pulls = 5;
   Duration relist_period = std::chrono::seconds(1);
   Duration runtime_unhealthy_after = std::chrono::seconds(30);
   std::string log_level = "info";

@@ -8,6 +8,7 @@ inline constexpr char kProgressDeadlineAnnotation[] = "muster.dev/progress-deadl
 inline constexpr char kOnFailureAnnotation[] = "muster.dev/on-failure";
 inline constexpr char kMaxFailedAnnotation[] = "muster.dev/max-failed";
 inline constexpr char kCanaryAnnotation[] = "muster.dev/canary";
+inline constexpr char kPrePullAnnotation[] = "muster.dev/pre-pull";
 inline constexpr char kPausedAnnotation[] = "muster.dev/paused";
 inline constexpr char kSuspendAnnotation[] = "muster.dev/suspend";
 // What `musterctl rollout promote|abort|resume` leaves for the controller, which takes it off in

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/model/int_or_string.h"
 #include "coordinator/policy/rollout_policy.h"
 
 namespace muster::coordinator {
@@ -37,9 +38,19 @@ void WarnAboutRolloutPolicy(const v1::DaemonSet& daemon_set, SupportReport& repo
     report.warnings.push_back(
         {PathOf(unknown.key).text(), absl::StrCat("Muster knows no such annotation", hint)});
   }
-  if (daemon_set.spec().update_strategy().type() != "OnDelete") return;
+  if (daemon_set.spec().update_strategy().type() != "OnDelete") {
+    if (annotations.contains(kPrePullAnnotation) &&
+        model::ScaledRoundingUp(daemon_set.spec().update_strategy().rolling_update().max_surge(),
+                                100)
+                .value_or(0) > 0) {
+      report.warnings.push_back({PathOf(kPrePullAnnotation).text(),
+                                 "has no effect with maxSurge: the old pod runs until the new one "
+                                 "is available"});
+    }
+    return;
+  }
   for (const char* key : {kProgressDeadlineAnnotation, kOnFailureAnnotation, kMaxFailedAnnotation,
-                          kCanaryAnnotation, kPausedAnnotation}) {
+                          kCanaryAnnotation, kPausedAnnotation, kPrePullAnnotation}) {
     if (!annotations.contains(key)) continue;
     report.warnings.push_back(
         {PathOf(key).text(), "has no effect with the update strategy OnDelete"});

@@ -30,7 +30,7 @@ RolloutState ByCounts(const std::string& name, const v1::DaemonSetStatus& status
   const std::string waiting = absl::StrCat("Waiting for daemon set \"", name, "\" ");
   if (rollout.phase() == kPhaseAwaitingPromotion) {
     return {absl::StrCat(waiting, "rollout to finish: the canary is done on ",
-                         NodeCount(counts.updated), " out of ", counts.desired,
+                         NodeCount(rollout.taken()), " out of ", counts.desired,
                          ", promote or abort it...")};
   }
   if (rollout.phase() == kPhasePaused) {

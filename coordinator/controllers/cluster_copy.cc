@@ -30,7 +30,8 @@ bool SamePlace(const v1::Node& a, const v1::Node& b) {
     const v1::Taint& left = a.spec().taints(i);
     const v1::Taint& right = b.spec().taints(i);
     if (left.key() != right.key() || left.value() != right.value() ||
-        left.effect() != right.effect()) {
+        left.effect() != right.effect() ||
+        left.time_added().seconds() != right.time_added().seconds()) {
       return false;
     }
   }
@@ -78,9 +79,9 @@ absl::Status ControllerLoop::Resync() {
   events_by_time_.clear();
   event_times_.clear();
   // In the order of kinds, so that owners are known before their pods are.
-  MUSTER_ASSIGN_OR_RETURN(const int64_t revision, objects_.Scan({}, [this](const v1::Object& object) {
-    Absorb(object, false);
-  }));
+  MUSTER_ASSIGN_OR_RETURN(
+      const int64_t revision,
+      objects_.Scan({}, [this](const v1::Object& object) { Absorb(object, false); }));
   for (const auto& [node, pods] : loads_.bound()) {
     if (!nodes_.contains(node)) gone_since_.try_emplace(node, clock_.Mono());
   }
@@ -364,9 +365,8 @@ absl::StatusOr<v1::Object> ControllerLoop::ReadPod(std::string_view key) {
   const LoadedPod* loaded = loads_.Find(key);
   const size_t slash = key.find('/');
   if (loaded == nullptr) return absl::AbortedError("the pod is gone");
-  MUSTER_ASSIGN_OR_RETURN(
-      v1::Object object,
-      objects_.Get(v1::Object::kPod, key.substr(0, slash), key.substr(slash + 1)));
+  MUSTER_ASSIGN_OR_RETURN(v1::Object object, objects_.Get(v1::Object::kPod, key.substr(0, slash),
+                                                          key.substr(slash + 1)));
   MUSTER_ASSIGN_OR_RETURN(const int64_t revision, RevisionOf(object));
   // What was decided was decided about another state of it.
   if (revision != loaded->revision) return absl::AbortedError("the pod was changed meanwhile");

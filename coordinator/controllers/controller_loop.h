@@ -103,6 +103,10 @@ class ControllerLoop {
   absl::Status MarkPodsNotReady(const std::string& node, const Moment& now,
                                 ObjectTransaction& transaction);
   void KeepDaemonSets(const Moment& now);
+  // Brings its verdicts on nodes up to date.
+  void Judge(DaemonSetState& state, const Moment& now);
+  // So many pulls ahead of rollouts it may begin.
+  int64_t PullSlotsFor(const DaemonSetState& asking) const;
   void KeepDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch);
   void EndDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch);
   // A DaemonSet's turn is over; a failure brings the next one.
@@ -153,9 +157,11 @@ class ControllerLoop {
   // What NoExecute taints drive out that is no daemon pod.
   void Evict(const Moment& now);
   // Writes the pod when it differs from before, with the event of its being bound or not.
-  void Settle(const v1::Object& before, v1::Object pod, const Moment& now,
-              ObjectTransaction& transaction);
-  void Tell(const v1::Object& pod, const Moment& now, ObjectTransaction& transaction);
+  // `misfits`: why it is not on the one node where it belongs.
+  void Settle(const v1::Object& before, v1::Object pod, const std::vector<std::string>& misfits,
+              const Moment& now, ObjectTransaction& transaction);
+  void Tell(const v1::Object& pod, const std::vector<std::string>& misfits, const Moment& now,
+            ObjectTransaction& transaction);
   int NodeCount() const { return static_cast<int>(nodes_.size()); }
   void CollectOrphans(const Moment& now);
   void CollectPodsOfGoneNodes(const Moment& now);
@@ -175,8 +181,7 @@ class ControllerLoop {
   // The DaemonSet's own revision with this hash; null when there is none.
   const v1::ControllerRevision* FindRevision(const v1::DaemonSet& daemon_set,
                                              const std::string& hash) const;
-  absl::Status RemovePod(const std::string& key, const Moment& now,
-                         ObjectTransaction& transaction);
+  absl::Status RemovePod(const std::string& key, const Moment& now, ObjectTransaction& transaction);
 
   ObjectStore& objects_;
   const Clock& clock_;
@@ -192,7 +197,7 @@ class ControllerLoop {
   int64_t committed_revision_ = 0;
   std::optional<MonoTime> behind_since_;  // Set while the watch has not shown it.
 
-  std::map<std::string, v1::Object> nodes_;  // By name.
+  std::map<std::string, v1::Object> nodes_;      // By name.
   std::map<std::string, v1::Object> revisions_;  // By namespace/name, as those below.
   std::map<std::string, DaemonSetState> daemon_sets_;
   std::map<std::string, DaemonJobState> daemon_jobs_;
@@ -205,13 +210,14 @@ class ControllerLoop {
   std::map<std::string, std::string> live_jobs_;    // Likewise of each DaemonJob.
   // Pods of owners of these kinds that are gone (as far as is known), by the uid.
   std::map<std::string, std::set<std::string>> orphans_;
-  std::map<std::string, MonoTime> gone_since_;               // Nodes that pods are still bound to.
-  std::set<std::string> stale_nodes_;                        // Whose health may have changed.
-  NodeDeadlines deadlines_;  // When nodes that are not will be lost.
+  std::map<std::string, MonoTime> gone_since_;  // Nodes that pods are still bound to.
+  std::set<std::string> stale_nodes_;           // Whose health may have changed.
+  NodeDeadlines deadlines_;                     // When nodes that are not will be lost.
   std::set<std::string> lost_nodes_;
   NodeDeadlines evictions_;  // When pods on nodes with NoExecute taints have to be looked at.
   std::set<std::string> tainted_nodes_, out_of_service_;
   bool all_lost_ = false;
+  int64_t pulls_begun_ = 0;  // In this pass over all DaemonSets: the copy does not show them yet.
   MonoTime listening_since_;
   std::map<std::string, WallTime> event_times_;
   std::set<std::pair<WallTime, std::string_view>> events_by_time_;  // Keys of event_times_.

@@ -22,6 +22,10 @@ namespace {
 
 constexpr char kSource[] = "daemonset-controller";
 
+bool PullsAhead(const v1::DaemonSet& daemon_set) {
+  return daemon_set.metadata().annotations().contains(kPrePullAnnotation);
+}
+
 // The DaemonSet as the plan leaves it. A template that goes back is a change like any other: it is
 // admitted, and counts in the generation. One that is not admissible any more stays away: what is
 // left then is the halt that the status tells of.
@@ -49,18 +53,36 @@ v1::Object Updated(const v1::Object& object, const DaemonSetPlan& plan, const Mo
 }  // namespace
 
 void ControllerLoop::KeepDaemonSets(const Moment& now) {
-  CommitBatch batch = NewBatch();
+  const auto is_due = [&](const DaemonSetState& state) {
+    if (state.retry_at && *state.retry_at > now.mono) return false;
+    return state.dirty || (state.wake_at && *state.wake_at <= now.mono);
+  };
+  const auto is_ending = [](const DaemonSetState& state) {
+    return state.daemon_set().metadata().has_deletion_timestamp();
+  };
+  // All are judged before any is planned, since they share what the fleet may pull at once.
+  std::vector<DaemonSetState*> due;
   for (auto& [key, state] : daemon_sets_) {
-    const bool waits = state.retry_at && *state.retry_at > now.mono;
-    const bool due = state.wake_at && *state.wake_at <= now.mono;
-    if (waits || !(state.dirty || due)) continue;
+    if (!is_due(state)) continue;
     state.dirty = false;
-    state.retry_at.reset();
-    state.wake_at.reset();
-    if (state.daemon_set().metadata().has_deletion_timestamp()) {
-      EndDaemonSet(state, now, batch);
+    if (!is_ending(state)) Judge(state, now);
+    due.push_back(&state);
+  }
+  pulls_begun_ = 0;
+  for (auto& [key, state] : daemon_sets_) {
+    if (!state.waits_for_pulls || state.retry_at || is_ending(state)) continue;
+    if (PullSlotsFor(state) == 0 || std::find(due.begin(), due.end(), &state) != due.end())
+      continue;
+    due.push_back(&state);
+  }
+  CommitBatch batch = NewBatch();
+  for (DaemonSetState* const state : due) {
+    state->retry_at.reset();
+    state->wake_at.reset();
+    if (is_ending(*state)) {
+      EndDaemonSet(*state, now, batch);
     } else {
-      KeepDaemonSet(state, now, batch);
+      KeepDaemonSet(*state, now, batch);
     }
   }
   batch.Flush();
@@ -68,6 +90,18 @@ void ControllerLoop::KeepDaemonSets(const Moment& now) {
     if (state.wake_at) WakeAt(*state.wake_at);
     if (state.retry_at) WakeAt(*state.retry_at);
   }
+}
+
+int64_t ControllerLoop::PullSlotsFor(const DaemonSetState& asking) const {
+  int64_t all = pulls_begun_;
+  int64_t others = 0;
+  for (const auto& [key, state] : daemon_sets_) {
+    const auto pulls = static_cast<int64_t>(state.roster().pulls_under_way());
+    all += pulls;
+    if (&state != &asking && (pulls > 0 || state.waits_for_pulls)) ++others;
+  }
+  return PullSlots(options_.plan.pulls_max, all,
+                   static_cast<int64_t>(asking.roster().pulls_under_way()), others);
 }
 
 void ControllerLoop::Finish(DaemonSetState& state, const absl::Status& status, const Moment& now) {
@@ -83,13 +117,12 @@ void ControllerLoop::Finish(DaemonSetState& state, const absl::Status& status, c
   }
 }
 
-void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch) {
-  const std::string& ns = state.daemon_set().metadata().namespace_();
+void ControllerLoop::Judge(DaemonSetState& state, const Moment& now) {
   state.SetConfigDigest(
       state.config_keys().empty() ? "" : ConfigDigest(state.config_keys(), config_digests_));
   std::vector<const v1::ControllerRevision*> revisions;
   if (state.needs_revisions()) {
-    const std::string prefix = absl::StrCat(ns, "/");
+    const std::string prefix = absl::StrCat(state.daemon_set().metadata().namespace_(), "/");
     for (auto it = revisions_.lower_bound(prefix);
          it != revisions_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
       revisions.push_back(&it->second.controller_revision());
@@ -100,15 +133,23 @@ void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, Com
       [this](const auto& each) {
         for (const auto& [node, object] : nodes_) each(node);
       });
+}
+
+void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, CommitBatch& batch) {
+  const std::string& ns = state.daemon_set().metadata().namespace_();
   const std::vector<std::string> adopt = state.adopt();
   const std::vector<std::string> release = state.release();
   const DaemonSetPlan plan = MakePlan(
       {state.effective(), state.roster(), state.revisions(), adopt, release, priority_classes_,
-       random_,
-       [&](const std::string& name) { return loads_.Has(absl::StrCat(ns, "/", name)); },
+       random_, [&](const std::string& name) { return loads_.Has(absl::StrCat(ns, "/", name)); },
        options_.plan, now,
        [&](const std::string& hash) { return FindRevision(state.daemon_set(), hash); },
-       [this](const std::string& node) { return FindNode(node); }});
+       [this](const std::string& node) { return FindNode(node); },
+       PullsAhead(state.daemon_set()) ? PullSlotsFor(state) : 0});
+  state.waits_for_pulls = plan.pulls_wait;
+  for (const PlannedPull& pull : plan.pull) {
+    if (pull.step != PlannedPull::Step::kNotice) ++pulls_begun_;
+  }
   for (const std::string& note : plan.notes) spdlog::debug("{}", note);
   state.wake_at = plan.wake_at;
   if (const std::optional<MonoTime> stale = state.roster().next_wake();
@@ -127,12 +168,22 @@ void ControllerLoop::KeepDaemonSet(DaemonSetState& state, const Moment& now, Com
     loads_.SetPod(created.back(), &step.object.pod());
   }
   batch.Add(std::move(transaction),
-            [this, &state, now, created = std::move(created), failed_on = plan.failed_on,
-             creation = plan.creation](const absl::Status& status) {
+            [this, &state, now, created = std::move(created), removes = !plan.remove.empty(),
+             failed_on = plan.failed_on, creation = plan.creation](const absl::Status& status) {
               if (!status.ok()) {
                 for (const std::string& key : created) loads_.SetPod(key, nullptr);
+                // A conflict is nobody's failure: the next look is at what has changed.
+                const std::string why(status.message());
+                const bool conflict = absl::IsAborted(status) || absl::IsNotFound(status) ||
+                                      absl::IsAlreadyExists(status);
+                if (!conflict && removes)
+                  state.owed_events["FailedDelete"] = "Error deleting: " + why;
+                if (!conflict && !created.empty()) {
+                  state.owed_events["FailedCreate"] = "Error creating: " + why;
+                }
                 return Finish(state, status, now);
               }
+              state.owed_events.clear();
               for (const std::string& node : failed_on) {
                 state.backoff().Advance(node, now.mono);
                 state.TouchNode(node);
@@ -150,6 +201,9 @@ absl::Status ControllerLoop::Carry(const DaemonSetState& state, const DaemonSetP
   if (plan.template_back || plan.request_done ||
       (plan.status && !model::SemanticallyEqual(*plan.status, state.daemon_set().status()))) {
     transaction.Update(Updated(state.object(), plan, now));
+  }
+  for (const auto& [reason, message] : state.owed_events) {
+    recorder_.Add(state.object(), {true, kSource, reason, message}, now.wall, transaction);
   }
   for (const PlannedEvent& event : plan.events) {
     recorder_.Add(state.object(), {event.warning, kSource, event.reason, event.message}, now.wall,
@@ -197,14 +251,18 @@ absl::Status ControllerLoop::AddPodChanges(const DaemonSetState& state, const Da
   const std::string& ns = state.daemon_set().metadata().namespace_();
   // One change each, however many reasons a pod has to be changed.
   std::map<std::string, v1::Object> changed;
-  const auto change = [&](const std::string& name) -> absl::StatusOr<v1::ObjectMeta*> {
+  const auto change_pod = [&](const std::string& name) -> absl::StatusOr<v1::Pod*> {
     const std::string key = absl::StrCat(ns, "/", name);
     auto known = changed.find(key);
     if (known == changed.end()) {
       MUSTER_ASSIGN_OR_RETURN(v1::Object pod, ReadPod(key));
       known = changed.emplace(key, std::move(pod)).first;
     }
-    return known->second.mutable_pod()->mutable_metadata();
+    return known->second.mutable_pod();
+  };
+  const auto change = [&](const std::string& name) -> absl::StatusOr<v1::ObjectMeta*> {
+    MUSTER_ASSIGN_OR_RETURN(v1::Pod* const pod, change_pod(name));
+    return pod->mutable_metadata();
   };
   for (const std::string& name : plan.adopt) {
     MUSTER_ASSIGN_OR_RETURN(v1::ObjectMeta* const meta, change(name));
@@ -221,6 +279,10 @@ absl::Status ControllerLoop::AddPodChanges(const DaemonSetState& state, const Da
       MUSTER_ASSIGN_OR_RETURN(v1::ObjectMeta* const meta, change(pod->name));
       (*meta->mutable_labels())[kRevisionHashLabel] = renamed->second;
     }
+  }
+  for (const PlannedPull& pull : plan.pull) {
+    MUSTER_ASSIGN_OR_RETURN(v1::Pod* const pod, change_pod(pull.pod));
+    ApplyPull(pull, now.wall, *pod);
   }
   for (const PlannedRemoval& removal : plan.remove) {
     const std::string key = absl::StrCat(ns, "/", removal.removal.pod);

@@ -76,6 +76,9 @@ class DaemonSetState {
   int failures = 0;
   std::optional<MonoTime> retry_at;
   std::optional<MonoTime> wake_at;
+  bool waits_for_pulls = false;  // Of others, in the fleet.
+  // Events of what could not be written: neither could they. Told with what is written next.
+  std::map<std::string, std::string> owed_events;  // Reason to message.
 
  private:
   struct Claimed {

@@ -6,9 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/macros.h"
 #include "common/model/kinds.h"
 #include "coordinator/controllers/controller_loop.h"
+#include "coordinator/daemonset/ownership.h"
+#include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/nodes/eviction.h"
 #include "coordinator/nodes/pod_removal.h"
 #include "coordinator/placement/node_choice.h"
@@ -55,11 +58,11 @@ void ControllerLoop::BindNew(const v1::Node& node, const Moment& now, v1::Object
   } else {
     SetUnschedulable(UnschedulableMessage(misfits, NodeCount()), now.wall, *pod.mutable_pod());
   }
-  Tell(pod, now, transaction);
+  Tell(pod, misfits, now, transaction);
 }
 
-void ControllerLoop::Tell(const v1::Object& pod, const Moment& now,
-                          ObjectTransaction& transaction) {
+void ControllerLoop::Tell(const v1::Object& pod, const std::vector<std::string>& misfits,
+                          const Moment& now, ObjectTransaction& transaction) {
   const std::string& node = pod.pod().spec().node_name();
   if (!node.empty()) {
     return recorder_.Add(pod,
@@ -72,9 +75,19 @@ void ControllerLoop::Tell(const v1::Object& pod, const Moment& now,
     recorder_.Add(pod, {true, kScheduler, "FailedScheduling", condition.message()}, now.wall,
                   transaction);
   }
+  const v1::OwnerReference* owner = ControllerOf(model::MetadataOf(pod));
+  if (misfits.empty() || owner == nullptr) return;
+  const auto live = live_owners_.find(owner->uid());
+  if (live == live_owners_.end()) return;
+  recorder_.Add(daemon_sets_.at(live->second).object(),
+                {true, "daemonset-controller", "FailedPlacement",
+                 absl::StrCat("failed to place pod on \"", TargetNode(pod.pod().spec()),
+                              "\": ", absl::StrJoin(misfits, ", "))},
+                now.wall, transaction);
 }
 
-void ControllerLoop::Settle(const v1::Object& before, v1::Object pod, const Moment& now,
+void ControllerLoop::Settle(const v1::Object& before, v1::Object pod,
+                            const std::vector<std::string>& misfits, const Moment& now,
                             ObjectTransaction& transaction) {
   // A pod that still does not fit is news only when the reason is another.
   if (EncodeObject(pod) == EncodeObject(before)) return;
@@ -84,7 +97,7 @@ void ControllerLoop::Settle(const v1::Object& before, v1::Object pod, const Mome
     }
     return std::string();
   };
-  if (reason(pod) != reason(before)) Tell(pod, now, transaction);
+  if (reason(pod) != reason(before)) Tell(pod, misfits, now, transaction);
   transaction.Update(std::move(pod));
 }
 
@@ -109,9 +122,8 @@ void ControllerLoop::BindWaiting(const Moment& now) {
   batch.Flush();
 }
 
-absl::Status ControllerLoop::BindOn(const v1::Node& node,
-                                    const std::vector<std::string>& waiting, const Moment& now,
-                                    ObjectTransaction& transaction) {
+absl::Status ControllerLoop::BindOn(const v1::Node& node, const std::vector<std::string>& waiting,
+                                    const Moment& now, ObjectTransaction& transaction) {
   const std::string& name = node.metadata().name();
   NodeLoad load = loads_.LoadOf(name);
   std::vector<PodOnNode> there = loads_.PodsOn(name);
@@ -144,7 +156,7 @@ absl::Status ControllerLoop::BindOn(const v1::Node& node,
         pod.mutable_pod()->mutable_status()->clear_nominated_node_name();
       }
     }
-    Settle(before, std::move(pod), now, transaction);
+    Settle(before, std::move(pod), misfits, now, transaction);
   }
   return absl::OkStatus();
 }
@@ -211,7 +223,7 @@ absl::Status ControllerLoop::PlaceAll(const Moment& now, ObjectTransaction& tran
     } else {
       SetUnschedulable(std::string(completed.message()), now.wall, *pod.mutable_pod());
     }
-    Settle(before, std::move(pod), now, transaction);
+    Settle(before, std::move(pod), {}, now, transaction);
   }
   return absl::OkStatus();
 }

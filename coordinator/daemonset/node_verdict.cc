@@ -16,6 +16,7 @@ using Pods = std::vector<const PodFacts*>;
 
 // Stored times have lost their fraction of a second.
 constexpr std::chrono::seconds kTimeUnit(1);
+constexpr Duration kPullPatienceDefault = std::chrono::minutes(10);
 
 bool IsUnreachable(const v1::Node* node) {
   return node == nullptr || std::any_of(node->spec().taints().begin(), node->spec().taints().end(),
@@ -39,6 +40,11 @@ std::optional<FailureRule> FailureRuleOf(const v1::DaemonSet& daemon_set,
   }
   return FailureRule{rollout.revision(), ToWallTime(rollout.started_at()),
                      rollout.restarts_before(), policy.ReadyWithin()};
+}
+
+std::optional<Duration> PullPatienceOf(const RolloutPolicy& policy) {
+  if (!policy.pre_pull) return std::nullopt;
+  return policy.progress_deadline.value_or(kPullPatienceDefault);
 }
 
 // Judges one node; the members are what its steps share.
@@ -65,7 +71,8 @@ class NodeJudge {
       verdict_.tally.misscheduled = pods_.empty() ? 0 : 1;
       RemoveAll(RemovalReason::kSuspended);
     } else {
-      const Placement placement = rules_.placement.Judge(*node);
+      const Placement placement = rules_.placement.Judge(*node, now_.wall);
+      if (placement.until) WakeAt(now_.MonoAt(*placement.until));
       verdict_.should_run = placement.should_run;
       Count();
       Manage(placement);
@@ -200,7 +207,7 @@ class NodeJudge {
     }
     if (fresh != nullptr) FindFailure(*fresh);
     if (verdict_.unreachable) {
-      AssignRoleOfLost(fresh);
+      verdict_.left = fresh == nullptr && !node_is_gone_ && !rules_.suspended;
       return;
     }
     if (old != nullptr) {
@@ -209,8 +216,15 @@ class NodeJudge {
     }
     if (rules_.surge) {
       AssignSurgeRole(fresh, old);
-      return;
+    } else {
+      AssignUpdateRole(fresh, old);
     }
+    for (const PodFacts* pod : {fresh, old}) {
+      if (pod != nullptr && (pod == old || pod->pre_pull.facts != nullptr)) JudgeImages(*pod);
+    }
+  }
+
+  void AssignUpdateRole(const PodFacts* fresh, const PodFacts* old) {
     if ((fresh == nullptr) == (old == nullptr)) {
       verdict_.role = RolloutRole::kUnavailable;
     } else if (fresh != nullptr) {
@@ -224,12 +238,33 @@ class NodeJudge {
     }
   }
 
-  // A node that cannot be reached is left out, unless it was the new pod that it did not survive.
-  void AssignRoleOfLost(const PodFacts* fresh) {
-    if (verdict_.failure != RolloutFailure::kNone) {
-      verdict_.role = rules_.surge ? RolloutRole::kSurging : RolloutRole::kUnavailable;
+  // What its node is to hold before the pod goes. An old pod that is not available has nothing to
+  // lose, and beside one that surges the new one starts first: neither waits for an image.
+  void JudgeImages(const PodFacts& old) {
+    const PrePullFacts* facts = old.pre_pull.facts.get();
+    const Duration patience = rules_.pull_patience.value_or(kPullPatienceDefault);
+    const bool asked_for = rules_.pull_patience && verdict_.role == RolloutRole::kCandidate;
+    const PullJudgement judged = asked_for
+                                     ? JudgePull(facts, rules_.HashFor(node_), patience, now_.wall)
+                                     : JudgeStrayPull(facts, patience, now_.wall);
+    verdict_.pull = judged.stage;
+    if (judged.until) WakeAt(now_.MonoAt(*judged.until));
+    if (!asked_for || facts == nullptr || judged.stage == PullStage::kWanted ||
+        judged.stage == PullStage::kHere) {
+      return;
     }
-    verdict_.left = fresh == nullptr && !node_is_gone_ && !rules_.suspended;
+    verdict_.failure_text = facts->error;
+    const bool troubled = judged.stage != PullStage::kUnderWay;
+    if (judged.stage == PullStage::kLate) verdict_.failure_text = "the image is still being pulled";
+    if (!rules_.failures || !rules_.failures->ready_within) return;
+    const WallTime late =
+        facts->since +
+        std::chrono::duration_cast<WallTime::duration>(*rules_.failures->ready_within) + kTimeUnit;
+    if (now_.wall < late) {
+      WakeAt(now_.MonoAt(late));
+    } else if (troubled) {
+      Fail(old, RolloutFailure::kImageNotPulled, verdict_.failure_text);
+    }
   }
 
   void AssignSurgeRole(const PodFacts* fresh, const PodFacts* old) {
@@ -284,25 +319,28 @@ class NodeJudge {
 
   void CountProgress(const v1::Node* node) {
     Progress& progress = verdict_.progress;
-    bool fresh = false, fresh_available = false, old = false;
+    bool fresh = false, carried = false, available = false, old = false;
     for (const PodFacts* pod : pods_) {
       if (!IsNew(*pod)) {
         old = true;
       } else if (!pod->terminating) {
-        fresh = true;
-        fresh_available |= Available(*pod) && !verdict_.unreachable;
+        // By the template that it was made from it is what it should be.
+        (pod->hash == rules_.current_hash ? fresh : carried) = true;
+        available |= Available(*pod) && !verdict_.unreachable;
       }
     }
     progress.fresh = fresh ? 1 : 0;
-    progress.unproven = fresh && !fresh_available ? 1 : 0;
+    progress.unproven = fresh && !available && !verdict_.unreachable ? 1 : 0;
+    progress.settled = fresh && (available || verdict_.unreachable) ? 1 : 0;
     if (!verdict_.should_run || IsUnreachable(node)) return;
     verdict_.canary = rules_.canary && rules_.canary->Matches(node->metadata().labels());
     const bool live = std::any_of(pods_.begin(), pods_.end(),
                                   [](const PodFacts* pod) { return !pod->terminating; });
     progress.nodes = 1;
     progress.vacant = live ? 0 : 1;
-    progress.updated = fresh && !old ? 1 : 0;
-    progress.done = fresh_available && !old ? 1 : 0;
+    progress.carried = carried && !fresh ? 1 : 0;
+    progress.updated = (fresh || carried) && !old ? 1 : 0;
+    progress.done = available && !old ? 1 : 0;
     progress.canary_nodes = verdict_.canary ? 1 : 0;
     progress.canary_done = verdict_.canary ? progress.done : 0;
   }
@@ -338,6 +376,7 @@ DaemonSetRules::DaemonSetRules(const v1::DaemonSet& daemon_set, std::string curr
       canary_text(CanaryTextOf(daemon_set)) {
   RolloutPolicy policy = ParseRolloutPolicy(daemon_set.metadata().annotations()).policy;
   suspended = policy.suspended;
+  pull_patience = PullPatienceOf(policy);
   failures = FailureRuleOf(daemon_set, policy);
   for (const v1::DaemonSetRejectedRevision& each : daemon_set.status().rollout().rejected()) {
     rejected.insert(each.revision());
@@ -347,16 +386,22 @@ DaemonSetRules::DaemonSetRules(const v1::DaemonSet& daemon_set, std::string curr
 
 bool DaemonSetRules::Fits(const v1::DaemonSet& daemon_set) const {
   const RolloutPolicy policy = ParseRolloutPolicy(daemon_set.metadata().annotations()).policy;
-  return suspended == policy.suspended && canary_text == CanaryTextOf(daemon_set) &&
-         failures == FailureRuleOf(daemon_set, policy);
+  return suspended == policy.suspended && pull_patience == PullPatienceOf(policy) &&
+         canary_text == CanaryTextOf(daemon_set) && failures == FailureRuleOf(daemon_set, policy);
 }
 
 bool DaemonSetRules::IsCurrent(const PodFacts& pod, const v1::Node* node) const {
   if (!templates.varied() && pod.template_hash.empty()) return pod.hash == current_hash;
-  const int node_class =
-      node == nullptr ? NodeOverrides::kNoClass : templates.ClassOf(node->metadata().labels());
   const std::string& made_from = pod.template_hash.empty() ? pod.hash : pod.template_hash;
-  return made_from == templates.HashOf(node_class);
+  return made_from == templates.HashOf(ClassOf(node));
+}
+
+const std::string& DaemonSetRules::HashFor(const v1::Node* node) const {
+  return templates.varied() ? templates.HashOf(ClassOf(node)) : current_hash;
+}
+
+int DaemonSetRules::ClassOf(const v1::Node* node) const {
+  return node == nullptr ? NodeOverrides::kNoClass : templates.ClassOf(node->metadata().labels());
 }
 
 const char* NameOf(RolloutFailure failure) {
@@ -373,6 +418,8 @@ const char* NameOf(RolloutFailure failure) {
       return "Crashed";
     case RolloutFailure::kNotReadyInTime:
       return "NotReadyInTime";
+    case RolloutFailure::kImageNotPulled:
+      return "ImageNotPulled";
   }
   return "";
 }
@@ -384,8 +431,10 @@ Progress& Progress::operator+=(const Progress& other) {
   canary_nodes += other.canary_nodes;
   canary_done += other.canary_done;
   vacant += other.vacant;
+  carried += other.carried;
   fresh += other.fresh;
   unproven += other.unproven;
+  settled += other.settled;
   return *this;
 }
 
@@ -396,8 +445,10 @@ Progress& Progress::operator-=(const Progress& other) {
   canary_nodes -= other.canary_nodes;
   canary_done -= other.canary_done;
   vacant -= other.vacant;
+  carried -= other.carried;
   fresh -= other.fresh;
   unproven -= other.unproven;
+  settled -= other.settled;
   return *this;
 }
 

@@ -11,6 +11,7 @@
 #include "coordinator/daemonset/failure_backoff.h"
 #include "coordinator/daemonset/node_templates.h"
 #include "coordinator/daemonset/pod_facts.h"
+#include "coordinator/daemonset/pre_pull.h"
 #include "coordinator/placement/placement.h"
 #include "coordinator/policy/rollout_policy.h"
 #include "muster/v1/node.pb.h"
@@ -36,6 +37,8 @@ struct DaemonSetRules {
   // Would these rules, made from it anew, be the same? Only asked while its generation is.
   bool Fits(const v1::DaemonSet& daemon_set) const;
 
+  // The hash of what a pod of this node is made from. `node` may be null.
+  const std::string& HashFor(const v1::Node* node) const;
   // Is the pod made from what it should be made from on this node? `node` may be null.
   bool IsCurrent(const PodFacts& pod, const v1::Node* node) const;
 
@@ -43,12 +46,18 @@ struct DaemonSetRules {
   NodeTemplates templates;
   std::string current_hash;
   int32_t min_ready_seconds;
-  bool surge;                               // A new pod may start beside the old one.
-  bool suspended;                           // No pod runs anywhere.
+  bool surge;      // A new pod may start beside the old one.
+  bool suspended;  // No pod runs anywhere.
+  // How long others wait for an image that is to be on a node before its old pod is stopped;
+  // nothing when they are not.
+  std::optional<Duration> pull_patience;
   std::string canary_text;                  // The annotation that `canary` was read from.
   std::optional<model::LabelQuery> canary;  // Nodes that get a new revision first.
   std::optional<FailureRule> failures;      // Only while there is a rollout.
   std::set<std::string> rejected;           // Revisions that do harm.
+
+ private:
+  int ClassOf(const v1::Node* node) const;
 };
 
 // Why a pod goes.
@@ -109,12 +118,13 @@ enum class RolloutFailure : uint8_t {
   kOutOfMemory,
   kCrashed,  // Containers ended more often than is usual.
   kNotReadyInTime,
+  kImageNotPulled,  // The image was not there in time, so the old pod is still untouched.
 };
 // "NodeLost", "OutOfMemory", ...; stable.
 const char* NameOf(RolloutFailure failure);
 
 // The share of one node in the progress of a rollout: each 0 or 1, sums for a fleet. Of nodes that
-// can be reached, but for the last two.
+// can be reached, but for `fresh` and `settled`.
 struct Progress {
   int32_t nodes = 0;         // Should run a pod.
   int32_t updated = 0;       // Have one of the new revision, and only that.
@@ -122,8 +132,10 @@ struct Progress {
   int32_t canary_nodes = 0;  // Of nodes that the canary's selector matches.
   int32_t canary_done = 0;
   int32_t vacant = 0;    // Should run a pod and have none, or only one that goes.
-  int32_t fresh = 0;     // Have a pod of the new revision.
-  int32_t unproven = 0;  // And it is not available.
+  int32_t carried = 0;   // Have one that was made before: the rollout has nothing to change there.
+  int32_t fresh = 0;     // Have one that was made from the new revision.
+  int32_t unproven = 0;  // And it is not available, and its node can be reached.
+  int32_t settled = 0;   // Of the fresh ones: it is available, or its node went silent.
 
   Progress& operator+=(const Progress& other);
   Progress& operator-=(const Progress& other);
@@ -139,8 +151,9 @@ struct NodeVerdict {
   bool left = false;         // So it keeps what it has of an older revision until it returns.
   bool canary = false;       // The canary's selector matches it.
   RolloutFailure failure = RolloutFailure::kNone;
+  PullStage pull = PullStage::kNone;  // Of a node with role kCandidate.
   std::string failed_pod;
-  std::string failure_text;  // The evidence, in words.
+  std::string failure_text;  // The evidence, in words; also of a pull that does not count yet.
   int32_t old_endings = 0;   // How often containers of its old pod have ended.
   bool create = false;
   bool advance_backoff = false;   // A failed pod is among the removals.
@@ -158,8 +171,8 @@ struct NodeVerdict {
 // what it counts for, what a rolling update may do there.
 //
 // Unlike Kubernetes it leaves nodes that went silent (taint unreachable) out of rolling updates:
-// they use up nothing and nothing is replaced there, except that one which went silent after it got
-// the new revision is unavailable by our doing.
+// they use up nothing and nothing is replaced there. One that went silent after it got the new
+// revision speaks against that, for those who set a limit of failures.
 //
 // Pure. `node` is null when there is no such node. `pods` are the pods of this DaemonSet whose
 // target is the node, in any order.

@@ -15,6 +15,9 @@
 namespace muster::coordinator {
 namespace {
 
+// So many nodes at least look for an image that nobody has got yet: one of them may be to blame.
+constexpr int64_t kTriesLeast = 3;
+
 const char* Why(RemovalReason reason) {
   switch (reason) {
     case RemovalReason::kNotEligible:
@@ -88,6 +91,7 @@ class Planner {
         {daemon_set, policy, plan_.revisions, input_.roster,
          [&](const std::string& hash) { return FindTemplate(hash).ok(); }, input_.now});
     gate_ = decision.gate;
+    pre_pull_ = policy.pre_pull;
     base_hash_ = decision.state.base_revision();
     plan_.request_done = decision.request_done;
     plan_.events = std::move(decision.events);
@@ -163,8 +167,72 @@ class Planner {
     // more nodes at risk than anybody allowed.
     int64_t room = gate_.guarded ? std::min(Room(), max_unavailable - in_work) : Room();
     room -= RemoveOld(replace_now, room);
-    RemoveOld(roster.with_role(RolloutRole::kCandidate),
-              std::min(room, max_unavailable - unavailable));
+    const Roster::NodeSet& candidates =
+        pre_pull_ ? roster.with_pull(PullStage::kHere) : roster.with_role(RolloutRole::kCandidate);
+    RemoveOld(candidates, std::min(room, max_unavailable - unavailable));
+    if (pre_pull_) PullAhead(Room() - static_cast<int64_t>(plan_.remove.size()));
+  }
+
+  // Asks for the images of those who are next, `room` nodes at most. A node that cannot get them
+  // keeps its old pod and holds nobody up; but while nobody at all has got them there may be no
+  // such image, and the fleet is not sent to look for it.
+  void PullAhead(int64_t room) {
+    const Roster& roster = input_.roster;
+    const auto count = [&](PullStage stage) {
+      return static_cast<int64_t>(roster.with_pull(stage).size());
+    };
+    for (const std::string_view name : roster.with_pull(PullStage::kUnnoticed)) NoticePull(name);
+    const auto taken = std::count_if(
+        plan_.remove.begin(), plan_.remove.end(),
+        [&](const auto& each) { return roster.Find(each.node)->pull == PullStage::kHere; });
+    const int64_t here = count(PullStage::kHere) - taken;
+    const int64_t ahead = count(PullStage::kUnderWay) + here;
+    room = std::min(room, input_.limits.pulls_max) - ahead;
+    if (here + taken == 0 && roster.progress().done == 0) {
+      const int64_t in_vain =
+          count(PullStage::kLate) + count(PullStage::kFailed) + count(PullStage::kUnnoticed);
+      room = std::min(room, std::max(input_.limits.pulls_max, kTriesLeast) - ahead - in_vain);
+    }
+    int64_t slots = input_.pull_slots;
+    for (const PullStage stage : {PullStage::kDue, PullStage::kWanted}) {
+      for (const std::string_view name : roster.with_pull(stage)) {
+        if (room <= 0) return;
+        const std::string node(name);
+        if (!TakesOn(node)) continue;
+        if (slots <= 0) {
+          plan_.pulls_wait = true;
+          return;
+        }
+        AskFor(node,
+               stage == PullStage::kDue ? PlannedPull::Step::kAskAgain : PlannedPull::Step::kAsk);
+        --room;
+        --slots;
+      }
+    }
+  }
+
+  void AskFor(const std::string& node, PlannedPull::Step step) {
+    PlannedPull pull{node, input_.roster.Find(node)->rollout_pod, step, {}};
+    if (step == PlannedPull::Step::kAsk) {
+      const int node_class = ClassOf(node, CurrentTemplates());
+      pull.wanted = ImagesOf(CurrentTemplates().TemplateOf(node_class),
+                             CurrentTemplates().varied() ? CurrentTemplates().HashOf(node_class)
+                                                         : plan_.revisions.current_hash);
+    }
+    plan_.notes.push_back(
+        absl::StrCat("pull images on node ", node, " before pod ", pull.pod, " makes way"));
+    plan_.pull.push_back(std::move(pull));
+  }
+
+  void NoticePull(std::string_view name) {
+    const std::string node(name);
+    const NodeVerdict& verdict = *input_.roster.Find(node);
+    plan_.pull.push_back({node, verdict.rollout_pod, PlannedPull::Step::kNotice, {}});
+    plan_.events.push_back({true, "PrePullFailed",
+                            absl::StrCat("Node ", node,
+                                         " keeps its old pod for now, its new image "
+                                         "cannot be pulled: ",
+                                         verdict.failure_text)});
   }
 
   void RolloutStartingFirst(int32_t max_surge) {
@@ -267,18 +335,26 @@ class Planner {
     return absl::OkStatus();
   }
 
+  const NodeTemplates& CurrentTemplates() {
+    if (!current_.templates) current_.templates.emplace(input_.daemon_set.spec().template_());
+    return *current_.templates;
+  }
+
+  int ClassOf(const std::string& node, const NodeTemplates& templates) const {
+    const v1::Node* found = input_.find_node ? input_.find_node(node) : nullptr;
+    return found == nullptr ? NodeOverrides::kNoClass
+                            : templates.ClassOf(found->metadata().labels());
+  }
+
   absl::Status CreateOn(const std::string& node, Revision revision) {
     Source& source = revision == Revision::kCurrent ? current_ : base_;
-    if (!source.templates) {
-      v1::PodTemplateSpec of_revision = input_.daemon_set.spec().template_();
-      if (revision == Revision::kBase) {
-        MUSTER_ASSIGN_OR_RETURN(of_revision, FindTemplate(base_hash_));
-      }
-      source.templates.emplace(of_revision);
+    if (revision == Revision::kCurrent) {
+      CurrentTemplates();
+    } else if (!source.templates) {
+      MUSTER_ASSIGN_OR_RETURN(const v1::PodTemplateSpec base, FindTemplate(base_hash_));
+      source.templates.emplace(base);
     }
-    const v1::Node* found = input_.find_node ? input_.find_node(node) : nullptr;
-    const int node_class = found == nullptr ? NodeOverrides::kNoClass
-                                            : source.templates->ClassOf(found->metadata().labels());
+    const int node_class = ClassOf(node, *source.templates);
     if (!source.patterns.contains(node_class)) {
       MUSTER_RETURN_IF_ERROR(MakePattern(revision, source, node_class));
     }
@@ -298,6 +374,7 @@ class Planner {
   const PlanInput& input_;
   DaemonSetPlan plan_;
   RolloutGate gate_;
+  bool pre_pull_ = false;
   std::string base_hash_;
   Source current_;
   Source base_;

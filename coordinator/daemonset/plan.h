@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "coordinator/daemonset/planned_event.h"
 #include "coordinator/daemonset/pod_factory.h"
 #include "coordinator/daemonset/pod_facts.h"
+#include "coordinator/daemonset/pre_pull.h"
 #include "coordinator/daemonset/revision_history.h"
 #include "coordinator/daemonset/rollout.h"
 #include "coordinator/daemonset/roster.h"
@@ -40,6 +42,8 @@ struct DaemonSetPlan {
   // Whole pods but for uid and creationTimestamp, pinned to their node and not bound to it.
   std::vector<v1::Pod> create;
   std::vector<PlannedRemoval> remove;  // Each with the grace period of its own spec.
+  std::vector<PlannedPull> pull;       // What nodes are to hold before their pods go.
+  bool pulls_wait = false;             // There would be more, but for the limit of the fleet.
   std::vector<std::string> failed_on;  // Nodes whose failure back-off has to advance.
   std::vector<PlannedEvent> events;    // Of what has happened once the rest is done.
   // Nothing: leave the status alone.
@@ -57,7 +61,8 @@ struct DaemonSetPlan {
   // Nothing but perhaps the status.
   bool settled() const {
     return revisions.settled() && adopt.empty() && release.empty() && create.empty() &&
-           remove.empty() && creation.ok() && !template_back && !request_done && !more;
+           remove.empty() && pull.empty() && creation.ok() && !template_back && !request_done &&
+           !more;
   }
 };
 
@@ -65,6 +70,9 @@ struct PlanLimits {
   size_t creates_max = 250;
   size_t removals_max = 250;
   size_t claims_max = 250;
+  // Nodes of one DaemonSet that pull an image ahead, or hold it and wait for their turn; and nodes
+  // of the whole fleet that pull one.
+  int64_t pulls_max = 10;
 };
 
 // The revision of the DaemonSet with this hash; null when there is none. Only its own.
@@ -85,6 +93,7 @@ struct PlanInput {
   FindRevision find_revision;
   // For the labels by which overrides choose nodes; null for a node that is not there.
   std::function<const v1::Node*(const std::string&)> find_node;
+  int64_t pull_slots = std::numeric_limits<int64_t>::max();  // So many pulls may begin now.
 };
 
 // One pass of Kubernetes' daemon set controller, as a pure function (but for the random names):

@@ -97,6 +97,7 @@ PodFacts PodFactsOf(const v1::Pod& pod) {
   WallTime newest;
   AddEndings(pod.status().init_container_statuses(), /*init=*/true, facts, newest);
   AddEndings(pod.status().container_statuses(), /*init=*/false, facts, newest);
+  facts.pre_pull = PrePullFactsOf(pod);
   return facts;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "coordinator/daemonset/pre_pull.h"
 #include "muster/v1/meta.pb.h"
 #include "muster/v1/pod.pb.h"
 
@@ -41,6 +42,7 @@ struct PodFacts {
   bool out_of_memory = false;  // One of its containers was killed for memory.
   int32_t endings = 0;         // How often its containers have ended, all of them together.
   std::string last_ending;     // The newest of them in words; empty without one.
+  RarePrePullFacts pre_pull;   // What its node is to hold before it goes.
 
   bool terminal() const { return phase == PodPhase::kSucceeded || phase == PodPhase::kFailed; }
   bool operator==(const PodFacts&) const = default;

@@ -23,6 +23,7 @@ constexpr int32_t kEndingsUsualMax = 2;
 constexpr std::chrono::seconds kTimeUnit(1);
 
 constexpr char kNodeLost[] = "NodeLost";
+constexpr int32_t kDeadlyLeast = 2;
 
 // How often containers of a pod of the base have usually ended: of half of the pods not more often.
 int32_t UsualEndings(const Roster& roster) {
@@ -78,12 +79,15 @@ class Decider {
   bool has_canary() const {
     return policy_.canary && !state_.promoted() && !state_.complete() && HasBase(state_);
   }
+  // Of a canary by count: nodes that have nothing to gain or to lose by it are none.
   int64_t canary_nodes() const {
-    return std::min<int64_t>(policy_.CanaryNodes(desired()), progress_.nodes);
+    return std::min<int64_t>(policy_.CanaryNodes(desired()), progress_.nodes - progress_.carried);
   }
+  // Nothing more is to be learned from it. A node that went silent with it may have been its
+  // victim: what that means the one who promotes has to know.
   bool canary_is_done() const {
     return policy_.canary->selector ? progress_.canary_done == progress_.canary_nodes
-                                    : progress_.done >= canary_nodes();
+                                    : progress_.settled >= canary_nodes();
   }
   bool reachable_are_done() const { return progress_.done == progress_.nodes; }
   // Nobody expects a node to be finished now.
@@ -133,6 +137,7 @@ class Decider {
     state_.set_nodes(progress_.nodes);
     state_.set_updated(progress_.updated);
     state_.set_done(progress_.done);
+    state_.set_taken(progress_.fresh);
     state_.clear_left_nodes();
     for (const std::string_view node : input_.roster.left()) {
       if (state_.left_nodes_size() >= kListedMax) break;
@@ -205,7 +210,7 @@ class Decider {
       case Verb::kAbort:
         return GoBack(kHaltAborted, "somebody aborted it");
       case Verb::kResume:
-        if (!is_halted()) return;
+        if (!is_halted() && !LooksDeadly(state_)) return;
         Forgive();
         return Tell(false, "RolloutResumed",
                     absl::StrCat("Going on with revision ", current_, " in spite of its failures"));
@@ -351,6 +356,9 @@ class Decider {
     RolloutGate& gate = decision_.gate;
     gate.open = IsOneOf(state_.phase(), {kPhaseProgressing, kPhaseAwaitingPromotion,
                                          kPhaseAwaitingNodes, kPhaseComplete});
+    if (!state_.complete() && state_.base_revision() != current_ && LooksDeadly(state_)) {
+      gate.open = false;
+    }
     gate.guarded = HasBase(state_) && !state_.complete() && (policy_.is_guarded() || !gate.open) &&
                    input_.revision_exists(state_.base_revision());
     if (!has_canary()) return;
@@ -368,6 +376,14 @@ class Decider {
 };
 
 }  // namespace
+
+bool LooksDeadly(const v1::DaemonSetRollout& rollout) {
+  int32_t lost = 0;
+  for (const v1::DaemonSetNodeFailure& failure : rollout.failures()) {
+    if (failure.reason() == kNodeLost && !failure.accepted()) ++lost;
+  }
+  return lost >= kDeadlyLeast && 2 * lost > rollout.taken();
+}
 
 bool HasBase(const v1::DaemonSetRollout& rollout) {
   return !rollout.base_revision().empty() && rollout.base_revision() != rollout.revision();

@@ -66,6 +66,7 @@ struct RolloutInput {
 // of the DaemonSet, so it makes no difference whether the same coordinator decided before.
 //
 //  - The base is the revision that the nodes come from: the last one that was everywhere.
+//  - A node that went silent holds nobody up, with the new revision or without; see LooksDeadly.
 //  - A failure of a new pod is remembered by node; one that is only a lost node is forgotten when
 //    the node returns, and says nothing while no node can be reached. So many as the policy allows,
 //    or no node finished within the deadline, and the rollout is halted, or goes back: then the
@@ -75,6 +76,11 @@ struct RolloutInput {
 //  - A canary gets the revision first, and everybody else when it was promoted. Going back to the
 //    base, and the first revision of all, need none.
 RolloutDecision DecideRollout(const RolloutInput& input);
+
+// Several nodes went silent with the new revision, and most of those that got it did: then it is
+// probably the revision, and nobody else gets it before they are back, or somebody resumes the
+// rollout. One node that dies is just one that dies.
+bool LooksDeadly(const v1::DaemonSetRollout& rollout);
 
 // Is there a revision to protect, and another one on its way?
 bool HasBase(const v1::DaemonSetRollout& rollout);

@@ -53,7 +53,7 @@ class Stages {
     if (verdict.progress.done > 0) return {"done", "the new pod is available"};
     if (taken_on_.contains(node)) return {"in work", "it is taken on now"};
     if (const auto place = places_.find(node); place != places_.end()) {
-      return Waiting(place->second);
+      return Waiting(place->second, verdict);
     }
     if (verdict.progress.unproven > 0) return {"in work", "the new pod is not available yet"};
     if (verdict.progress.vacant > 0) {
@@ -63,17 +63,40 @@ class Stages {
     return {"in work", "the pod before is on its way out"};
   }
 
-  Said Waiting(size_t place) const {
+  Said Waiting(size_t place, const NodeVerdict& verdict) const {
     if (rollout_.phase() == kPhaseHalted) return {"held", "the rollout was halted"};
     if (rollout_.phase() == kPhasePaused) return {"held", "the rollout is paused"};
     if (rollout_.phase() == kPhaseAwaitingPromotion) {
       return {"held", "the canary waits to be promoted"};
     }
+    if (!rollout_.complete() && LooksDeadly(rollout_)) {
+      return {"held", "most of the nodes that got the new revision went silent with it"};
+    }
     if (rollout_.phase() == kPhaseOnDelete) return {"held", "the update strategy is OnDelete"};
     const bool surge = budget_.max_surge > 0;
-    return {"waiting",
-            absl::StrCat("number ", place, " in line, ", surge ? "maxSurge " : "maxUnavailable ",
-                         surge ? budget_.max_surge : budget_.max_unavailable)};
+    return {"waiting", absl::StrCat(PullText(verdict), "number ", place, " in line, ",
+                                    surge ? "maxSurge " : "maxUnavailable ",
+                                    surge ? budget_.max_surge : budget_.max_unavailable)};
+  }
+
+  static std::string PullText(const NodeVerdict& verdict) {
+    switch (verdict.pull) {
+      case PullStage::kNone:
+      case PullStage::kStray:
+      case PullStage::kWanted:
+        return "";
+      case PullStage::kUnderWay:
+        return "the image is being pulled, ";
+      case PullStage::kLate:
+        return "the image is being pulled and takes long, ";
+      case PullStage::kUnnoticed:
+      case PullStage::kFailed:
+      case PullStage::kDue:
+        return absl::StrCat("the image cannot be pulled: ", verdict.failure_text, "; ");
+      case PullStage::kHere:
+        return "the image is there, ";
+    }
+    return "";
   }
 
   const v1::DaemonSetRollout& rollout_;

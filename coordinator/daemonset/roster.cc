@@ -57,6 +57,7 @@ void Roster::Count(const std::string& node, const NodeVerdict& verdict) {
   if (verdict.failure != RolloutFailure::kNone) failing_.insert(node);
   if (verdict.left) left_.insert(node);
   if (verdict.role != RolloutRole::kNone) roles_[static_cast<size_t>(verdict.role)].insert(node);
+  if (verdict.pull != PullStage::kNone) pulls_[static_cast<size_t>(verdict.pull)].insert(node);
   if (verdict.wake_at) wakes_.emplace(*verdict.wake_at, node);
 }
 
@@ -69,6 +70,7 @@ void Roster::Discount(const std::string& node, const NodeVerdict& verdict) {
   if (verdict.failure != RolloutFailure::kNone) failing_.erase(node);
   if (verdict.left) left_.erase(node);
   if (verdict.role != RolloutRole::kNone) roles_[static_cast<size_t>(verdict.role)].erase(node);
+  if (verdict.pull != PullStage::kNone) pulls_[static_cast<size_t>(verdict.pull)].erase(node);
   if (verdict.wake_at) wakes_.erase({*verdict.wake_at, node});
 }
 

@@ -49,6 +49,13 @@ class Roster {
   const NodeSet& left() const { return left_; }
   const NodeSet& with_role(RolloutRole role) const { return roles_[static_cast<size_t>(role)]; }
 
+  // Nodes by where the images of their next pod are; none for kNone.
+  const NodeSet& with_pull(PullStage stage) const { return pulls_[static_cast<size_t>(stage)]; }
+  // Pulls that take part in what the fleet may do at once.
+  size_t pulls_under_way() const {
+    return with_pull(PullStage::kUnderWay).size() + with_pull(PullStage::kStray).size();
+  }
+
   // When the first verdict becomes stale by time alone.
   std::optional<MonoTime> next_wake() const;
   // The nodes whose verdicts are stale at `now`.
@@ -67,6 +74,7 @@ class Roster {
   NodeSet failing_;
   NodeSet left_;
   std::array<NodeSet, kRolloutRoles> roles_;  // That of kNone stays empty.
+  std::array<NodeSet, kPullStages> pulls_;
   std::set<std::pair<MonoTime, std::string_view>> wakes_;
 };
 

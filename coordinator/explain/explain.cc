@@ -1,6 +1,7 @@
 #include "coordinator/explain/explain.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
 #include <utility>
@@ -163,13 +164,14 @@ class Explainer {
                                   }),
                    taints.end());
     }
-    const Placement placement = rule.Judge(judged);
+    const Placement placement = rule.Judge(judged, now());
     if (placement.should_run) return std::nullopt;
     const bool tainted = placement.obstacle == Placement::Obstacle::kNoExecuteTaint ||
+                         placement.obstacle == Placement::Obstacle::kTimeIsOver ||
                          placement.obstacle == Placement::Obstacle::kNoScheduleTaint;
     Explanation said =
         Say(tainted ? Cause::kTainted : Cause::kNotMatched,
-            absl::StrCat(tainted ? "tainted: " : "not matched: ", rule.Explain(judged)));
+            absl::StrCat(tainted ? "tainted: " : "not matched: ", rule.Explain(judged, now())));
     for (const v1::Pod* pod : pods_) {
       said.details.push_back(
           absl::StrCat("pod ", NameOf(*pod),
@@ -286,6 +288,13 @@ class Explainer {
       return Say(Cause::kHalted, absl::StrCat("rollout halted: ", rollout.halt_reason(), ": ",
                                               rollout.halt_message()));
     }
+    if (!rollout.complete() && LooksDeadly(rollout)) {
+      return Say(Cause::kHalted,
+                 absl::StrCat("rollout held: most of the nodes that got the new revision went "
+                              "silent with it; it goes on when they are back, or after `musterctl "
+                              "rollout resume ds/",
+                              meta.name(), "`"));
+    }
     if (rollout.phase() == kPhaseAwaitingPromotion) {
       return Say(Cause::kWaitsForPromotion,
                  absl::StrCat("waiting for the canary to be promoted: see `musterctl rollout "
@@ -300,6 +309,7 @@ class Explainer {
       held->details.push_back(absl::StrCat("pod ", NameOf(pod), " of an older revision runs on"));
       return held;
     }
+    if (std::optional<Explanation> found = WaitsForImage(pod)) return found;
     const Roster& roster = input_.survey.roster;
     const UpdateBudget budget = BudgetOf(daemon_set(), roster.tally().desired);
     const bool surge = budget.max_surge > 0;
@@ -341,6 +351,37 @@ class Explainer {
       if (stage.node == node_name_) said.details.push_back(stage.why);
     }
     said.details.push_back(absl::StrCat("pod ", NameOf(pod), " of an older revision runs on"));
+    return said;
+  }
+
+  // The old pod runs on until its successor's image is there.
+  std::optional<Explanation> WaitsForImage(const v1::Pod& pod) const {
+    std::optional<Explanation> said;
+    switch (verdict_.pull) {
+      case PullStage::kUnderWay:
+      case PullStage::kLate:
+        said =
+            Say(Cause::kImagePulling, "image is being pulled ahead, before the old pod is stopped");
+        break;
+      case PullStage::kUnnoticed:
+      case PullStage::kFailed:
+      case PullStage::kDue:
+        said = Say(Cause::kImageNotPulled,
+                   absl::StrCat("image cannot be pulled: ", verdict_.failure_text));
+        break;
+      default:
+        return std::nullopt;
+    }
+    const v1::PodPrePull& asked = pod.pre_pull();
+    said->details.push_back(
+        absl::StrCat("asked for ", AgeOf(asked.since(), now()), " ago, attempt ", asked.attempt()));
+    if (asked.has_retry_at()) {
+      const auto wait =
+          std::chrono::duration_cast<std::chrono::seconds>(ToWallTime(asked.retry_at()) - now());
+      said->details.push_back(wait.count() > 0 ? absl::StrCat("next attempt in ", wait.count(), "s")
+                                               : "the next attempt is due");
+    }
+    said->details.push_back(absl::StrCat("pod ", NameOf(pod), " of an older revision runs on"));
     return said;
   }
 

@@ -32,6 +32,7 @@ constexpr std::string_view kKnownAnnotations[] = {
     kCanaryAnnotation,
     kPausedAnnotation,
     kSuspendAnnotation,
+    kPrePullAnnotation,
     kRolloutRequestAnnotation,
     // What changes templates: see coordinator/templates.
     "muster.dev/overrides",
@@ -214,6 +215,7 @@ ParsedPolicy ParseRolloutPolicy(const model::LabelMap& annotations) {
   reader.Read(kCanaryAnnotation, &ParseCanary, policy.canary);
   reader.Read(kPausedAnnotation, &ParseSwitch, policy.paused);
   reader.Read(kSuspendAnnotation, &ParseSwitch, policy.suspended);
+  reader.Read(kPrePullAnnotation, &ParseSwitch, policy.pre_pull);
   reader.Read(kRolloutRequestAnnotation, &ParseRequest, policy.request);
   parsed.problems = reader.TakeProblems();
   return parsed;

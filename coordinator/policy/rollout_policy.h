@@ -17,6 +17,7 @@ using model::kCanaryAnnotation;
 using model::kMaxFailedAnnotation;
 using model::kOnFailureAnnotation;
 using model::kPausedAnnotation;
+using model::kPrePullAnnotation;
 using model::kProgressDeadlineAnnotation;
 using model::kRolloutRequestAnnotation;
 using model::kSuspendAnnotation;
@@ -47,6 +48,7 @@ struct RolloutPolicy {
   std::optional<Request> request;
   bool paused = false;
   bool suspended = false;
+  bool pre_pull = false;  // Images are on a node before its old pod is stopped.
 
   // New pods that fail are counted, and too many end the rollout.
   bool limits_failures() const { return on_failure.has_value() || max_failed.has_value(); }

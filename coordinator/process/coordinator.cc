@@ -172,6 +172,7 @@ absl::Status Coordinator::Build() {
   controller_options.health.silent = settings_.node_lost_after;
   controller_options.health.broken = settings_.reconnect_grace;
   controller_options.pod_gc_quarantine = settings_.pod_gc_quarantine;
+  controller_options.plan.pulls_max = settings_.pre_pull_limit;
   controllers_ = std::make_unique<ControllerLoop>(
       *objects_, clock_,
       [this](const std::string& node) -> std::optional<NodeContact> {

@@ -29,9 +29,9 @@ RepeatedPtrField<Condition> MergeConditions(RepeatedPtrField<Condition> stored,
     Condition* condition = FindCondition(stored, report.type());
     const bool same = condition != nullptr && condition->status() == report.status() &&
                       condition->has_last_transition_time();
-    const v1::Time since = same                                 ? condition->last_transition_time()
+    const v1::Time since = same                                ? condition->last_transition_time()
                            : report.has_last_transition_time() ? report.last_transition_time()
-                                                                : now;
+                                                               : now;
     if (condition == nullptr) condition = stored.Add();
     *condition = report;
     *condition->mutable_last_transition_time() = since;
@@ -67,6 +67,9 @@ v1::PodStatus MergePodStatus(const v1::PodStatus& stored, const v1::PodStatus& r
   if (merged.qos_class().empty()) merged.set_qos_class(stored.qos_class());
   if (merged.nominated_node_name().empty()) {
     merged.set_nominated_node_name(stored.nominated_node_name());
+  }
+  if (!merged.has_pre_pull() && stored.has_pre_pull()) {
+    *merged.mutable_pre_pull() = stored.pre_pull();
   }
   if (!merged.has_start_time() && stored.has_start_time()) {
     *merged.mutable_start_time() = stored.start_time();

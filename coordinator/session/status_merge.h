@@ -16,7 +16,7 @@ namespace muster::coordinator {
 //    that flipped and comes without a time gets `now`;
 //  - conditions of types the agent did not mention stay, they are somebody else's;
 //  - phases Succeeded and Failed are final, with their reason and message;
-//  - qosClass, startTime, hostIP and nominatedNodeName stay when the report has none.
+//  - qosClass, startTime, hostIP, nominatedNodeName and prePull stay when the report has none.
 v1::PodStatus MergePodStatus(const v1::PodStatus& stored, const v1::PodStatus& reported,
                              WallTime now);
 

@@ -25,6 +25,8 @@ constexpr Range kHeartbeat{1s, 60s};
 constexpr Range kNodeLost{2s, 1h};
 constexpr Range kReconnect{100ms, 1h};
 constexpr Range kQuarantine{0s, 1h};
+constexpr int64_t kPrePullMin = 1;
+constexpr int64_t kPrePullMax = 100'000;
 
 const std::vector<std::string> kLogLevels = {"debug", "info", "warning", "error"};
 
@@ -41,6 +43,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("nodeLostAfter", settings.node_lost_after, kNodeLost.min, kNodeLost.max);
   root.Read("reconnectGrace", settings.reconnect_grace, kReconnect.min, kReconnect.max);
   root.Read("podGcQuarantine", settings.pod_gc_quarantine, kQuarantine.min, kQuarantine.max);
+  root.Read("prePullLimit", settings.pre_pull_limit, kPrePullMin, kPrePullMax);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
@@ -148,6 +151,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   bool check = false;
   std::optional<std::string> state_dir, listen, admin_socket, metrics_listen, heartbeat, lost,
       reconnect, quarantine, log_level;
+  std::optional<int64_t> pre_pull;
   std::vector<std::string> advertise;
 
   CLI::App app{"Keeps what every node should run, and tells the nodes' agents.",
@@ -178,6 +182,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.add_option("--pod-gc-quarantine", quarantine,
                  "How long pods of a removed node wait for its return")
       ->option_text("DURATION");
+  app.add_option("--pre-pull-limit", pre_pull,
+                 "How many nodes may pull an image ahead of a rollout at once")
+      ->check(CLI::Range(kPrePullMin, kPrePullMax))
+      ->option_text("N");
   app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
   try {
     app.parse(argc, argv);
@@ -205,6 +213,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   if (admin_socket) line.settings.admin_socket = *admin_socket;
   if (metrics_listen) line.settings.metrics_listen = *metrics_listen;
   if (!advertise.empty()) line.settings.advertise_addresses = advertise;
+  if (pre_pull) line.settings.pre_pull_limit = *pre_pull;
   if (log_level) line.settings.log_level = *log_level;
   if (heartbeat) {
     MUSTER_ASSIGN_OR_RETURN(line.settings.heartbeat_interval,

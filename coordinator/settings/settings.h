@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct Settings {
   Duration node_lost_after = std::chrono::seconds(9);
   Duration reconnect_grace = std::chrono::seconds(3);
   Duration pod_gc_quarantine = std::chrono::seconds(40);
+  int64_t pre_pull_limit = 10;
   std::string log_level = "info";
 
   bool operator==(const Settings&) const = default;

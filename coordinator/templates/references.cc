@@ -67,6 +67,7 @@ std::vector<std::string> ReferencedKeys(const v1::Pod& pod) {
   for (const auto& container : spec.ephemeral_containers()) collector.Container(container);
   for (const auto& volume : spec.volumes()) collector.Volume(volume);
   for (const auto& secret : spec.image_pull_secrets()) collector.Secret(secret.name());
+  for (const auto& secret : pod.pre_pull().image_pull_secrets()) collector.Secret(secret.name());
   return std::move(collector).Take();
 }
 

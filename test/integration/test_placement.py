@@ -118,3 +118,50 @@ def test_a_host_port_is_reachable_and_taken_only_once(cluster):
 
     cluster.ctl("delete", "daemonset", "web")  # The port is free again.
     cluster.wait_ready("rival", ["node-1"])
+
+
+def priority_class(name, value):
+    return {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+            "metadata": {"name": name}, "value": value}
+
+
+def test_a_pod_of_higher_priority_takes_the_room_of_a_lower_one(cluster, nodes):
+    cpus = cluster.get("node", "node-1")["status"]["allocatable"]["cpu"]
+    millis = int(cpus[:-1]) if cpus.endswith("m") else 1000 * int(cpus)
+    most = {"resources": {"requests": {"cpu": f"{millis * 6 // 10}m"}}}
+    here = {"nodeSelector": {"kubernetes.io/hostname": "node-1"}}
+    cluster.apply(priority_class("test-low", 10), priority_class("test-high", 1000))
+    try:
+        cluster.apply(daemonset("modest", container=most, priorityClassName="test-low", **here))
+        victim = cluster.wait_ready("modest", ["node-1"])["node-1"]
+        # One of equal priority waits, and says for what.
+        cluster.apply(daemonset("equal", container=most, priorityClassName="test-low", **here))
+        waits = wait_until(lambda: list(cluster.pods("equal").values()), 10, "the equal one")[0]
+        wait_until(lambda: any("Insufficient cpu" in e["message"]
+                               for e in cluster.events(waits["metadata"]["name"])), 10,
+                   "an event says why it waits")
+        wait_until(lambda: any(
+            e["reason"] == "FailedPlacement" and
+            e["message"] == 'failed to place pod on "node-1": Insufficient cpu'
+            for e in cluster.events("equal")), 10, "so does its DaemonSet")
+        cluster.ctl("delete", "daemonset", "equal")
+
+        cluster.apply(daemonset("urgent", container=most, priorityClassName="test-high", **here))
+        winner = cluster.wait_ready("urgent", ["node-1"])["node-1"]
+        assert winner["spec"]["priority"] == 1000
+        told = {e["reason"]: e["message"] for e in cluster.events(victim["metadata"]["name"])}
+        assert winner["metadata"]["name"] in told["Preempted"], told
+        # Its successor waits until there is room again.
+        pending = wait_until(lambda: [p for p in cluster.pods("modest").values()
+                                      if not p["metadata"].get("deletionTimestamp")], 20,
+                             "the next one of lower priority")[0]
+        assert pending["metadata"]["uid"] != victim["metadata"]["uid"]
+        assert not pending["spec"].get("nodeName")
+        assert [c["reason"] for c in pending["status"]["conditions"]
+                if c["type"] == "PodScheduled"] == ["Unschedulable"]
+        why = cluster.ctl("why", "ds/modest", "--node", "node-1").out
+        assert why.startswith("does not fit: ") and "cpu" in why.splitlines()[0], why
+        cluster.ctl("delete", "daemonset", "urgent")
+        cluster.wait_ready("modest", ["node-1"])
+    finally:
+        cluster.ctl("delete", "priorityclass", "test-low", "test-high", check=False)

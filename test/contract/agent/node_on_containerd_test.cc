@@ -212,6 +212,32 @@ TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
   ASSERT_TRUE(node_.RunUntil([&] { return listed.load(); }));
 }
 
+TEST_F(NodeOnContainerd, ImagesAreFetchedAheadWhileThePodRunsOn) {
+  node_.Welcome({SleepingPod()});
+  ASSERT_TRUE(node_.RunUntil([this] { return node_.Ready(); }));
+  const std::string container = node_.Web().container_id();
+  const auto ask = [this](int attempt, const std::string& image) {
+    v1::Object pod = SleepingPod();
+    pod.mutable_pod()->mutable_metadata()->set_resource_version(std::to_string(attempt + 1));
+    v1::PodPrePull& wanted = *pod.mutable_pod()->mutable_pre_pull();
+    wanted.set_revision("next");
+    wanted.set_attempt(attempt);
+    wanted.add_images()->set_image(image);
+    wanted.mutable_images(0)->set_image_pull_policy("IfNotPresent");
+    node_.Assign({pod});
+    EXPECT_TRUE(node_.RunUntil([&] { return node_.Status().pre_pull().attempt() == attempt; },
+                               seconds(60)));
+    return node_.Status().pre_pull();
+  };
+  EXPECT_EQ(ask(1, "busybox").phase(), "Pulled");
+  const v1::PodPrePullStatus nowhere = ask(2, "127.0.0.1:9/nowhere:1");
+  EXPECT_EQ(nowhere.phase(), "Failed");
+  EXPECT_NE(nowhere.message().find("connection refused"), std::string::npos) << nowhere.message();
+  EXPECT_EQ(ask(3, "No Image").phase(), "Failed");
+  EXPECT_EQ(node_.Web().container_id(), container);
+  EXPECT_TRUE(node_.Ready());
+}
+
 std::string ReadText(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;

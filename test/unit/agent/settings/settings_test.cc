@@ -26,6 +26,7 @@ TEST(Settings, EveryKeyIsRead) {
       "coordinator: control:7440\nnodeName: node-1\nstateDir: /s\nrootDir: /r\n"
       "runtimeEndpoint: unix:///run/x.sock\nnodeIP: 192.0.2.7\nlogDir: /l\nlogLinkDir: /k\n"
       "cgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: c.example\nmaxPods: 9\n"
+      "maxParallelImagePulls: 2\n"
       "relistPeriod: 500ms\nruntimeUnhealthyAfter: 3m\nlogLevel: debug\n",
       "agent.yaml");
   ASSERT_TRUE(settings.ok()) << settings.status();
@@ -42,6 +43,7 @@ TEST(Settings, EveryKeyIsRead) {
   expected.cluster_dns = {"192.0.2.53"};
   expected.cluster_domain = "c.example";
   expected.max_pods = 9;
+  expected.max_parallel_image_pulls = 2;
   expected.relist_period = std::chrono::milliseconds(500);
   expected.runtime_unhealthy_after = std::chrono::minutes(3);
   expected.log_level = "debug";

@@ -11,6 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
 TEST_F(ControllerLoopTest, SettlesAndThenWritesNothing) {
@@ -292,6 +293,56 @@ TEST_F(ControllerLoopTest, ACoordinatorThatCouldNotHearGivesEveryNodeItsTimeAgai
   EXPECT_EQ(ReadyOf("node-1"), "True");
   Pass(1ms);
   EXPECT_EQ(ReadyOf("node-1"), "Unknown");
+}
+
+// Spec: 1.4/not-in-template
+TEST_F(ControllerLoopTest, TolerationsOfDaemonPodsAreOnPodsAloneAndNotInTheHash) {
+  const v1::Object admitted = Admit(
+                                  [] {
+                                    v1::Object object;
+                                    *object.mutable_daemon_set() = DaemonSetNamed("web");
+                                    return object;
+                                  }(),
+                                  nullptr, clock_.Wall())
+                                  .object;
+  Create(admitted);
+  Settle();
+  for (const v1::Object& pod : List(v1::Object::kPod)) {
+    EXPECT_EQ(pod.pod().spec().tolerations_size(), 6);
+  }
+  EXPECT_EQ(DaemonSet().daemon_set().spec().template_().spec().tolerations_size(), 0);
+  ASSERT_THAT(List(v1::Object::kControllerRevision), SizeIs(1));
+  const v1::ControllerRevision revision =
+      List(v1::Object::kControllerRevision)[0].controller_revision();
+  EXPECT_EQ(TemplateOf(revision)->spec().tolerations_size(), 0);
+  // The hash is that of the template as it is stored.
+  EXPECT_EQ(HashOf(revision), PlanRevisions({admitted.daemon_set(), {}, {}}).current_hash);
+}
+
+// Spec: 12.7/failed-delete, 12.7/failed-create
+TEST_F(ControllerLoopTest, WhatCouldNotBeWrittenIsToldWhenTheStoreIsBack) {
+  store_.FailNextTransact(absl::ResourceExhaustedError("the disk is full"));
+  CreateDaemonSet();
+  Pass(1s);
+  EXPECT_THAT(MessagesOf("FailedCreate"), ElementsAre("web: Error creating: the disk is full"));
+  EXPECT_THAT(Bound(), SizeIs(3));
+  EXPECT_THAT(MessagesOf("FailedDelete"), IsEmpty());
+  AddTaintTo("node-2", "k", "NoExecute");
+  Settle();
+  RemoveTaints("node-2");
+  StopMarked();
+  Pass(1s);
+  v1::Object suspended = DaemonSet();
+  (*suspended.mutable_daemon_set()
+        ->mutable_metadata()
+        ->mutable_annotations())["muster.dev/suspend"] = "true";
+  Update(std::move(suspended));
+  store_.FailNextTransact(absl::ResourceExhaustedError("the disk is full"));
+  Pass(1s);
+  EXPECT_THAT(MessagesOf("FailedDelete"), ElementsAre("web: Error deleting: the disk is full"));
+  EXPECT_THAT(Bound(), IsEmpty());
+  // A conflict is nothing to tell.
+  EXPECT_THAT(MessagesOf("FailedCreate"), SizeIs(1));
 }
 
 TEST_F(ControllerLoopTest, AnEditDoesNotWaitForARetryOfWhatWasBefore) {

@@ -36,7 +36,7 @@ class ControllerLoopTest : public testing::Test {
           if (silent != contacts_.end()) return silent->second;
           return NodeContact{true, false, clock_.Mono()};
         },
-        ControllerLoop::Options{}, [] {}, Seeded(3));
+        options_, [] {}, Seeded(3));
   }
 
   int64_t Revision() { return *store_.CurrentRevision(); }
@@ -110,6 +110,17 @@ class ControllerLoopTest : public testing::Test {
       about.push_back(event.event().involved_object().kind());
     }
     return about;
+  }
+
+  // "who it is about: what it says", of every event with the reason.
+  std::vector<std::string> MessagesOf(const std::string& reason) {
+    std::vector<std::string> messages;
+    for (const v1::Object& object : List(v1::Object::kEvent)) {
+      const v1::Event& event = object.event();
+      if (event.reason() != reason) continue;
+      messages.push_back(event.involved_object().name() + ": " + event.message());
+    }
+    return messages;
   }
 
   void Create(v1::Object object) {
@@ -246,6 +257,7 @@ class ControllerLoopTest : public testing::Test {
   ManualClock clock_{kWall};
   MemoryStore store_{MemoryStore::Options{.delivery = WatchHub::Delivery::kOnDemand}};
   ObjectStore objects_{store_, clock_, Seeded(2)};
+  ControllerLoop::Options options_;
   std::map<std::string, NodeContact> contacts_;  // Of nodes that are not simply connected.
   std::unique_ptr<ControllerLoop> loop_;
   std::optional<MonoTime> wake_;

@@ -21,7 +21,7 @@ using testing::UnorderedElementsAre;
 
 using PodKeeperTest = ControllerLoopTest;
 
-// Spec: 10.1/fits, 10.2/event
+// Spec: 10.1/fits, 10.2/event, 12.7/failed-placement
 TEST_F(PodKeeperTest, APodThatDoesNotFitIsSeenWaitingAndStartsWhenThereIsRoom) {
   CreateDaemonSetOf("large", "6");
   Settle();
@@ -29,6 +29,10 @@ TEST_F(PodKeeperTest, APodThatDoesNotFitIsSeenWaitingAndStartsWhenThereIsRoom) {
   Settle();
   EXPECT_THAT(NodesOfPods("late"), ElementsAre("", "", ""));
   EXPECT_THAT(EventsOf("FailedScheduling"), SizeIs(3));
+  EXPECT_THAT(MessagesOf("FailedPlacement"),
+              UnorderedElementsAre("late: failed to place pod on \"node-1\": Insufficient cpu",
+                                   "late: failed to place pod on \"node-2\": Insufficient cpu",
+                                   "late: failed to place pod on \"node-3\": Insufficient cpu"));
   for (const v1::Object& pod : List(v1::Object::kPod)) {
     if (!pod.pod().spec().node_name().empty()) continue;
     EXPECT_EQ(WaitsFor(pod.pod().metadata().name()),
@@ -232,6 +236,64 @@ TEST_F(PodKeeperTest, ACordonedNodeStillGetsDaemonPodsAndNoOthers) {
   Settle();
   EXPECT_THAT(NodesOfPods("web"), UnorderedElementsAre("node-1", "node-2", "node-3"));
   EXPECT_EQ(NodeOf("bare"), "node-3");
+}
+
+// Spec: 12.7/node
+TEST_F(PodKeeperTest, EventsTellOfNodesThatAreCordonedAndOfThoseThatAreNot) {
+  const auto cordon = [this](bool wanted) {
+    v1::Object node = Node("node-1");
+    node.mutable_node()->mutable_spec()->set_unschedulable(wanted);
+    Update(std::move(node));
+    ASSERT_TRUE(Settle());
+  };
+  ASSERT_TRUE(Settle());
+  EXPECT_THAT(MessagesOf("NodeNotSchedulable"), IsEmpty());
+  cordon(true);
+  EXPECT_THAT(MessagesOf("NodeNotSchedulable"),
+              ElementsAre("node-1: Node node-1 status is now: NodeNotSchedulable"));
+  EXPECT_THAT(MessagesOf("NodeSchedulable"), IsEmpty());
+  Restart();
+  ASSERT_TRUE(Settle());
+  cordon(false);
+  EXPECT_THAT(MessagesOf("NodeSchedulable"),
+              ElementsAre("node-1: Node node-1 status is now: NodeSchedulable"));
+  EXPECT_THAT(MessagesOf("NodeNotSchedulable"), SizeIs(1));
+  FallSilent("node-2");
+  Pass(10s);
+  Return("node-2");
+  ASSERT_TRUE(Settle());
+  EXPECT_THAT(MessagesOf("NodeNotReady"),
+              Contains("node-2: Node node-2 status is now: NodeNotReady"));
+  EXPECT_THAT(MessagesOf("NodeReady"), ElementsAre("node-2: Node node-2 status is now: NodeReady"));
+}
+
+// Spec: 1.3/seconds
+TEST_F(PodKeeperTest, ADaemonPodToleratesATaintForItsTimeAndIsNotMadeAgain) {
+  v1::Object object;
+  *object.mutable_daemon_set() = DaemonSetNamed("web");
+  v1::Toleration& toleration = *object.mutable_daemon_set()
+                                    ->mutable_spec()
+                                    ->mutable_template_()
+                                    ->mutable_spec()
+                                    ->add_tolerations();
+  toleration.set_key("maintenance");
+  toleration.set_operator_("Exists");
+  toleration.set_effect("NoExecute");
+  toleration.set_toleration_seconds(20);
+  Create(std::move(object));
+  Settle();
+  AddTaintTo("node-2", "maintenance", "NoExecute");
+  Pass(20s - 1ms);
+  EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-2", "node-3"));
+  Pass(1s);
+  EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-3"));
+  StopMarked();
+  Pass(1min);
+  EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-3"));
+  EXPECT_EQ(DaemonSet().daemon_set().status().desired_number_scheduled(), 2);
+  RemoveTaints("node-2");
+  Settle();
+  EXPECT_THAT(Bound(), UnorderedElementsAre("node-1", "node-2", "node-3"));
 }
 
 // Spec: 11.1/default-eviction

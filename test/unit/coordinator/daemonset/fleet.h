@@ -170,6 +170,10 @@ class Fleet {
 
   Scene scene;
   FateOf fate = [](const std::string&, const std::string&) { return Fate::kHealthy; };
+  // What comes of an attempt to pull images ahead: nothing when it works, else the error.
+  static constexpr char kPending[] = "not yet";
+  std::function<std::string(const std::string& node, int attempt)> pull =
+      [](const std::string&, int) { return std::string(); };
   std::vector<PlannedEvent> events;
   std::function<void(const DaemonSetPlan&)> on_plan;  // Sees every plan before it is carried out.
 
@@ -189,6 +193,11 @@ class Fleet {
     if (plan.template_back) SetTemplate(*plan.template_back);
     if (plan.request_done) Unannotate("rollout-request");
     if (plan.status) *scene.daemon_set.mutable_status() = *plan.status;
+    for (const PlannedPull& each : plan.pull) {
+      for (v1::Pod& pod : scene.pods) {
+        if (pod.metadata().name() == each.pod) ApplyPull(each, scene.now.wall, pod);
+      }
+    }
     for (const PlannedRemoval& each : plan.remove) Mark(each.removal.pod);
     for (const std::string& node : plan.failed_on) scene.backoff.Advance(node, scene.now.mono);
     for (v1::Pod pod : plan.create) {
@@ -231,6 +240,7 @@ class Fleet {
     const std::string& node = pod.spec().node_name();
     v1::PodStatus& status = *pod.mutable_status();
     const int age = ++ages_[pod.metadata().name()];
+    AnswerPull(pod);
     if (!status.has_start_time()) {
       *status.mutable_start_time() = FromWallTime(scene.now.wall);
       SetReady(pod, false, scene.now.wall);
@@ -264,6 +274,19 @@ class Fleet {
         break;
     }
     return false;
+  }
+
+  void AnswerPull(v1::Pod& pod) {
+    if (!pod.has_pre_pull()) return;
+    const v1::PodPrePull& asked = pod.pre_pull();
+    v1::PodPrePullStatus& answer = *pod.mutable_status()->mutable_pre_pull();
+    if (answer.revision() == asked.revision() && answer.attempt() == asked.attempt()) return;
+    const std::string outcome = pull(pod.spec().node_name(), asked.attempt());
+    if (outcome == kPending) return;
+    answer.set_revision(asked.revision());
+    answer.set_attempt(asked.attempt());
+    answer.set_phase(outcome.empty() ? "Pulled" : "Failed");
+    answer.set_message(outcome);
   }
 
   void BeReady(v1::Pod& pod) {

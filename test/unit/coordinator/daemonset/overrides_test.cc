@@ -173,6 +173,28 @@ TEST_F(OverridesTest, ReplacementsKeepToTheBudget) {
   EXPECT_EQ(plan.remove.size(), 1u);
 }
 
+// Nodes that the change leaves as they are prove nothing, and do not use the canary up.
+TEST_F(OverridesTest, ACanaryByCountIsANodeThatTheChangeChanges) {
+  for (const char* name : {"c", "d"}) scene_.nodes.push_back(NodeNamed(name));
+  SetTier(2, "big");
+  SetOverrides(kBig);
+  Settle();
+  (*stored_.mutable_metadata()->mutable_annotations())["muster.dev/canary"] = "{count: 1}";
+  SetOverrides("- {selector: {tier: big}, containers: [{name: main, image: 'image:bigger'}]}");
+  Settle();
+  EXPECT_EQ(ImageOn("b"), "image:bigger");
+  EXPECT_EQ(ImageOn("c"), "image:big");
+  const v1::DaemonSetRollout& rollout = scene_.daemon_set.status().rollout();
+  EXPECT_EQ(rollout.phase(), kPhaseAwaitingPromotion);
+  EXPECT_EQ(rollout.taken(), 1);
+  EXPECT_EQ(rollout.updated(), 3);
+  (*stored_.mutable_metadata()->mutable_annotations())["muster.dev/rollout-request"] =
+      "promote " + rollout.revision();
+  Settle();
+  EXPECT_EQ(ImageOn("c"), "image:bigger");
+  EXPECT_EQ(scene_.daemon_set.status().rollout().phase(), kPhaseComplete);
+}
+
 TEST_F(OverridesTest, AreARevisionThatComesBackWithItsHash) {
   Settle();
   const std::string plain = scene_.Hash();

@@ -99,6 +99,38 @@ TEST_F(RolloutStagesTest, SomebodyHasToDecideAboutACanaryAndAPause) {
   EXPECT_EQ(Stages()[1], "node-02: held: the rollout is paused");
 }
 
+TEST_F(RolloutStagesTest, WhereTheImageOfThePodToComeIs) {
+  fleet_.Annotate("pre-pull", "true");
+  fleet_.pull = [](const std::string& node, int) {
+    return node == "node-01" ? "image:2: no such host" : Fleet::kPending;
+  };
+  fleet_.Release(kNext);
+  fleet_.Steps(3);
+  EXPECT_THAT(Stages(),
+              ElementsAre("node-01: waiting: the image cannot be pulled: image:2: no such host; "
+                          "number 1 in line, maxUnavailable 1",
+                          "node-02: waiting: the image is being pulled, number 2 in line, "
+                          "maxUnavailable 1",
+                          "node-03: waiting: the image is being pulled, number 3 in line, "
+                          "maxUnavailable 1"));
+  fleet_.pull = [](const std::string& node, int) {
+    return node == "node-01" ? "image:2: no such host" : "";
+  };
+  fleet_.Live();
+  fleet_.Look();
+  EXPECT_EQ(Stages()[1], "node-02: in work: the pod before is stopping");
+  EXPECT_EQ(Stages()[2],
+            "node-03: waiting: the image is there, number 2 in line, maxUnavailable 1");
+}
+
+TEST_F(RolloutStagesTest, AReleaseThatKillsNodesIsHeld) {
+  LetNextBe(Fate::kKillsNode);
+  fleet_.Release(kNext);
+  fleet_.Steps(20);
+  EXPECT_EQ(Stages()[2],
+            "node-03: held: most of the nodes that got the new revision went silent with it");
+}
+
 TEST_F(RolloutStagesTest, ANodeThatNoLongerMatchesIsSkipped) {
   AddTaint(fleet_.Node("node-03"), "k", "NoSchedule");
   ASSERT_TRUE(fleet_.Settle());

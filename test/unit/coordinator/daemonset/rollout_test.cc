@@ -68,66 +68,6 @@ TEST_F(RolloutTest, ANewRevisionComesFromTheOneThatWasEverywhere) {
   EXPECT_THAT(fleet_.Told(), ElementsAre("RolloutComplete"));
 }
 
-// Kubernetes would mark the silent node's pod, wait for it, and never go on.
-TEST_F(RolloutTest, ANodeOutOfReachTakesNothingFromTheBudgetAndIsUpdatedWhenItReturns) {
-  for (const bool tolerated : {false, true}) {
-    Fleet fleet(5);
-    if (tolerated) {
-      v1::Toleration& everything = *fleet.scene.daemon_set.mutable_spec()
-                                        ->mutable_template_()
-                                        ->mutable_spec()
-                                        ->add_tolerations();
-      everything.set_operator_("Exists");
-    }
-    ASSERT_TRUE(fleet.Settle());
-    fleet.Lose("node-02");
-    fleet.Release(kNext);
-    ASSERT_TRUE(fleet.Settle());
-    EXPECT_THAT(fleet.NodesWith(kNext), ElementsAre("node-01", "node-03", "node-04", "node-05"));
-    EXPECT_THAT(fleet.NodesWith(kGood), ElementsAre("node-02"));  // And not marked.
-    EXPECT_EQ(fleet.rollout().phase(), kPhaseComplete);
-    EXPECT_THAT(fleet.rollout().left_nodes(), ElementsAre("node-02"));
-    EXPECT_THAT(fleet.Condition("Progressing").message(),
-                HasSubstr("left for later, unreachable: node-02"));
-    EXPECT_THAT(fleet.events.back().message, HasSubstr("node-02"));
-    fleet.Return("node-02");
-    ASSERT_TRUE(fleet.Settle());
-    EXPECT_THAT(fleet.NodesWith(kNext), SizeIs(5));
-    EXPECT_THAT(fleet.rollout().left_nodes(), IsEmpty());
-  }
-}
-
-TEST_F(RolloutTest, WhoIsCutOffFromMostNodesIsNotDone) {
-  for (const char* node : {"node-02", "node-03", "node-04"}) fleet_.Lose(node);
-  fleet_.Release(kNext);
-  ASSERT_TRUE(fleet_.Settle());
-  EXPECT_EQ(fleet_.rollout().phase(), kPhaseAwaitingNodes);
-  EXPECT_EQ(fleet_.Condition("Progressing").reason(), "AwaitingNodes");
-  EXPECT_FALSE(fleet_.rollout().complete());
-  for (const char* node : {"node-02", "node-03", "node-04"}) fleet_.Return(node);
-  ASSERT_TRUE(fleet_.Settle());
-  EXPECT_EQ(fleet_.rollout().phase(), kPhaseComplete);
-}
-
-// The objection to the above: a release that takes nodes down with it must still stop.
-TEST_F(RolloutTest, ANodeThatGoesSilentWithTheNewPodIsUnavailableByOurDoing) {
-  LetNextBe(Fate::kKillsNode);
-  fleet_.Release(kNext);
-  fleet_.Steps(50);
-  EXPECT_TRUE(fleet_.IsLost("node-01"));
-  EXPECT_THAT(fleet_.NodesWith(kGood), ElementsAre("node-02", "node-03", "node-04", "node-05"));
-  EXPECT_EQ(fleet_.rollout().phase(), kPhaseProgressing);
-  ASSERT_THAT(fleet_.rollout().failures(), SizeIs(1));
-  EXPECT_EQ(fleet_.rollout().failures(0).reason(), "NodeLost");
-  EXPECT_EQ(fleet_.Condition("Degraded").status(), "True");
-  // It was something else: the node is back, and so the rollout goes on.
-  LetNextBe(Fate::kHealthy);
-  fleet_.Return("node-01");
-  ASSERT_TRUE(fleet_.Settle());
-  EXPECT_THAT(fleet_.NodesWith(kNext), SizeIs(5));
-  EXPECT_EQ(fleet_.Condition("Degraded").status(), "False");
-}
-
 TEST_F(RolloutTest, ANodeThatIsBackIsNotReplacedBeforeItsAgentHasSpoken) {
   fleet_.Lose("node-02");
   fleet_.Release(kNext);
@@ -449,6 +389,24 @@ TEST_F(RolloutTest, ACanaryByCountTakesTheFirstNodesByName) {
   fleet_.Request("promote");
   ASSERT_TRUE(fleet_.Settle());
   EXPECT_THAT(fleet_.NodesWith(kNext), SizeIs(6));
+}
+
+TEST_F(RolloutTest, ACanaryThatDiesIsForItsJudgeToWeigh) {
+  for (const char* canary : {"{count: 2}", "{selector: 'name in (node-01,node-02)'}"}) {
+    Fleet fleet(5);
+    for (v1::Node& node : fleet.scene.nodes) {
+      (*node.mutable_metadata()->mutable_labels())["name"] = node.metadata().name();
+    }
+    ASSERT_TRUE(fleet.Settle());
+    fleet.Annotate("canary", canary);
+    fleet.fate = [](const std::string& node, const std::string& image) {
+      return image == kNext && node == "node-01" ? Fate::kKillsNode : Fate::kHealthy;
+    };
+    fleet.Release(kNext);
+    ASSERT_TRUE(fleet.Settle());
+    EXPECT_EQ(fleet.rollout().phase(), kPhaseAwaitingPromotion) << canary;
+    EXPECT_THAT(fleet.NodesWith(kNext), ElementsAre("node-01", "node-02")) << canary;
+  }
 }
 
 TEST_F(RolloutTest, AnAbortedCanaryGoesBackAndStaysAway) {

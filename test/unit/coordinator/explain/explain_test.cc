@@ -457,6 +457,34 @@ const Case kCases[] = {
        Stage::Status(fresh).mutable_state()->mutable_waiting()->set_reason("ErrImagePull");
      },
      Cause::kWaitsForRollout, "waiting in the rollout behind b: maxUnavailable 1 is used up"},
+    {"PullsAhead",
+     [](Stage& s) {
+       (*s.daemon_set.mutable_metadata()->mutable_annotations())["muster.dev/pre-pull"] = "true";
+       s.AddPod("a", "web-1");
+       s.NewTemplate("image:2");
+       v1::PodPrePull& asked = *s.pods[0].mutable_pre_pull();
+       asked.set_revision(s.Hash());
+       asked.set_attempt(1);
+       *asked.mutable_since() = FromWallTime(kWall);
+       *asked.mutable_asked_at() = FromWallTime(kWall);
+     },
+     Cause::kImagePulling, "image is being pulled ahead, before the old pod is stopped"},
+    {"CannotPullAhead",
+     [](Stage& s) {
+       (*s.daemon_set.mutable_metadata()->mutable_annotations())["muster.dev/pre-pull"] = "true";
+       s.AddPod("a", "web-1");
+       s.NewTemplate("image:2");
+       v1::PodPrePull& asked = *s.pods[0].mutable_pre_pull();
+       asked.set_revision(s.Hash());
+       asked.set_attempt(2);
+       *asked.mutable_retry_at() = FromWallTime(kWall + std::chrono::seconds(20));
+       v1::PodPrePullStatus& answer = *s.pods[0].mutable_status()->mutable_pre_pull();
+       answer.set_revision(s.Hash());
+       answer.set_attempt(2);
+       answer.set_phase("Failed");
+       answer.set_message("image:2: not found");
+     },
+     Cause::kImageNotPulled, "image cannot be pulled: image:2: not found"},
     {"WaitsForSurge",
      [](Stage& s) {
        auto& rolling =

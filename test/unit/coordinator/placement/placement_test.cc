@@ -107,9 +107,9 @@ INSTANTIATE_TEST_SUITE_P(
              "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoSchedule' } taints { "
              "key: 'l' effect: 'NoSchedule' } }",
              {false, true, Obstacle::kNoScheduleTaint}},
-        Case{"TolerationSecondsNeverAffectPlacement",
+        Case{"TolerationSecondsThatAreNotOverDoNotMatter",
              "tolerations { key: 'k' operator: 'Exists' effect: 'NoExecute' "
-             "toleration_seconds: 0 }",
+             "toleration_seconds: 1 }",
              "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoExecute' } }", kRuns},
         Case{"ExistsWithoutKeyToleratesEverything", "tolerations { operator: 'Exists' }",
              "metadata { name: 'a' } spec { taints { key: 'k' effect: 'NoExecute' } taints { "

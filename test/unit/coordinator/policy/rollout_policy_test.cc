@@ -76,6 +76,8 @@ TEST(RolloutPolicy, ReadsSwitches) {
   EXPECT_TRUE(PolicyOf("suspend", "true").suspended);
   EXPECT_FALSE(PolicyOf("suspend", "false").suspended);
   EXPECT_TRUE(PolicyOf("paused", "true").paused);
+  EXPECT_TRUE(PolicyOf("pre-pull", "true").pre_pull);
+  EXPECT_FALSE(PolicyOf("pre-pull", "false").pre_pull);
   for (const char* text : {"", "yes", "True", "1"}) {
     const ParsedPolicy parsed = Parse({{"suspend", text}, {"paused", text}});
     ASSERT_THAT(parsed.problems, SizeIs(2)) << text;

@@ -63,6 +63,7 @@ heartbeatInterval: 2s
 nodeLostAfter: 20s
 reconnectGrace: 2500ms
 podGcQuarantine: 1m
+prePullLimit: 3
 logLevel: warning
 )",
                                                           "f");
@@ -76,6 +77,7 @@ logLevel: warning
   EXPECT_EQ(settings->node_lost_after, 20s);
   EXPECT_EQ(settings->reconnect_grace, 2500ms);
   EXPECT_EQ(settings->pod_gc_quarantine, 60s);
+  EXPECT_EQ(settings->pre_pull_limit, 3);
   EXPECT_EQ(settings->log_level, "warning");
 }
 
@@ -89,7 +91,8 @@ TEST(ParseSettings, NamesTheLineOfWhatItDoesNotKnow) {
 TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
   const absl::StatusOr<CommandLine> line =
       Parse({"--config", path_.c_str(), "--listen", "0.0.0.0:7440", "--advertise-address", "a",
-             "--advertise-address", "b", "--node-lost-after=1m", "--reconnect-grace=2s"});
+             "--advertise-address", "b", "--node-lost-after=1m", "--reconnect-grace=2s",
+             "--pre-pull-limit=7"});
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_EQ(line->task, CommandLine::Task::kRun);
   EXPECT_EQ(line->settings.listen, "0.0.0.0:7440");
@@ -97,6 +100,7 @@ TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
   EXPECT_THAT(line->settings.advertise_addresses, ElementsAre("a", "b"));
   EXPECT_EQ(line->settings.node_lost_after, 60s);
   EXPECT_EQ(line->settings.reconnect_grace, 2s);
+  EXPECT_EQ(line->settings.pre_pull_limit, 7);
 }
 
 TEST_F(SettingsFileTest, CheckConfigIsATaskOfItsOwn) {

@@ -53,6 +53,12 @@ TEST(ReferencedKeys, FindsEveryPlaceThatMentionsAConfigMapOrSecret) {
   }
 }
 
+TEST(ReferencedKeys, PullSecretsOfWhatIsPulledAheadAreNeededToo) {
+  v1::Pod pod = Parse("image_pull_secrets { name: 'now' }");
+  pod.mutable_pre_pull()->add_image_pull_secrets()->set_name("next");
+  EXPECT_THAT(ReferencedKeys(pod), ElementsAre("secrets/logging/next", "secrets/logging/now"));
+}
+
 TEST(ReferencedKeys, NamesEachObjectOnceAndSorted) {
   const v1::Pod pod = Parse(R"(
     containers { env_from { config_map_ref { name: 'z' } } env_from { secret_ref { name: 'b' } } }
