@@ -217,6 +217,7 @@ class ControllerLoop {
   NodeDeadlines evictions_;  // When pods on nodes with NoExecute taints have to be looked at.
   std::set<std::string> tainted_nodes_, out_of_service_;
   bool all_lost_ = false;
+  std::string last_to_pull_;  // Key of the DaemonSet that began pulls last.
   int64_t pulls_begun_ = 0;  // In this pass over all DaemonSets: the copy does not show them yet.
   MonoTime listening_since_;
   std::map<std::string, WallTime> event_times_;

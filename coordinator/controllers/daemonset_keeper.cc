@@ -61,29 +61,37 @@ void ControllerLoop::KeepDaemonSets(const Moment& now) {
     return state.daemon_set().metadata().has_deletion_timestamp();
   };
   // All are judged before any is planned, since they share what the fleet may pull at once.
-  std::vector<DaemonSetState*> due;
+  std::vector<std::pair<std::string, DaemonSetState*>> due;
   for (auto& [key, state] : daemon_sets_) {
     if (!is_due(state)) continue;
     state.dirty = false;
     if (!is_ending(state)) Judge(state, now);
-    due.push_back(&state);
+    due.emplace_back(key, &state);
   }
   pulls_begun_ = 0;
   for (auto& [key, state] : daemon_sets_) {
     if (!state.waits_for_pulls || state.retry_at || is_ending(state)) continue;
-    if (PullSlotsFor(state) == 0 || std::find(due.begin(), due.end(), &state) != due.end())
+    const std::pair<std::string, DaemonSetState*> waiting(key, &state);
+    if (PullSlotsFor(state) == 0 || std::find(due.begin(), due.end(), waiting) != due.end()) {
       continue;
-    due.push_back(&state);
+    }
+    due.push_back(waiting);
   }
+  // In turn: who pulled last comes after those who wait for the same place.
+  std::sort(due.begin(), due.end());
+  std::stable_partition(due.begin(), due.end(),
+                        [this](const auto& each) { return each.first > last_to_pull_; });
   CommitBatch batch = NewBatch();
-  for (DaemonSetState* const state : due) {
+  for (const auto& [key, state] : due) {
     state->retry_at.reset();
     state->wake_at.reset();
     if (is_ending(*state)) {
       EndDaemonSet(*state, now, batch);
-    } else {
-      KeepDaemonSet(*state, now, batch);
+      continue;
     }
+    const int64_t begun = pulls_begun_;
+    KeepDaemonSet(*state, now, batch);
+    if (pulls_begun_ > begun) last_to_pull_ = key;
   }
   batch.Flush();
   for (const auto& [key, state] : daemon_sets_) {

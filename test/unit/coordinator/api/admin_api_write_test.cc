@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "coordinator/api/admin_api.h"
+#include "coordinator/daemonset/revision_history.h"
 #include "coordinator/store/memory/memory_store.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
