@@ -11,6 +11,7 @@
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/explain/explain.h"
+#include "coordinator/explain/explain_job.h"
 
 namespace muster::coordinator {
 namespace {
@@ -26,19 +27,37 @@ void AddAnswer(const std::string& node, Explanation explanation, admin::v1::WhyR
   answer.set_log_previous(explanation.previous_log);
 }
 
+void ExplainDaemonJob(const WorldCopy& copy, const v1::DaemonJob& job, const std::string& node,
+                      admin::v1::WhyResponse& response) {
+  const JobWorld world = copy.For(job);
+  const JobSurvey survey(world);
+  const DaemonJobPlan plan = PlanFrom(world, survey);
+  const JobExplainInput input{world, survey, plan, copy.events()};
+  if (!node.empty()) return AddAnswer(node, ExplainJob(input, node), response);
+  for (const auto& [each, found] : survey.nodes) {
+    AddAnswer(each, ExplainJob(input, each), response);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<admin::v1::WhyResponse> AdminApi::Why(const admin::v1::WhyRequest& request) {
   MUSTER_ASSIGN_OR_RETURN(const ObjectName name, ObjectName::Parse(request.ref()));
-  if (name.info->kind != v1::Object::kDaemonSet && name.info->kind != v1::Object::kPod) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "expected a daemonset or a pod to explain, found ", std::string(name.info->singular)));
+  if (name.info->kind != v1::Object::kDaemonSet && name.info->kind != v1::Object::kDaemonJob &&
+      name.info->kind != v1::Object::kPod) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected a daemonset, a daemonjob or a pod to explain, found ",
+                     std::string(name.info->singular)));
   }
   MUSTER_ASSIGN_OR_RETURN(v1::Object object, objects_.Get(name.info->kind, name.ns, name.name));
   std::string node = request.node();
   admin::v1::WhyResponse response;
   const Moment now = Moment::Read(clock_);
   MUSTER_ASSIGN_OR_RETURN(const WorldCopy copy, WorldCopy::Read(objects_, name.ns, now));
+  if (object.has_daemon_job()) {
+    ExplainDaemonJob(copy, object.daemon_job(), node, response);
+    return response;
+  }
   if (object.has_pod()) {
     const v1::Pod pod = object.pod();
     node = TargetNode(pod.spec());

@@ -59,6 +59,12 @@ World WorldCopy::For(const v1::DaemonSet& daemon_set) const {
   return world;
 }
 
+JobWorld WorldCopy::For(const v1::DaemonJob& job) const {
+  JobWorld world{job, {}, pods(), priority_classes_, now_, &SystemRandomBits, {}};
+  for (const v1::Object& object : nodes_) world.nodes.push_back(&object.node());
+  return world;
+}
+
 std::vector<const v1::Event*> WorldCopy::events() const {
   std::vector<const v1::Event*> events;
   for (const v1::Object& object : events_) events.push_back(&object.event());

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/moment.h"
 #include "coordinator/daemonset/failure_backoff.h"
+#include "coordinator/daemonjob/job_survey.h"
 #include "coordinator/daemonset/plan.h"
 #include "coordinator/store/object_store.h"
 
@@ -28,6 +29,7 @@ class WorldCopy {
 
   // Both have to outlive the result.
   World For(const v1::DaemonSet& daemon_set) const;
+  JobWorld For(const v1::DaemonJob& job) const;
   std::vector<const v1::Event*> events() const;
   std::vector<const v1::Pod*> pods() const;
   const v1::Node* FindNode(const std::string& name) const;

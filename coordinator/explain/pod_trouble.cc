@@ -131,9 +131,34 @@ class PodExaminer {
 
   Explanation Failed() const {
     const v1::PodStatus& status = pod_.status();
+    if (status.reason().empty()) {
+      if (auto found = EndedBadly(pod_.spec().init_containers(), status.init_container_statuses())) {
+        return *std::move(found);
+      }
+      if (auto found = EndedBadly(pod_.spec().containers(), status.container_statuses())) {
+        return *std::move(found);
+      }
+    }
     std::string why = Or(status.reason(), "a container ended and is not to be restarted");
     if (!status.message().empty()) absl::StrAppend(&why, ": ", FirstLine(status.message()));
     return Found(Cause::kFailed, absl::StrCat("failed: pod ", Name(), " has failed: ", why));
+  }
+
+  // The first container whose end was the end of the pod.
+  template <typename Containers, typename Statuses>
+  std::optional<Explanation> EndedBadly(const Containers& containers,
+                                        const Statuses& statuses) const {
+    for (const v1::Container& container : containers) {
+      const v1::ContainerStatus* seen = Find(statuses, container);
+      const v1::ContainerStateTerminated* ended = seen == nullptr ? nullptr : LastEnd(*seen);
+      if (ended == nullptr || (ended->exit_code() == 0 && ended->signal() == 0)) continue;
+      Explanation found = Found(
+          Cause::kFailed, absl::StrCat("failed: container ", container.name(), " ended with ",
+                                       HowItEnded(*ended), " and is not to be restarted"));
+      AddLines("last words", ended->message(), found.details);
+      return WithLog(std::move(found), container, false);
+    }
+    return std::nullopt;
   }
 
   std::optional<Explanation> InitContainer(const v1::Container& container) const {

@@ -48,6 +48,15 @@ void AddVariables(const v1::NodeOverride& patch, std::vector<std::string>& gets)
   }
 }
 
+void AddContainers(const v1::PodSpec& spec, std::vector<std::string>& gets) {
+  for (const v1::Container& container : spec.init_containers()) {
+    gets.push_back(absl::StrCat("init ", ContainerText(container)));
+  }
+  for (const v1::Container& container : spec.containers()) {
+    gets.push_back(ContainerText(container));
+  }
+}
+
 class Previewer {
  public:
   explicit Previewer(const Survey& survey) : survey_(survey) {}
@@ -103,13 +112,7 @@ class Previewer {
   void AddPod(const v1::Node& node, NodePreview& preview) const {
     const NodeTemplates& templates = survey_.rules->templates;
     const int node_class = templates.ClassOf(node.metadata().labels());
-    const v1::PodSpec& spec = templates.TemplateOf(node_class).spec();
-    for (const v1::Container& container : spec.init_containers()) {
-      preview.gets.push_back(absl::StrCat("init ", ContainerText(container)));
-    }
-    for (const v1::Container& container : spec.containers()) {
-      preview.gets.push_back(ContainerText(container));
-    }
+    AddContainers(templates.TemplateOf(node_class).spec(), preview.gets);
     if (node_class == NodeOverrides::kNoClass) return;
     const NodeClass& applied = templates.overrides().classes()[node_class];
     AddVariables(applied.patch, preview.gets);
@@ -140,6 +143,47 @@ std::string PaceOf(const v1::DaemonSet& daemon_set, int32_t desired) {
   if (policy.paused) absl::StrAppend(&pace, "; paused");
   if (policy.canary) absl::StrAppend(&pace, "; canary first");
   return pace;
+}
+
+std::vector<NodePreview> PreviewOf(const JobSurvey& survey, const v1::DaemonJob& job) {
+  std::vector<NodePreview> previews;
+  for (const auto& [name, node] : survey.nodes) {
+    NodePreview& preview = previews.emplace_back();
+    preview.node = name;
+    if (const auto runs = survey.runs.find(name); runs != survey.runs.end()) {
+      for (const RunFacts& run : runs->second) {
+        if (!run.terminal() && !run.terminating) preview.pod = run.name;
+      }
+    }
+    const JobVerdict* verdict = survey.roster.Find(name);
+    const bool there = !preview.pod.empty();
+    if (node == nullptr) {
+      preview.action = there ? Action::kRemove : Action::kNone;
+      preview.why = "the node is not there";
+    } else if (verdict != nullptr && verdict->over()) {
+      preview.action = there ? Action::kRemove : Action::kNone;
+      preview.why = verdict->succeeded ? "it has succeeded there" : "it has failed there";
+    } else if (survey.rules.suspended) {
+      preview.action = there ? Action::kRemove : Action::kNone;
+      preview.why = "suspended";
+    } else if (const Placement placement = survey.rules.placement.Judge(*node);
+               !placement.should_run) {
+      preview.action = !there                      ? Action::kNone
+                       : placement.should_continue ? Action::kKeep
+                                                   : Action::kRemove;
+      preview.why = survey.rules.placement.Explain(*node);
+    } else {
+      preview.action = there ? Action::kKeep : Action::kCreate;
+      AddContainers(job.spec().template_().spec(), preview.gets);
+    }
+  }
+  return previews;
+}
+
+std::string PaceOf(const v1::DaemonJob& job, int32_t desired) {
+  const int32_t parallel = std::min(ParallelNodes(job, desired), desired);
+  return absl::StrCat(parallel, " of ", desired, desired == 1 ? " node" : " nodes", " at once",
+                      job.spec().suspend() ? "; suspended" : "");
 }
 
 std::string_view NameOf(NodePreview::Action action) {

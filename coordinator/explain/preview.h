@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coordinator/daemonjob/job_survey.h"
 #include "coordinator/daemonset/plan.h"
 
 namespace muster::coordinator {
@@ -26,6 +27,11 @@ std::vector<NodePreview> PreviewOf(const Survey& survey);
 
 // How replacements go about: "RollingUpdate, maxUnavailable 1 of 3 nodes".
 std::string PaceOf(const v1::DaemonSet& daemon_set, int32_t desired);
+
+// The same of a DaemonJob: where it would run yet, and where it has.
+std::vector<NodePreview> PreviewOf(const JobSurvey& survey, const v1::DaemonJob& job);
+// "2 of 3 nodes at once".
+std::string PaceOf(const v1::DaemonJob& job, int32_t desired);
 
 std::string_view NameOf(NodePreview::Action action);
 

@@ -86,10 +86,12 @@ int DrainOne(Context& context, AdminClient& client, const DrainOptions& options,
   const auto objects =
       ListEverywhere(client, "pods", options.pod_selector, absl::StrCat("spec.nodeName=", node));
   if (!objects.ok()) return Fail(context, objects.status());
-  const auto daemon_sets = ListEverywhere(client, "daemonsets", "", "");
-  if (!daemon_sets.ok()) return Fail(context, daemon_sets.status());
   std::set<std::string> uids;
-  for (const v1::Object& object : *daemon_sets) uids.insert(model::MetadataOf(object).uid());
+  for (const char* kind : {"daemonsets", "daemonjobs"}) {
+    const auto owners = ListEverywhere(client, kind, "", "");
+    if (!owners.ok()) return Fail(context, owners.status());
+    for (const v1::Object& object : *owners) uids.insert(model::MetadataOf(object).uid());
+  }
   std::vector<const v1::Pod*> pods;
   for (const v1::Object& object : *objects) pods.push_back(&object.pod());
   const DrainPlan plan = PlanDrain(pods, uids, options.rules);

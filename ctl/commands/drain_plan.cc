@@ -43,7 +43,7 @@ std::vector<std::string> Texts(const std::vector<const Finding*>& findings) {
 }  // namespace
 
 DrainPlan PlanDrain(absl::Span<const v1::Pod* const> pods,
-                    const std::set<std::string>& daemon_set_uids, const DrainRules& rules) {
+                    const std::set<std::string>& daemon_owner_uids, const DrainRules& rules) {
   Finding daemons{"cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)", {}};
   Finding orphans{
       "cannot delete Pods whose DaemonSet is gone (use --force to delete them nevertheless)", {}};
@@ -65,8 +65,9 @@ DrainPlan PlanDrain(absl::Span<const v1::Pod* const> pods,
       plan.evict.push_back(pod);
       continue;
     }
-    if (owner != nullptr && owner->kind() == "DaemonSet") {
-      if (daemon_set_uids.contains(owner->uid())) {
+    // Likewise the runs of a DaemonJob, which would come back as well.
+    if (owner != nullptr && (owner->kind() == "DaemonSet" || owner->kind() == "DaemonJob")) {
+      if (daemon_owner_uids.contains(owner->uid())) {
         (rules.ignore_daemonsets ? ignored : daemons).pods.push_back(name);
         continue;
       }

@@ -24,8 +24,8 @@ struct DrainPlan {
   std::string warning;
 };
 
-// kubectl's rules, pure. `daemon_set_uids`: those there are.
+// kubectl's rules, pure. `daemon_owner_uids`: of the DaemonSets and DaemonJobs there are.
 DrainPlan PlanDrain(absl::Span<const v1::Pod* const> pods,
-                    const std::set<std::string>& daemon_set_uids, const DrainRules& rules);
+                    const std::set<std::string>& daemon_owner_uids, const DrainRules& rules);
 
 }  // namespace muster::ctl

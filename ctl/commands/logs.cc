@@ -60,16 +60,15 @@ absl::StatusOr<std::vector<Source>> FindSources(Context& context, AdminClient& c
   const std::string& named = options.arguments[0];
   if (options.all_pods) {
     MUSTER_ASSIGN_OR_RETURN(const Targets targets, ParseTargets({named}));
-    if (targets.list[0].kind->kind != v1::Object::kDaemonSet) {
-      return absl::InvalidArgumentError("--all-pods goes with ds/NAME only");
+    const model::Kind kind = targets.list[0].kind->kind;
+    if (kind != v1::Object::kDaemonSet && kind != v1::Object::kDaemonJob) {
+      return absl::InvalidArgumentError("--all-pods goes with ds/NAME and dj/NAME only");
     }
     admin::v1::GetRequest get;
     *get.mutable_ref() = RefOf(context, targets.list[0]);
     MUSTER_ASSIGN_OR_RETURN(const admin::v1::GetResponse found, client.Get(get));
-    MUSTER_ASSIGN_OR_RETURN(
-        const model::LabelQuery query,
-        model::LabelQuery::FromSelector(found.object().daemon_set().spec().selector()));
-    return ReadPods(context, client, options, query.Text());
+    MUSTER_ASSIGN_OR_RETURN(const std::string labels, PodLabelsOf(found.object()));
+    return ReadPods(context, client, options, labels);
   }
   MUSTER_ASSIGN_OR_RETURN(const std::string pod, ResolvePod(context, client, named));
   if (!options.all_containers) return std::vector<Source>{{pod, options.container}};

@@ -44,8 +44,9 @@ void PrintRows(Context& context, const std::vector<Row>& rows) {
 }
 
 void PrintDaemonSet(Context& context, const admin::v1::PlannedDaemonSet& planned) {
-  const std::string name =
-      model::QualifiedName(*model::FindKind(v1::Object::kDaemonSet), planned.name());
+  const model::Kind kind =
+      planned.kind() == "DaemonJob" ? v1::Object::kDaemonJob : v1::Object::kDaemonSet;
+  const std::string name = model::QualifiedName(*model::FindKind(kind), planned.name());
   context.out << name << " " << OutcomeText(planned.outcome()) << " (" << planned.pace() << ")\n";
   std::vector<Row> rows = {{"NODE", "ACTION", "POD", "WHAT"}};
   std::map<std::string, int> counts;
@@ -85,14 +86,15 @@ int RunPlan(Context& context, const PlanOptions& options) {
   bool any = false;
   for (FileObject& object : read->objects) {
     v1::Object& wanted = object.document.object;
-    any |= wanted.has_daemon_set();
+    any |= wanted.has_daemon_set() || wanted.has_daemon_job();
     v1::ObjectMeta& meta = model::MutableMetadataOf(wanted);
     if (model::InfoOf(wanted).namespaced && meta.namespace_().empty())
       meta.set_namespace_(context.ns);
     *request.add_objects() = wanted;
   }
   if (!any) {
-    return FailLocally(context, "there is no DaemonSet in it to plan", kExitNothingMatched);
+    return FailLocally(context, "there is no DaemonSet or DaemonJob in it to plan",
+                       kExitNothingMatched);
   }
   const auto client = context.client();
   if (!client.ok()) return Fail(context, client.status());

@@ -1,9 +1,25 @@
 #include "ctl/commands/pod_choice.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
+#include "common/model/daemon_job.h"
+#include "common/model/kinds.h"
 #include "common/model/labels.h"
 
 namespace muster::ctl {
+
+absl::StatusOr<std::string> PodLabelsOf(const v1::Object& owner) {
+  if (owner.has_daemon_job()) {
+    return absl::StrCat(model::kDaemonJobLabel, "=", owner.daemon_job().metadata().name());
+  }
+  if (!owner.has_daemon_set()) {
+    return absl::InvalidArgumentError(absl::StrCat("expected a daemonset or a daemonjob, found ",
+                                                   std::string(model::InfoOf(owner).singular)));
+  }
+  MUSTER_ASSIGN_OR_RETURN(const model::LabelQuery query,
+                          model::LabelQuery::FromSelector(owner.daemon_set().spec().selector()));
+  return query.Text();
+}
 
 absl::StatusOr<std::string> ResolvePod(Context& context, AdminClient& client,
                                        const std::string& argument) {
@@ -12,21 +28,20 @@ absl::StatusOr<std::string> ResolvePod(Context& context, AdminClient& client,
   if (!targets.ok()) return targets.status();
   const Targets::Target& target = targets->list[0];
   if (target.kind->kind == v1::Object::kPod) return target.name;
-  if (target.kind->kind != v1::Object::kDaemonSet) {
+  if (target.kind->kind != v1::Object::kDaemonSet && target.kind->kind != v1::Object::kDaemonJob) {
     return absl::InvalidArgumentError(
-        absl::StrCat("expected a pod or a daemonset, found ", std::string(target.kind->singular)));
+        absl::StrCat("expected a pod, a daemonset or a daemonjob, found ",
+                     std::string(target.kind->singular)));
   }
   admin::v1::GetRequest get;
   *get.mutable_ref() = RefOf(context, target);
-  const auto daemon_set = client.Get(get);
-  if (!daemon_set.ok()) return daemon_set.status();
-  const auto query =
-      model::LabelQuery::FromSelector(daemon_set->object().daemon_set().spec().selector());
-  if (!query.ok()) return query.status();
+  const auto owner = client.Get(get);
+  if (!owner.ok()) return owner.status();
+  MUSTER_ASSIGN_OR_RETURN(const std::string labels, PodLabelsOf(owner->object()));
   admin::v1::ListRequest list;
   list.set_resource("pods");
   list.set_namespace_(context.ns);
-  list.set_label_selector(query->Text());
+  list.set_label_selector(labels);
   const auto pods = client.List(list);
   if (!pods.ok()) return pods.status();
   if (pods->objects().empty()) {

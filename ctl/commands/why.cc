@@ -58,8 +58,11 @@ int RunWhy(Context& context, const WhyOptions& options) {
                        kExitUsage);
   }
   const Targets::Target& target = targets->list[0];
-  if (target.kind->kind != v1::Object::kDaemonSet && !options.node.empty()) {
-    return FailLocally(context, "--node goes with ds/NAME only: a pod has one node", kExitUsage);
+  const bool has_nodes =
+      target.kind->kind == v1::Object::kDaemonSet || target.kind->kind == v1::Object::kDaemonJob;
+  if (!has_nodes && !options.node.empty()) {
+    return FailLocally(context, "--node goes with ds/NAME and dj/NAME only: a pod has one node",
+                       kExitUsage);
   }
   const auto client = context.client();
   if (!client.ok()) return Fail(context, client.status());
@@ -72,7 +75,7 @@ int RunWhy(Context& context, const WhyOptions& options) {
     context.out << "there are no nodes\n";
     return kExitNothingMatched;
   }
-  if (target.kind->kind == v1::Object::kDaemonSet && options.node.empty()) {
+  if (has_nodes && options.node.empty()) {
     PrintAll(context, *response);
   } else {
     PrintOne(context, **client, response->answers(0));
@@ -85,8 +88,8 @@ void AddWhy(CommandLine& line) {
   CLI::App& app = line.Add(
       "why", "Say why a pod is where and how it is, or is not there",
       [options] { return [options](Context& context) { return RunWhy(context, *options); }; });
-  app.add_option("object", options->arguments, "ds/NAME or pod/NAME");
-  app.add_option("--node", options->node, "Of a DaemonSet: only on this node");
+  app.add_option("object", options->arguments, "ds/NAME, dj/NAME or pod/NAME");
+  app.add_option("--node", options->node, "Of a DaemonSet or DaemonJob: only on this node");
 }
 
 }  // namespace muster::ctl

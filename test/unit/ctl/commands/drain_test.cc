@@ -85,6 +85,20 @@ TEST_F(DrainTest, WithTheFlagDaemonPodsStayAndTheOthersGo) {
   EXPECT_EQ(client_.deleted[0].uid(), "uid-other") << "not another one of this name";
 }
 
+// It would be started again on the node, for cordoned ones are among those that it is for.
+TEST_F(DrainTest, ARunOfADaemonJobIsADaemonPod) {
+  v1::Object job = model::NewObject(*model::FindResource("dj"));
+  model::MutableMetadataOf(job).set_name("once");
+  model::MutableMetadataOf(job).set_namespace_("default");
+  model::MutableMetadataOf(job).set_uid("uid-once");
+  client_.Put(job);
+  client_.Put(PodOn("once-1", "DaemonJob", "uid-once"));
+  Context context = MakeContext();
+  EXPECT_EQ(RunDrain(context, {.nodes = {"n"}}), kExitError);
+  EXPECT_EQ(RunDrain(context, {.nodes = {"n"}, .rules = {.ignore_daemonsets = true}}), kExitDone);
+  EXPECT_THAT(client_.deleted, IsEmpty());
+}
+
 // Spec: 11.3/drain-ignores
 TEST_F(DrainTest, DaemonPodsThatHaveEndedAreEvicted) {
   client_.Put(DaemonSet("web"));

@@ -68,6 +68,20 @@ TEST_F(LogsTest, OfAllPodsOfADaemonSetInTheOrderOfTime) {
   EXPECT_EQ(RunLogs(context, {.selector = "a=b", .follow = true}), kExitUsage);
 }
 
+TEST_F(LogsTest, OfADaemonJobByTheLabelThatItsPodsHave) {
+  v1::Object job = model::NewObject(*model::FindResource("dj"));
+  model::MutableMetadataOf(job).set_name("once");
+  model::MutableMetadataOf(job).set_namespace_("default");
+  client_.Put(job);
+  Context context = MakeContext();
+  EXPECT_EQ(RunLogs(context, {.arguments = {"dj/once"}, .all_pods = true}), kExitDone);
+  EXPECT_EQ(client_.listed.back().label_selector(), "muster.dev/daemonjob=once");
+  EXPECT_EQ(RunLogs(context, {.arguments = {"dj/once"}}), kExitDone);
+  EXPECT_EQ(client_.logs.back().pod(), "p1");
+  EXPECT_EQ(RunLogs(context, {.arguments = {"node/n"}}), kExitError);
+  EXPECT_THAT(err_.str(), HasSubstr("expected a pod, a daemonset or a daemonjob, found node"));
+}
+
 TEST_F(LogsTest, SinceATimeLeavesOutWhatIsBefore) {
   Context context = MakeContext();
   LogsOptions options{.arguments = {"p1"}};
