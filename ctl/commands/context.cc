@@ -80,7 +80,8 @@ absl::StatusOr<Targets> ParseTargets(const std::vector<std::string>& arguments) 
     }
   } else {
     // "all" is what kubectl means by it: what runs, not what it is made of.
-    const std::string names = arguments[0] == "all" ? "pods,services,daemonsets" : arguments[0];
+    const std::string names =
+        arguments[0] == "all" ? "pods,services,daemonsets,daemonjobs" : arguments[0];
     for (const absl::string_view name : absl::StrSplit(names, ',')) {
       auto kind = KindNamed(std::string(name));
       if (!kind.ok()) return kind.status();
