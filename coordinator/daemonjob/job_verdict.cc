@@ -45,7 +45,8 @@ class JobJudge {
     record_.set_node(name);
     record_.set_node_uid(node.metadata().uid());
     verdict_.unreachable = IsUnreachable(node);
-    const Placement placement = rules_.placement.Judge(node);
+    const Placement placement = rules_.placement.Judge(node, now_.wall);
+    if (placement.until) WakeAt(now_.MonoAt(*placement.until));
     verdict_.matches = placement.should_run;
 
     TakeEnds(pods, node.metadata().uid());
@@ -62,6 +63,10 @@ class JobJudge {
   }
 
  private:
+  void WakeAt(MonoTime at) {
+    if (!verdict_.wake_at || at < *verdict_.wake_at) verdict_.wake_at = at;
+  }
+
   void Step(RunStep::Kind kind, const RunFacts& pod) { verdict_.steps.push_back({kind, pod.name}); }
 
   void Stop(const RunFacts& pod) {
@@ -164,7 +169,7 @@ class JobJudge {
     // Longer than it can be: the clock was set back.
     if (until > now_.wall + RetryDelay(record_.failures())) return true;
     if (until <= now_.wall) return true;
-    verdict_.wake_at = now_.MonoAt(until);
+    WakeAt(now_.MonoAt(until));
     return false;
   }
 

@@ -52,12 +52,14 @@ class JobExplainer {
 
  private:
   Explanation NotMatched(const v1::Node& node) const {
-    const Placement::Obstacle obstacle = input_.survey.rules.placement.Judge(node).obstacle;
+    const WallTime now = input_.world.now.wall;
+    const Placement::Obstacle obstacle = input_.survey.rules.placement.Judge(node, now).obstacle;
     const bool taint = obstacle == Placement::Obstacle::kNoExecuteTaint ||
+                       obstacle == Placement::Obstacle::kTimeIsOver ||
                        obstacle == Placement::Obstacle::kNoScheduleTaint;
     return Say(taint ? Cause::kTainted : Cause::kNotMatched,
                absl::StrCat(taint ? "tainted: " : "not matched: ",
-                            input_.survey.rules.placement.Explain(node)));
+                            input_.survey.rules.placement.Explain(node, now)));
   }
 
   const v1::DaemonJobNode* Record(const JobVerdict& verdict) const {
