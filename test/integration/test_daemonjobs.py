@@ -216,7 +216,7 @@ def test_a_coordinator_that_is_killed_in_the_middle_changes_nothing(cluster, nod
         wait_until(cluster.answers, 30)
         time.sleep(0.7)  # Another phase of the work each time.
         assert kills < 60
-    assert kills >= 5
+    assert kills >= 3  # One for each run, also on a slow machine.
     spans = []
     for node in nodes:
         lines = cluster.on(node, "cat", f"{RUNS}/slow.runs").out.splitlines()
