@@ -82,7 +82,7 @@ TEST(RolloutStateOf, SaysWhatARolloutOfMusterDoes) {
        "daemon set \"x\" rollout was halted: TooManyFailures: 2 nodes failed", true, true},
       {"phase: 'Paused' nodes: 3 updated: 1",
        waiting + "rollout to finish: paused, 1 out of 3 new pods have been updated..."},
-      {"phase: 'AwaitingPromotion' nodes: 3 updated: 1",
+      {"phase: 'AwaitingPromotion' nodes: 3 updated: 2 taken: 1",
        waiting +
            "rollout to finish: the canary is done on 1 node out of 3, promote or abort it..."},
       {"phase: 'Progressing' rolled_back_from: '7f' nodes: 3 updated: 1",
