@@ -1,7 +1,6 @@
 """DaemonJobs on real hosts: once per node, whatever is killed or deleted meanwhile."""
 
 import json
-import time
 
 from testbed import stays, wait_until
 
@@ -207,23 +206,29 @@ def test_with_on_failure_the_container_is_started_again_in_place(cluster, nodes)
 
 
 def test_a_coordinator_that_is_killed_in_the_middle_changes_nothing(cluster, nodes):
-    forget_runs(cluster, nodes, "slow")
-    cluster.apply(daemonjob("slow", f"{RAN}; sleep 3; {RAN}", parallelism=1))
-    kills = 0
-    while condition(cluster, "slow", "Complete").get("status") != "True":
+    def kill():
         cluster.testbed("kill", "control", "coordinator")
-        kills += 1
         wait_until(cluster.answers, 30)
-        time.sleep(0.7)  # Another phase of the work each time.
-        assert kills < 60
-    assert kills >= 3  # One for each run, also on a slow machine.
-    spans = []
+
     for node in nodes:
-        lines = cluster.on(node, "cat", f"{RUNS}/slow.runs").out.splitlines()
-        assert len(lines) == 2 and lines[0].split()[1] == lines[1].split()[1], lines
-        spans.append(tuple(int(line.split()[0]) for line in lines))
-    spans.sort()
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:])), f"two ran at once: {spans}"
+        cluster.on(node, "rm", "-f", f"{RUNS}/slow.runs", f"{RUNS}/slow.go")
+    cluster.apply(daemonjob(
+        "slow", f"{RAN}; while [ ! -e /runs/slow.go ]; do sleep 0.1; done; {RAN}", parallelism=1))
+    for done, node in enumerate(nodes):
+        # While it is started, while it runs, and while its end is written down.
+        kill()
+        wait_until(lambda node=node: len(runs(cluster, node, "slow")) == 1, 60, f"{node} runs it")
+        kill()
+        assert [len(runs(cluster, other, "slow")) for other in nodes[done + 1:]] == \
+            [0] * (len(nodes) - done - 1), "two ran at once"
+        cluster.on(node, "touch", f"{RUNS}/slow.go")
+        kill()
+    wait_for(cluster, "slow", "Complete")
+    kill()
+    for node in nodes:
+        ran = runs(cluster, node, "slow")
+        assert len(ran) == 2 and ran[0] == ran[1] == records(cluster, "slow")[node]["pod"], ran
+        cluster.on(node, "rm", "-f", f"{RUNS}/slow.go")
     assert len(pods_of(cluster, "slow")) == 3
 
 
