@@ -278,6 +278,24 @@ TEST_F(JobVerdictTest, ANodeThatNoLongerMatchesLosesItsRunUnlessATaintOnlyKeepsN
   EXPECT_FALSE(Judge({}).drop_record);
 }
 
+TEST_F(JobVerdictTest, ATaintThatIsToleratedForATimeEndsTheRunOnceThatIsOver) {
+  v1::Toleration& toleration =
+      *job_.mutable_spec()->mutable_template_()->mutable_spec()->add_tolerations();
+  toleration.set_key("mine");
+  toleration.set_operator_("Exists");
+  toleration.set_toleration_seconds(60);
+  AddTaint(*node_, "mine", "NoExecute");
+  *node_->mutable_spec()->mutable_taints(0)->mutable_time_added() = FromWallTime(now_.wall);
+  JobVerdict verdict = Judge({Run("p")});
+  EXPECT_THAT(verdict.steps, IsEmpty());
+  EXPECT_EQ(verdict.wake_at, now_.mono + seconds(60));
+  now_.wall += seconds(60);
+  now_.mono += seconds(60);
+  verdict = Judge({Run("p")});
+  EXPECT_THAT(verdict.steps, ElementsAre(RunStep{Kind::kStop, "p"}));
+  EXPECT_FALSE(verdict.matches);
+}
+
 TEST_F(JobVerdictTest, ANodeThatCannotBeReachedGetsNoneAndKeepsItsOwn) {
   AddTaint(*node_, std::string(model::kUnreachableTaint), "NoExecute");
   EXPECT_FALSE(Judge({}).create);
