@@ -1,6 +1,7 @@
 #include "agent/loop/node_loop.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,13 +18,22 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kSaveRetry{5};
-constexpr seconds kInfoPeriod{10};
 constexpr seconds kInfoRetry{1};  // While something is wrong with it.
 constexpr seconds kFirstLookPatience{2};
 constexpr size_t kEventsKeptMax = 100;
 
 void Earlier(std::optional<MonoTime> at, std::optional<MonoTime>& wake) {
   if (at && (!wake || *at < *wake)) wake = at;
+}
+
+// It is asked all the time, and nearly always says the same.
+bool SameInfo(const RuntimeInfo& a, const RuntimeInfo& b) {
+  const auto all = [](const RuntimeInfo& info) {
+    return std::tie(info.name, info.version, info.api_version, info.runtime_ready,
+                    info.network_ready, info.runtime_message, info.network_message,
+                    info.cgroup_driver);
+  };
+  return all(a) == all(b);
 }
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
@@ -254,11 +264,13 @@ void NodeLoop::AskRuntimeInfo(MonoTime now) {
         inbox->Post(std::function<void()>([this, alive, info = std::move(info)] {
           if (!*alive) return;
           info_asked_ = false;
+          const bool same =
+              info.ok() && info_status_.ok() && runtime_info_ && SameInfo(*info, *runtime_info_);
           info_status_ = info.status();
           if (info.ok()) runtime_info_ = *info;
-          node_status_due_ = true;
+          if (!same) node_status_due_ = true;
           const bool fine = info.ok() && info->runtime_ready && info->network_ready;
-          info_due_ = seams_.clock.Mono() + (fine ? kInfoPeriod : kInfoRetry);
+          info_due_ = seams_.clock.Mono() + (fine ? options_.info_period : kInfoRetry);
         }));
       });
 }

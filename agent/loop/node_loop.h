@@ -42,6 +42,8 @@ struct NodeOptions {
   std::chrono::milliseconds relist_period{1'000};
   // While nothing can happen without our being told.
   std::chrono::milliseconds idle_relist_period{10'000};
+  // Likewise for its own state, as long as it is fine.
+  std::chrono::milliseconds info_period{10'000};
   std::chrono::milliseconds runtime_unhealthy_after{30'000};
   std::chrono::milliseconds facts_period{60'000};
   std::chrono::milliseconds status_period{300'000};  // At most this long without a node status.

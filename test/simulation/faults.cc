@@ -76,7 +76,7 @@ void Faults::Start() {
 
 void Faults::Next() {
   if (wanted_.empty()) return;
-  targets_.stage().agenda.After(dice_.Between(1s, 4min), [this, round = round_] {
+  targets_.stage().agenda.After(dice_.Between(1s, 8min), [this, round = round_] {
     if (!running_ || round != round_) return;
     const std::vector<Machine*> members = targets_.Members();
     if (!members.empty()) {
@@ -183,7 +183,7 @@ void Faults::EndContainer(Machine& machine) {
     } else {
       machine.runtime().ExitContainer(container.id, dice_.Roll(3));
     }
-    return machine.TurnRuntime();
+    return machine.TurnRuntime(/*disturbed=*/true);
   }
 }
 
@@ -191,7 +191,7 @@ void Faults::KillSandbox(Machine& machine) {
   for (const agent::SandboxStatus& sandbox : machine.runtime().sandboxes()) {
     if (!sandbox.labels.contains(agent::kLabelNodeUid) || dice_.Chance(0.5)) continue;
     machine.runtime().KillSandbox(sandbox.id);
-    return machine.TurnRuntime();
+    return machine.TurnRuntime(/*disturbed=*/true);
   }
 }
 

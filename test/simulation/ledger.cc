@@ -1,9 +1,12 @@
 #include "test/simulation/ledger.h"
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "coordinator/store/object_store.h"
+#include "test/simulation/releases.h"
+#include "test/simulation/wish.h"
 
 namespace muster::simulation {
 
@@ -11,31 +14,27 @@ using coordinator::KeyValue;
 
 namespace {
 
-std::optional<v1::Object> Decode(const std::optional<KeyValue>& stored) {
-  if (!stored) return std::nullopt;
+ObjectPtr Decode(const std::optional<KeyValue>& stored) {
+  if (!stored) return nullptr;
   absl::StatusOr<v1::Object> object = coordinator::DecodeObject(*stored);
-  if (!object.ok()) return std::nullopt;  // Not an object: a token, say.
-  return *std::move(object);
+  if (!object.ok()) return nullptr;  // Not an object: a token, say.
+  return std::make_shared<const v1::Object>(*std::move(object));
 }
 
-void Put(std::map<std::string, v1::Object>& objects, const std::string& key,
-         const std::optional<v1::Object>& object) {
-  if (object) {
-    objects[key] = *object;
+ObjectPtr Get(const Objects& objects, const std::string& key) {
+  const auto found = objects.find(key);
+  return found == objects.end() ? nullptr : found->second;
+}
+
+void Put(Objects& objects, const std::string& key, ObjectPtr object) {
+  if (object != nullptr) {
+    objects[key] = std::move(object);
   } else {
     objects.erase(key);
   }
 }
 
 }  // namespace
-
-std::string VariantOf(const v1::PodSpec& spec) {
-  if (spec.containers().empty()) return "";
-  for (const v1::EnvVar& variable : spec.containers(0).env()) {
-    if (variable.name() == kVariantVariable) return variable.value();
-  }
-  return "";
-}
 
 std::string NodeOf(const v1::Pod& pod) {
   if (!pod.spec().node_name().empty()) return pod.spec().node_name();
@@ -49,6 +48,15 @@ std::string NodeOf(const v1::Pod& pod) {
   return "";
 }
 
+std::string ConfigIn(const Objects& objects, const std::string& daemon_set) {
+  const auto found =
+      objects.find(absl::StrCat("/configmaps/", kNamespace, "/", ConfigName(daemon_set)));
+  if (found == objects.end()) return "";
+  const auto& data = found->second->config_map().data();
+  const auto content = data.find(kConfigKey);
+  return content == data.end() ? "" : content->second;
+}
+
 std::string OwnerUidOf(const v1::ObjectMeta& metadata) {
   for (const v1::OwnerReference& owner : metadata.owner_references()) {
     if (owner.controller()) return owner.uid();
@@ -59,11 +67,13 @@ std::string OwnerUidOf(const v1::ObjectMeta& metadata) {
 Commit Ledger::Record(const Committed& committed) {
   Commit commit{committed.writer, committed.revision, {}};
   for (const CommittedKey& key : committed.keys) {
-    ObjectCommit object{key.key, Decode(key.before), Decode(key.after)};
+    ObjectCommit object{key.key, Get(now_, key.key), Decode(key.after)};
     if (!object.before && !object.after) continue;
     Put(now_, key.key, object.after);
+    unseen_.insert(key.key);
     if (object.after && object.after->has_pod()) {
       const v1::Pod& pod = object.after->pod();
+      const bool is_new = !pods_.contains(pod.metadata().uid());
       PodHistory& history = pods_[pod.metadata().uid()];
       history.key = key.key;
       history.uid = pod.metadata().uid();
@@ -75,6 +85,7 @@ Commit Ledger::Record(const Committed& committed) {
       const auto hash = pod.metadata().labels().find("controller-revision-hash");
       history.hash = hash == pod.metadata().labels().end() ? "" : hash->second;
       history.variant = VariantOf(pod.spec());
+      if (is_new) history.config = ConfigIn(seen_, history.owner_name);
     } else if (!object.after && object.before->has_pod()) {
       PodHistory& history = pods_[object.before->pod().metadata().uid()];
       history.gone = true;
@@ -86,13 +97,9 @@ Commit Ledger::Record(const Committed& committed) {
   return commit;
 }
 
-void Ledger::Show(const std::vector<coordinator::Change>& changes) {
-  for (const coordinator::Change& change : changes) {
-    if (change.kv.mod_revision <= shown_) continue;
-    const bool put = change.kind == coordinator::Change::Kind::kPut;
-    Put(seen_, change.kv.key, put ? Decode(change.kv) : std::nullopt);
-  }
-  if (!changes.empty()) shown_ = std::max(shown_, changes.back().kv.mod_revision);
+void Ledger::ShowAll() {
+  for (const std::string& key : unseen_) Put(seen_, key, Get(now_, key));
+  unseen_.clear();
 }
 
 const PodHistory* Ledger::FindPod(const std::string& uid) const {
@@ -102,7 +109,7 @@ const PodHistory* Ledger::FindPod(const std::string& uid) const {
 
 const v1::Object* Ledger::Find(const std::string& key) const {
   const auto found = now_.find(key);
-  return found == now_.end() ? nullptr : &found->second;
+  return found == now_.end() ? nullptr : found->second.get();
 }
 
 }  // namespace muster::simulation

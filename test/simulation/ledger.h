@@ -2,7 +2,8 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,15 +13,14 @@
 
 namespace muster::simulation {
 
-// The variant of a template is written in an environment variable of its first container, so that
-// which templates are equal is known without asking the code under test.
-inline constexpr char kVariantVariable[] = "SIM_VARIANT";
-std::string VariantOf(const v1::PodSpec& spec);
+// Never changed once it is there: the store as it is and as it was seen share them.
+using ObjectPtr = std::shared_ptr<const v1::Object>;
+using Objects = std::map<std::string, ObjectPtr>;  // By store key.
 
-// One object before and after a commit.
+// One object before and after a commit; null: there was none.
 struct ObjectCommit {
   std::string key;
-  std::optional<v1::Object> before, after;
+  ObjectPtr before, after;
 };
 struct Commit {
   Writer writer = Writer::kUsers;
@@ -31,6 +31,7 @@ struct Commit {
 // What is known of a pod, also when it is long gone.
 struct PodHistory {
   std::string key, uid, node, owner_uid, owner_name, hash, variant;
+  std::string config;   // What of its ConfigMap had been seen when it was made.
   bool gone = false;    // Its object was removed.
   bool forced = false;  // Without its node having said that nothing of it is left.
 };
@@ -40,29 +41,25 @@ struct PodHistory {
 class Ledger {
  public:
   Commit Record(const Committed& committed);
-  // The watch delivered this.
-  void Show(const std::vector<coordinator::Change>& changes);
-  // They read everything at once, at that revision.
-  void ShowAll(int64_t revision) {
-    seen_ = now_;
-    shown_ = revision;
-  }
-  int64_t shown() const { return shown_; }
+  // The watch has delivered all there is, or they read everything at once.
+  void ShowAll();
 
-  const std::map<std::string, v1::Object>& now() const { return now_; }
-  const std::map<std::string, v1::Object>& seen() const { return seen_; }
+  const Objects& now() const { return now_; }
+  const Objects& seen() const { return seen_; }
   const PodHistory* FindPod(const std::string& uid) const;
   // The object of that key; null when there is none.
   const v1::Object* Find(const std::string& key) const;
 
  private:
-  std::map<std::string, v1::Object> now_, seen_;
-  int64_t shown_ = 0;
+  Objects now_, seen_;
+  std::set<std::string> unseen_;            // Keys of what has changed since it was shown.
   std::map<std::string, PodHistory> pods_;  // By uid.
 };
 
 // Where the pod is or is to be.
 std::string NodeOf(const v1::Pod& pod);
+// What the pods of a DaemonSet of that name read; empty when there is nothing.
+std::string ConfigIn(const Objects& objects, const std::string& daemon_set);
 // The uid of the DaemonSet that controls it; empty when none does.
 std::string OwnerUidOf(const v1::ObjectMeta& metadata);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/translate/translate.h"
 #include "test/fakes/fake_exit_watch.h"
+#include "test/simulation/releases.h"
 
 namespace muster::simulation {
 namespace {
@@ -70,6 +71,12 @@ Machine::Machine(const Surroundings& surroundings, std::string name, Duration re
   facts.boot_id = absl::StrCat(name_, "-boot-", boots_);
   facts.may_lower_oom_score = true;
   facts.root_is_shared = true;
+  prober_.Decides([](const agent::NetCall& call) {
+    const auto* http = std::get_if<agent::HttpCall>(&call);
+    const bool fails = http != nullptr && http->target == kNeverReady;
+    return agent::ProbeAnswer{
+        fails ? agent::ProbeAnswer::Kind::kFailure : agent::ProbeAnswer::Kind::kSuccess, ""};
+  });
   PlaceForeigner();
   StartAgentAfter(dice_.Between(0s, 2s));
 }
@@ -120,27 +127,34 @@ void Machine::TellOfExits(const std::set<std::string>& running) {
   for (const std::string& id : ended) agent_->exits.End(id);
 }
 
-void Machine::TurnRuntime() {
-  if (runtime_due_) around_.stage.agenda.Cancel(*std::exchange(runtime_due_, std::nullopt));
+void Machine::TurnRuntime(bool disturbed) {
+  const bool due = runtime_due_ && runtime_due_->first <= around_.stage.clock.Mono();
   runtime_.RunPending();
   const std::vector<std::string> journal = runtime_.journal();
   runtime_.ClearJournal();
-  bool changed = false;
+  bool called = false;
   for (const std::string& line : journal) {
     const bool only_looks = OnlyLooks(line);
-    changed = changed || !only_looks;
+    called = called || !only_looks;
     around_.on_call(*this, line, only_looks);
   }
-  const std::set<std::string> now = Running();
-  if (changed || now != running_) around_.on_change(*this);
-  TellOfExits(now);
-  running_ = now;
-  if (const std::optional<MonoTime> due = runtime_.NextDue()) {
-    runtime_due_ = around_.stage.agenda.At(*due, [this] {
-      runtime_due_.reset();
-      TurnRuntime();
-    });
-  }
+  // Most calls only look, and change nothing.
+  if (called || due || disturbed) LookAtChanges(called);
+  TellOfExits(running_);
+  const std::optional<MonoTime> next = runtime_.NextDue();
+  if (runtime_due_ && next && runtime_due_->first == *next) return;
+  if (runtime_due_) around_.stage.agenda.Cancel(*std::exchange(runtime_due_, std::nullopt));
+  if (!next) return;
+  runtime_due_ = around_.stage.agenda.At(*next, [this] {
+    runtime_due_.reset();
+    TurnRuntime(/*disturbed=*/true);
+  });
+}
+
+void Machine::LookAtChanges(bool called) {
+  std::set<std::string> now = Running();
+  if (called || now != running_) around_.on_change(*this);
+  running_ = std::move(now);
 }
 
 void Machine::StartAgentAfter(Duration wait) {
@@ -159,6 +173,7 @@ void Machine::StartAgent() {
   agent.turner = std::make_unique<Turner>(
       around_.stage.agenda, dice, kLoopLatency, [this, &agent]() -> std::optional<MonoTime> {
         const std::optional<MonoTime> next = agent.loop->Step();
+        prober_.ClearCalls();
         if (agent.life->alive()) return next;
         // Not from within its own step.
         around_.stage.agenda.After(0s, [this, life = agent.life] {
@@ -179,6 +194,7 @@ void Machine::StartAgent() {
   options.agent_version = "0.1.0";
   options.relist_period = std::chrono::duration_cast<std::chrono::milliseconds>(relist_period_);
   options.idle_relist_period = std::max(options.idle_relist_period, options.relist_period);
+  options.info_period = options.idle_relist_period;
   options.link.seed = dice.Bits();
   agent.loop = std::make_unique<agent::NodeLoop>(
       agent::NodeLoop::Seams{around_.stage.clock, *agent.runtime, prober_, *agent.link,
@@ -215,12 +231,15 @@ void Machine::PowerCycle(Duration off_for) {
   around_.network.PowerLost(name_);
   KillAgent(0s);
   runtime_.Reboot();
-  TurnRuntime();
+  TurnRuntime(/*disturbed=*/true);
   host_.facts.boot_id = absl::StrCat(name_, "-boot-", ++boots_);
   around_.stage.agenda.After(off_for, [this] {
     if (removed_) return;
     around_.stage.trace.Add("boot", name_);
     powered_ = true;
+    // The runtime was started anew, too.
+    runtime_.ForgetFailures();
+    runtime_.set_available(true);
     // Whoever runs this starts it again; their business, not ours.
     PlaceForeigner();
     StartAgentAfter(dice_.Delay(3s, 60s));

@@ -49,8 +49,9 @@ class Machine {
   const std::string& foreign_container() const { return foreign_container_; }
   const std::string& foreign_sandbox() const { return foreign_sandbox_; }
 
-  // Carries out what is due in the runtime.
-  void TurnRuntime();
+  // Carries out what is due in the runtime. When it was `disturbed`, somebody changed it without
+  // asking it.
+  void TurnRuntime(bool disturbed = false);
 
   // kill -9; it is started again after `down_for`.
   void KillAgent(Duration down_for);
@@ -66,6 +67,7 @@ class Machine {
 
   void PlaceForeigner();
   std::set<std::string> Running() const;
+  void LookAtChanges(bool called);
   void TellOfExits(const std::set<std::string>& running);
   void StartAgent();
   void StartAgentAfter(Duration wait);

@@ -1,7 +1,9 @@
 // muster_sim: a whole cluster in one process, from a seed. `./dev sim` runs it.
 
-#include <chrono>
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,47 +44,92 @@ int ListAll() {
   return 0;
 }
 
-int Run(const Settings& settings, int lines) {
-  std::printf("seed %llu: %d nodes, %g hours, faults %s%s%s\n",
-              static_cast<unsigned long long>(settings.seed), settings.nodes, settings.hours,
-              settings.faults.c_str(), settings.planted.empty() ? "" : ", planted bug ",
-              settings.planted.c_str());
-  std::fflush(stdout);
-  const auto begun = std::chrono::steady_clock::now();
-  const Outcome outcome = Simulate(settings);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-  if (!outcome.violations.empty() && !settings.verbose) {
-    const size_t count = outcome.last_lines.size();
-    const size_t skip = count > static_cast<size_t>(lines) ? count - lines : 0;
-    for (size_t i = skip; i < count; ++i) std::printf("%s\n", outcome.last_lines[i].c_str());
-  }
-  std::printf("simulated %s in %.1f s: %lld steps, %lld checks, %d quiet points\n",
-              outcome.simulated.c_str(), took.count(), static_cast<long long>(outcome.steps),
-              static_cast<long long>(outcome.checks), outcome.quiet_points);
-  for (const auto& [kind, count] : outcome.counts) {
-    std::printf("  %-18s %lld\n", kind.c_str(), static_cast<long long>(count));
-  }
-  std::printf("digest %016llx\n", static_cast<unsigned long long>(outcome.digest));
-  if (outcome.violations.empty()) {
-    std::puts("every invariant held");
-    return 0;
-  }
-  for (const std::string& violation : outcome.violations) {
-    std::printf("BROKEN: %s\n", violation.c_str());
-  }
-  std::printf("seed %llu, step %lld; again: %s\n", static_cast<unsigned long long>(settings.seed),
-              static_cast<long long>(outcome.steps), ReplayLine(settings).c_str());
-  return kBroken;
+int64_t CountOf(const Outcome& outcome, const char* kind) {
+  const auto found = outcome.counts.find(kind);
+  return found == outcome.counts.end() ? 0 : found->second;
 }
 
-// Seeds follow each other; each cluster has as many nodes as its seed says.
-int RunNodeDays(Settings settings, double node_days, int lines) {
-  settings.hours = 24;
-  for (double done = 0; done < node_days; ++settings.seed) {
-    settings.nodes = 3 + Dice(settings.seed, "size").Roll(8);
-    if (const int result = Run(settings, lines); result != 0) return result;
-    done += settings.nodes;
+// What happened is told in numbers; when something was broken, also how it came about.
+class Telling {
+ public:
+  Telling(const Settings& settings, int lines) : settings_(settings), lines_(lines) {}
+
+  void Begin() const {
+    std::printf("seed %llu: %d nodes, %g hours, faults %s%s%s\n",
+                static_cast<unsigned long long>(settings_.seed), settings_.nodes, settings_.hours,
+                settings_.faults.c_str(), settings_.planted.empty() ? "" : ", planted bug ",
+                settings_.planted.c_str());
+    std::fflush(stdout);
   }
+  void Summary(const Outcome& outcome) const {
+    std::printf("%lld steps, %lld checks, %d quiet points, %.1f s of CPU\n",
+                static_cast<long long>(outcome.steps), static_cast<long long>(outcome.checks),
+                outcome.quiet_points, CpuSeconds());
+    for (const auto& [kind, count] : outcome.counts) {
+      std::printf("  %-18s %lld\n", kind.c_str(), static_cast<long long>(count));
+    }
+    std::printf("digest %016llx\n", static_cast<unsigned long long>(outcome.digest));
+  }
+  int End(const Outcome& outcome) const {
+    if (outcome.violations.empty()) return 0;
+    if (!settings_.verbose) {
+      const size_t count = outcome.last_lines.size();
+      const size_t skip = count > static_cast<size_t>(lines_) ? count - lines_ : 0;
+      for (size_t i = skip; i < count; ++i) std::printf("%s\n", outcome.last_lines[i].c_str());
+    }
+    for (const std::string& violation : outcome.violations) {
+      std::printf("BROKEN: %s\n", violation.c_str());
+    }
+    std::printf("seed %llu, step %lld; again: %s\n",
+                static_cast<unsigned long long>(settings_.seed),
+                static_cast<long long>(outcome.steps), ReplayLine(settings_).c_str());
+    return kBroken;
+  }
+
+  static double CpuSeconds() {
+    return static_cast<double>(std::clock()) / static_cast<double>(CLOCKS_PER_SEC);
+  }
+
+ private:
+  const Settings settings_;
+  const int lines_;
+};
+
+int Run(const Settings& settings, int lines) {
+  const Telling telling(settings, lines);
+  telling.Begin();
+  const Outcome outcome = Simulate(settings);
+  telling.Summary(outcome);
+  if (outcome.violations.empty()) std::puts("every invariant held");
+  return telling.End(outcome);
+}
+
+// Seeds follow each other; each cluster has as many nodes as its seed says, and lives for a day.
+int RunNodeDays(Settings settings, int node_days, int lines) {
+  const uint64_t first = settings.seed;
+  settings.hours = 24;
+  int64_t faults = 0, acts = 0, restarts = 0, quiet = 0, checks = 0;
+  for (int left = node_days; left > 0; ++settings.seed) {
+    settings.nodes = std::min(left, 4 + Dice(settings.seed, "size").Roll(9));
+    left -= settings.nodes;
+    const Telling telling(settings, lines);
+    telling.Begin();
+    const Outcome outcome = Simulate(settings);
+    faults += CountOf(outcome, "fault");
+    acts += CountOf(outcome, "user");
+    restarts += CountOf(outcome, "agent-start") + CountOf(outcome, "coordinator-start");
+    quiet += outcome.quiet_points;
+    checks += outcome.checks;
+    if (const int result = telling.End(outcome); result != 0) return result;
+  }
+  std::printf(
+      "simulated %d node-days, seeds %llu to %llu, in %.0f s of CPU: %lld faults, %lld acts of "
+      "users, %lld restarts, %lld quiet points, %lld checks; every invariant held\n",
+      node_days, static_cast<unsigned long long>(first),
+      static_cast<unsigned long long>(settings.seed - 1), Telling::CpuSeconds(),
+      static_cast<long long>(faults), static_cast<long long>(acts),
+      static_cast<long long>(restarts), static_cast<long long>(quiet),
+      static_cast<long long>(checks));
   return 0;
 }
 
@@ -90,7 +137,7 @@ int Main(int argc, char** argv) {
   Settings settings;
   settings.seed = 0;
   int runs = 1;
-  double node_days = 0;
+  int node_days = 0;
   int lines = 60;
   bool list = false;
   CLI::App app("A whole cluster in one process, from a seed.", "dev sim");

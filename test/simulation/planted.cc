@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "agent/translate/translate.h"
 #include "coordinator/store/object_store.h"
+#include "test/simulation/releases.h"
 
 namespace muster::simulation {
 namespace {
@@ -20,6 +22,7 @@ using coordinator::Transaction;
 
 constexpr char kDaemonSets[] = "/daemonsets/";
 constexpr char kNodes[] = "/nodes/";
+constexpr char kPods[] = "/pods/";
 
 using Edit = std::function<void(v1::Object&)>;
 
@@ -100,6 +103,69 @@ void OverlookTaints(const Soil& soil) {
   };
 }
 
+// The controllers do not see this annotation, and leave it as it is.
+void OverlookAnnotation(const Soil& soil, const std::string& key) {
+  soil.store.reading = [key](Writer reader, KeyValue& read) {
+    EditRead(reader, kDaemonSets, read, [&](v1::Object& object) {
+      object.mutable_daemon_set()->mutable_metadata()->mutable_annotations()->erase(key);
+    });
+  };
+  soil.store.writing = [key](Writer writer, MemoryStore& disk, Transaction& transaction) {
+    EditWritten(writer, kDaemonSets, disk, transaction,
+                [&](const v1::Object& stored, v1::Object& written) {
+                  const std::string value = AnnotationOf(stored.daemon_set().metadata(), key);
+                  auto& annotations =
+                      *written.mutable_daemon_set()->mutable_metadata()->mutable_annotations();
+                  if (!value.empty()) annotations[key] = value;
+                });
+  };
+}
+
+void OverlookCanary(const Soil& soil) { OverlookAnnotation(soil, "muster.dev/canary"); }
+
+// They take what runs for ready, and count nobody's failures.
+void TrustReleases(const Soil& soil) {
+  soil.store.reading = [](Writer reader, KeyValue& read) {
+    EditRead(reader, kPods, read, [](v1::Object& object) {
+      v1::PodStatus& status = *object.mutable_pod()->mutable_status();
+      if (status.phase() == "Pending" && status.has_start_time()) status.set_phase("Running");
+      if (status.phase() != "Running") return;
+      status.clear_container_statuses();
+      for (v1::PodCondition& condition : *status.mutable_conditions()) {
+        if (condition.type() != "Ready") continue;
+        condition.set_status("True");
+        condition.mutable_last_transition_time()->set_seconds(1);
+      }
+    });
+  };
+  // What was never meant to be written is not written.
+  soil.store.writing = [](Writer writer, MemoryStore& disk, Transaction& transaction) {
+    EditWritten(writer, kPods, disk, transaction,
+                [](const v1::Object& stored, v1::Object& written) {
+                  *written.mutable_pod()->mutable_status() = stored.pod().status();
+                });
+  };
+}
+
+// Where a heartbeat was due. Which node it is from the hub knows, and drops what is about others'.
+void BidFarewellEarly(const Soil& soil) {
+  soil.network.up = [&ledger = soil.ledger](session::v1::FromAgent& message) {
+    if (!message.has_heartbeat()) return false;
+    session::v1::FromAgent farewells;
+    for (const auto& [key, object] : ledger.now()) {
+      if (!object->has_pod() || !object->pod().metadata().has_deletion_timestamp()) continue;
+      session::v1::PodReport& report = *farewells.mutable_pod_reports()->add_reports();
+      report.set_namespace_(object->pod().metadata().namespace_());
+      report.set_name(object->pod().metadata().name());
+      report.set_uid(object->pod().metadata().uid());
+      *report.mutable_status() = object->pod().status();
+      report.set_gone(true);
+    }
+    if (farewells.has_pod_reports()) message = std::move(farewells);
+    return false;
+  };
+}
+
 void WriteStaleSpecs(const Soil& soil) {
   auto first = std::make_shared<std::map<std::string, v1::DaemonSetSpec>>();  // By uid.
   soil.store.writing = [first](Writer writer, MemoryStore& disk, Transaction& transaction) {
@@ -150,6 +216,11 @@ const std::vector<PlantedBug>& PlantedBugs() {
       {"overlooked-taint", "the controllers do not see the taints of users", OverlookTaints},
       {"stale-spec", "a status is written together with the spec as it first was", WriteStaleSpecs},
       {"forgotten-generation", "observedGeneration is one less now and then", ForgetGenerations},
+      {"early-farewell", "an agent says that nothing of a pod is left while it stops it",
+       BidFarewellEarly},
+      {"overlooked-canary", "the controllers do not see muster.dev/canary", OverlookCanary},
+      {"blind-trust", "the controllers take a pod that its agent has for one that works",
+       TrustReleases},
       {"all-ours", "the agent takes everything in the runtime for its own", TakeAllForOurs},
   };
   return bugs;

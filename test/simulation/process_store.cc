@@ -45,7 +45,7 @@ absl::StatusOr<std::optional<KeyValue>> ProcessStore::Get(const std::string& key
 absl::StatusOr<Listing> ProcessStore::List(const std::string& prefix) {
   MUSTER_RETURN_IF_ERROR(Reading());
   auto listing = around_.disk.List(prefix);
-  if (listing.ok()) around_.on_list(writer_, prefix, listing->revision);
+  if (listing.ok()) around_.on_list(writer_, prefix);
   if (listing.ok() && around_.spoiler.reading) {
     for (KeyValue& item : listing->items) around_.spoiler.reading(writer_, item);
   }
@@ -61,16 +61,17 @@ absl::StatusOr<int64_t> ProcessStore::Transact(const Transaction& wanted) {
   Transaction transaction = wanted;
   if (around_.spoiler.writing) around_.spoiler.writing(writer_, around_.disk, transaction);
 
-  Committed committed;
-  committed.writer = writer_;
-  for (const coordinator::Write& write : transaction.writes) {
-    absl::StatusOr<std::optional<KeyValue>> before = around_.disk.Get(write.key);
-    committed.keys.push_back({write.key, before.ok() ? *std::move(before) : std::nullopt, {}});
-  }
   const absl::StatusOr<int64_t> revision = around_.disk.Transact(transaction);
   if (!revision.ok()) return revision;
-  committed.revision = *revision;
-  for (CommittedKey& key : committed.keys) key.after = *around_.disk.Get(key.key);
+  Committed committed{writer_, *revision, {}};
+  for (coordinator::Write& write : transaction.writes) {
+    CommittedKey& key = committed.keys.emplace_back();
+    key.key = write.key;
+    if (write.value) {
+      key.after = KeyValue{.key = write.key, .value = *std::move(write.value)};
+      key.after->mod_revision = *revision;
+    }
+  }
   around_.on_commit(committed);
   if (!life_->Pass()) return Dead();
   if (dice_.Chance(around_.weather.answer_lost)) return absl::UnavailableError("no answer");

@@ -25,10 +25,10 @@ struct StoreWeather {
   double read_fails = 0;
 };
 
-// One revision as it was made. `before` and `after` of each key are empty when there was none.
+// One revision as it was made. `after` of each key is empty when it was removed.
 struct CommittedKey {
   std::string key;
-  std::optional<coordinator::KeyValue> before, after;
+  std::optional<coordinator::KeyValue> after;
 };
 struct Committed {
   Writer writer = Writer::kUsers;
@@ -52,8 +52,8 @@ class ProcessStore final : public coordinator::Store {
     const StoreWeather& weather;
     const StoreSpoiler& spoiler;
     OnCommit on_commit;
-    // Somebody read everything below a prefix, at that revision.
-    std::function<void(Writer, const std::string& prefix, int64_t)> on_list;
+    // Somebody read everything below a prefix.
+    std::function<void(Writer, const std::string& prefix)> on_list;
   };
 
   ProcessStore(Writer writer, const Surroundings& surroundings, std::shared_ptr<Lifeline> life,

@@ -4,9 +4,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/store/object_store.h"
+#include "ctl/commands/steer.h"
+#include "test/simulation/releases.h"
 
 namespace muster::simulation {
 
@@ -15,7 +16,6 @@ namespace admin = muster::admin::v1;
 
 namespace {
 
-constexpr char kNamespace[] = "default";
 const std::vector<std::string> kNames = {"alpha", "beta", "gamma"};
 
 std::string DaemonSetKey(const std::string& name) {
@@ -27,15 +27,6 @@ std::string LastPart(const std::string& key) { return key.substr(key.rfind('/') 
 // The call may have been carried out, and nobody can say.
 bool IsUncertain(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-}
-
-void SetIntOrString(v1::IntOrString& value, const std::string& text) {
-  int32_t number = 0;
-  if (absl::SimpleAtoi(text, &number)) {
-    value.set_int_value(number);
-  } else {
-    value.set_string_value(text);
-  }
 }
 
 }  // namespace
@@ -52,8 +43,10 @@ std::string Users::SpecBytes(const v1::Object& daemon_set) {
 
 std::vector<std::string> Users::KeysOf(absl::string_view prefix) const {
   std::vector<std::string> keys;
-  for (const auto& [key, object] : around_.ledger.now()) {
-    if (absl::StartsWith(key, prefix)) keys.push_back(key);
+  const Objects& all = around_.ledger.now();
+  for (auto it = all.lower_bound(std::string(prefix));
+       it != all.end() && absl::StartsWith(it->first, prefix); ++it) {
+    keys.push_back(it->first);
   }
   return keys;
 }
@@ -62,94 +55,69 @@ void Users::Say(absl::string_view what, const absl::Status& status) {
   around_.stage.trace.Add("user", absl::StrCat(what, ": ", status.ok() ? "ok" : status.message()));
 }
 
-v1::Object Users::ObjectOf(const Wish& wish) {
-  v1::Object object;
-  v1::DaemonSet& daemon_set = *object.mutable_daemon_set();
-  daemon_set.set_api_version("apps/v1");
-  daemon_set.set_kind("DaemonSet");
-  daemon_set.mutable_metadata()->set_name(wish.name);
-  daemon_set.mutable_metadata()->set_namespace_(kNamespace);
-  v1::DaemonSetSpec& spec = *daemon_set.mutable_spec();
-  (*spec.mutable_selector()->mutable_match_labels())["app"] = wish.name;
-  v1::PodTemplateSpec& pod_template = *spec.mutable_template_();
-  (*pod_template.mutable_metadata()->mutable_labels())["app"] = wish.name;
-  if (!wish.restarted_at.empty()) {
-    (*pod_template.mutable_metadata()->mutable_annotations())["kubectl.kubernetes.io/restartedAt"] =
-        wish.restarted_at;
-  }
-  v1::PodSpec& pod = *pod_template.mutable_spec();
-  if (!wish.tier.empty()) (*pod.mutable_node_selector())["tier"] = wish.tier;
-  if (wish.tolerates) pod.add_tolerations()->set_operator_("Exists");
-  pod.set_termination_grace_period_seconds(wish.grace);
-  v1::Container& container = *pod.add_containers();
-  container.set_name("main");
-  container.set_image(wish.image);
-  container.add_command(wish.command);
-  v1::EnvVar& variant = *container.add_env();
-  variant.set_name(kVariantVariable);
-  variant.set_value(absl::StrCat(wish.variant, "-", wish.restarted_at));
-  // The same amount in other words: no reason to restart anything.
-  (*container.mutable_resources()->mutable_requests())["cpu"].set_text(dice_.Chance(0.5) ? "100m"
-                                                                                         : "0.1");
-
-  v1::DaemonSetUpdateStrategy& strategy = *spec.mutable_update_strategy();
-  strategy.set_type(wish.on_delete ? "OnDelete" : "RollingUpdate");
-  if (!wish.on_delete) {
-    v1::RollingUpdateDaemonSet& rolling = *strategy.mutable_rolling_update();
-    SetIntOrString(*rolling.mutable_max_unavailable(), wish.surge ? "0" : wish.budget);
-    SetIntOrString(*rolling.mutable_max_surge(), wish.surge ? wish.budget : "0");
-  }
-  spec.set_min_ready_seconds(wish.min_ready_seconds);
-  return object;
-}
-
-void Users::NewTemplate(Wish& wish) {
-  wish.variant = ++last_variant_;
-  wish.image = absl::StrCat("app:", 1 + dice_.Roll(4));
-  wish.command = dice_.Pick<std::string>({"serve", "serve", "slow-stop", "stubborn"});
-  if (dice_.Chance(0.15)) wish.command = "crash";
-  if (dice_.Chance(0.15)) wish.command = "flaky";
-  if (dice_.Chance(0.10)) wish.image = "app:missing";
-  wish.grace = dice_.Pick<int>({0, 1, 5, 30});
-}
+std::string Users::NewVariant() { return absl::StrCat(++last_variant_); }
 
 void Users::ChangeWish() {
   const std::string& name = dice_.Pick(kNames);
   const auto [found, is_new] = wishes_.try_emplace(name);
   Wish& wish = found->second;
   wish.name = name;
-  if (is_new) NewTemplate(wish);
-  switch (dice_.Roll(10)) {
+  if (is_new) {
+    ChangeTemplate(NewVariant(), dice_, wish);
+    if (dice_.Chance(0.5)) ChangeGuard(dice_, wish);
+  }
+  switch (dice_.Roll(14)) {
     case 0:
     case 1:
     case 2:
-      NewTemplate(wish);
-      break;
     case 3:
-      wish.on_delete = !wish.on_delete && dice_.Chance(0.5);
+      ChangeTemplate(NewVariant(), dice_, wish);
       break;
     case 4:
+      wish.on_delete = !wish.on_delete && dice_.Chance(0.5);
+      break;
+    case 5:
       wish.surge = !wish.surge;
       wish.budget = dice_.Pick<std::string>({"1", "2", "34%", "100%"});
       break;
-    case 5:
+    case 6:
       wish.budget = dice_.Pick<std::string>({"1", "2", "3", "20%", "50%"});
       break;
-    case 6:
-      wish.tier = dice_.Pick<std::string>({"", "edge", "core"});
-      wish.variant = ++last_variant_;  // Of the template, so it makes a revision.
-      break;
     case 7:
-      wish.tolerates = !wish.tolerates;
-      wish.variant = ++last_variant_;
+      wish.tier = dice_.Pick<std::string>({"", "edge", "core"});
+      wish.variant = NewVariant();  // Of the template, so it makes a revision.
       break;
     case 8:
-      wish.min_ready_seconds = dice_.Pick<int>({0, 0, 5, 40});
+      wish.tolerates = !wish.tolerates;
+      wish.variant = NewVariant();
+      break;
+    case 9:
+      ChangeGuard(dice_, wish);
+      break;
+    case 10:
+      wish.edge_class = dice_.Chance(0.3) ? "" : NewVariant();
+      break;
+    case 11:
+      wish.reads_config = dice_.Chance(0.8);
+      wish.rolls_on_config = wish.reads_config && dice_.Chance(0.7);
+      wish.variant = NewVariant();
+      break;
+    case 12:
+      wish.suspended = !wish.suspended && dice_.Chance(0.5);
       break;
     default:
       break;  // Applied again as it is.
   }
   Apply(wish);
+}
+
+void Users::See(const Commit& commit) {
+  if (commit.writer == Writer::kUsers) return;
+  for (const ObjectCommit& object : commit.objects) {
+    // A rollout that went back has put an earlier template in place.
+    const auto promise = promised_.find(object.key);
+    if (promise != promised_.end() && object.after) promise->second = SpecBytes(*object.after);
+  }
 }
 
 void Users::Settle(const std::string& key, const absl::Status& status, const v1::Object* answer) {
@@ -175,18 +143,19 @@ void Users::Settle(const std::string& key, const absl::Status& status, const v1:
 }
 
 bool Users::Apply(const Wish& wish) {
-  const std::string what =
-      absl::StrCat("apply ", wish.name, " variant ", wish.variant, " ", wish.command, " ",
-                   wish.image, wish.tier.empty() ? "" : " tier=", wish.tier,
-                   wish.on_delete ? " OnDelete" : (wish.surge ? " surge " : " unavailable "),
-                   wish.on_delete ? "" : wish.budget, " ready after ", wish.min_ready_seconds);
+  const std::string what = absl::StrCat("apply ", Describe(wish));
   CoordinatorProcess* coordinator = Coordinator();
   if (coordinator == nullptr) {
     Say(what, absl::UnavailableError("Connection refused"));
     return false;
   }
   admin::ApplyRequest request;
-  *request.add_objects() = ObjectOf(wish);
+  *request.add_objects() = ObjectOf(wish, dice_);
+  if (wish.reads_config) {
+    std::string& content = configs_[wish.name];
+    if (content.empty()) content = NewVariant();
+    *request.add_objects() = ConfigOf(wish.name, content);
+  }
   absl::StatusOr<admin::ApplyResponse> response = coordinator->api().Apply(request);
   coordinator->CheckPulse();
   Say(what, response.status());
@@ -195,22 +164,89 @@ bool Users::Apply(const Wish& wish) {
   return response.ok();
 }
 
+void Users::ChangeConfig(const std::string& name) {
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr || !configs_.contains(name)) return;
+  configs_[name] = NewVariant();
+  admin::ApplyRequest request;
+  *request.add_objects() = ConfigOf(name, configs_[name]);
+  const absl::Status status = coordinator->api().Apply(request).status();
+  coordinator->CheckPulse();
+  Say(absl::StrCat("apply ", ConfigName(name), " with ", configs_[name]), status);
+}
+
+absl::Status Users::EditDaemonSet(const std::string& name, absl::string_view what,
+                                  const std::function<absl::Status(v1::DaemonSet&)>& edit) {
+  CoordinatorProcess* coordinator = Coordinator();
+  absl::Status status = absl::UnavailableError("Connection refused");
+  for (int attempt = 0; coordinator != nullptr && attempt < 5; ++attempt) {
+    admin::GetRequest get;
+    get.mutable_ref()->set_resource("daemonsets");
+    get.mutable_ref()->set_namespace_(kNamespace);
+    get.mutable_ref()->set_name(name);
+    absl::StatusOr<admin::GetResponse> read = coordinator->api().Get(get);
+    status = read.status();
+    if (!read.ok()) break;
+    admin::UpdateRequest update;
+    *update.mutable_object() = std::move(*read->mutable_object());
+    status = edit(*update.mutable_object()->mutable_daemon_set());
+    if (!status.ok()) break;
+    const absl::StatusOr<admin::UpdateResponse> response = coordinator->api().Update(update);
+    coordinator->CheckPulse();
+    status = response.status();
+    if (absl::IsAborted(status)) continue;
+    Settle(DaemonSetKey(name), status, response.ok() ? &response->object() : nullptr);
+    break;
+  }
+  Say(absl::StrCat(what, " ", name), status);
+  return status;
+}
+
+void Users::SteerRollout() {
+  static const std::vector<std::pair<const char*, ctl::Steering>> kWays = {
+      {"pause", ctl::Steering::kPause},
+      {"resume", ctl::Steering::kResume},
+      {"promote", ctl::Steering::kPromote},
+      {"abort", ctl::Steering::kAbort}};
+  const auto& [verb, steering] = dice_.Pick(kWays);
+  (void)EditDaemonSet(dice_.Pick(kNames), verb,
+                      [&, steering = steering](v1::DaemonSet& daemon_set) {
+                        return ctl::Steer(steering, daemon_set);
+                      });
+}
+
+void Users::Attend() {
+  for (auto& [name, wish] : wishes_) {
+    const v1::Object* stored = around_.ledger.Find(DaemonSetKey(name));
+    if (stored == nullptr || stored->daemon_set().metadata().has_deletion_timestamp()) continue;
+    const std::string phase = stored->daemon_set().status().rollout().phase();
+    const bool paused = IsPaused(stored->daemon_set());
+    const auto steer = [&](const char* verb, ctl::Steering steering) {
+      (void)EditDaemonSet(name, verb, [steering](v1::DaemonSet& daemon_set) {
+        return ctl::Steer(steering, daemon_set);
+      });
+    };
+    if (phase == "AwaitingPromotion") steer("promote", ctl::Steering::kPromote);
+    if (phase == "Halted" || paused) steer("resume", ctl::Steering::kResume);
+  }
+}
+
 // Spec 14.8: an invalid apply changes nothing.
 void Users::ApplyInvalid() {
   CoordinatorProcess* coordinator = Coordinator();
   if (coordinator == nullptr) return;
   Wish wish;
   wish.name = dice_.Pick(kNames);
-  wish.variant = ++last_variant_;
-  v1::Object object = ObjectOf(wish);
+  wish.variant = NewVariant();
+  v1::Object object = ObjectOf(wish, dice_);
   v1::DaemonSetSpec& spec = *object.mutable_daemon_set()->mutable_spec();
   switch (dice_.Roll(3)) {
     case 0:
       (*spec.mutable_template_()->mutable_metadata()->mutable_labels())["app"] = "other";
       break;
     case 1:
-      SetIntOrString(*spec.mutable_update_strategy()->mutable_rolling_update()->mutable_max_surge(),
-                     "1");
+      spec.mutable_update_strategy()->mutable_rolling_update()->mutable_max_surge()->set_int_value(
+          1);
       break;
     default:
       spec.mutable_template_()->mutable_spec()->mutable_containers(0)->set_image("");
@@ -374,7 +410,7 @@ void Users::WriteDraft() {
 
 void Users::Act() {
   WriteDraft();
-  switch (dice_.Roll(16)) {
+  switch (dice_.Roll(21)) {
     case 0:
       return DeleteDaemonSet();
     case 1:
@@ -392,10 +428,18 @@ void Users::Act() {
     case 9: {
       const auto wish = wishes_.find(dice_.Pick(kNames));
       if (wish == wishes_.end()) return;
-      wish->second.restarted_at = absl::StrCat("restart-", ++last_variant_);
+      wish->second.variant = NewVariant();
       Apply(wish->second);
       return;
     }
+    case 10:
+    case 11:
+    case 12:
+      return SteerRollout();
+    case 13:
+      return Attend();
+    case 14:
+      return ChangeConfig(dice_.Pick(kNames));
     default:
       return ChangeWish();
   }
@@ -421,15 +465,9 @@ bool Users::MakeUp() {
   }
   for (auto& [name, wish] : wishes_) {
     if (around_.ledger.Find(DaemonSetKey(name)) == nullptr) continue;
-    const bool bad =
-        wish.command == "crash" || wish.command == "flaky" || wish.image == "app:missing";
     // Pods of a template that never worked would stay for ever.
     wish.on_delete = false;
-    if (bad) {
-      wish.variant = ++last_variant_;
-      wish.command = "serve";
-      wish.image = "app:1";
-    }
+    if (!IsMended(wish)) Mend(NewVariant(), wish);
     done = Apply(wish) && done;
   }
   return done;

@@ -13,12 +13,13 @@
 #include "test/simulation/coordinator_process.h"
 #include "test/simulation/ledger.h"
 #include "test/simulation/stage.h"
+#include "test/simulation/wish.h"
 
 namespace muster::simulation {
 
 // People at work, who do not talk to each other: they apply, change, delete and recreate
-// DaemonSets, delete pods, label, taint and cordon nodes, and write back what they read a while
-// ago. They remember what they were promised.
+// DaemonSets, steer their rollouts, change what pods read, delete pods, label, taint and cordon
+// nodes, and write back what they read a while ago. They remember what they were promised.
 class Users {
  public:
   struct Surroundings {
@@ -37,6 +38,10 @@ class Users {
   // They agree at last: every DaemonSet gets a template that works, nodes are as they joined.
   // False when somebody has to try again.
   bool MakeUp();
+  // They see to rollouts that wait for somebody: promote canaries, go on with what was halted.
+  void Attend();
+  // Somebody who may do so changed what they had asked for.
+  void See(const Commit& commit);
 
   // What stands acknowledged: the spec of each DaemonSet by store key, as bytes.
   const std::map<std::string, std::string>& promised() const { return promised_; }
@@ -46,31 +51,21 @@ class Users {
   static std::string SpecBytes(const v1::Object& daemon_set);
 
  private:
-  // What somebody wants a DaemonSet to be.
-  struct Wish {
-    std::string name;
-    int variant = 1;
-    std::string command = "serve";
-    std::string image = "app:1";
-    std::string tier;  // The node selector; empty: every node.
-    bool tolerates = false;
-    bool on_delete = false;
-    bool surge = false;
-    std::string budget = "1";  // maxUnavailable, or maxSurge.
-    int min_ready_seconds = 0;
-    int grace = 30;
-    std::string restarted_at;
-  };
   // An object that somebody read, changed, and will write back.
   struct Draft {
     v1::Object object;
     MonoTime write_at;
   };
 
-  v1::Object ObjectOf(const Wish& wish);
-  void NewTemplate(Wish& wish);
+  std::string NewVariant();
   void ChangeWish();
   bool Apply(const Wish& wish);
+  // Another content of what its pods read.
+  void ChangeConfig(const std::string& name);
+  // As musterctl does: read, change, write back, and again when somebody else was faster.
+  absl::Status EditDaemonSet(const std::string& name, absl::string_view what,
+                             const std::function<absl::Status(v1::DaemonSet&)>& edit);
+  void SteerRollout();
   void ApplyInvalid();
   void DeleteDaemonSet();
   void DeletePod();
@@ -88,6 +83,7 @@ class Users {
   Dice dice_;
   std::map<std::string, Wish> wishes_;  // By name.
   int last_variant_ = 0;
+  std::map<std::string, std::string> configs_;  // What the pods of a DaemonSet are to read.
   std::deque<Draft> drafts_;
   std::map<std::string, std::string> promised_;
   std::set<std::string> deleted_;

@@ -11,19 +11,20 @@
 #include "spdlog/sinks/base_sink.h"
 #include "spdlog/spdlog.h"
 #include "test/simulation/planted.h"
+#include "test/simulation/releases.h"
 
 namespace muster::simulation {
 namespace {
 
 using namespace std::chrono_literals;
-using coordinator::Change;
 using coordinator::MemoryStore;
 
 // How long everything may take to come right once nothing is in the way: longer than the longest
 // back-off (15 minutes, of a failed daemon pod).
 constexpr Duration kTimeToSettle = 40min;
-// And how long nothing may happen then.
-constexpr Duration kTimeSettled = 6min;
+// And how long nothing may happen then. Longer than any node is silent before it is lost.
+constexpr Duration kTimeSettledLeast = 7min;
+constexpr Duration kTimeSettledMost = 2h;
 
 // What production code logs, between the lines of the trace.
 class TraceSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -66,12 +67,12 @@ std::string Describe(const v1::Object& object) {
   if (object.has_daemon_set()) {
     const v1::DaemonSet& set = object.daemon_set();
     const v1::DaemonSetStatus& status = set.status();
-    return absl::StrCat(
-        "generation ", set.metadata().generation(), "/", status.observed_generation(), " variant ",
-        VariantOf(set.spec().template_().spec()), " desired ", status.desired_number_scheduled(),
-        " current ", status.current_number_scheduled(), " updated ",
-        status.updated_number_scheduled(), " available ", status.number_available(),
-        set.metadata().has_deletion_timestamp() ? " terminating" : "");
+    return absl::StrCat("generation ", set.metadata().generation(), "/",
+                        status.observed_generation(), " variant ", WantedVariant(set, nullptr), " ",
+                        status.rollout().phase(), " desired ", status.desired_number_scheduled(),
+                        " current ", status.current_number_scheduled(), " updated ",
+                        status.updated_number_scheduled(), " available ", status.number_available(),
+                        set.metadata().has_deletion_timestamp() ? " terminating" : "");
   }
   if (object.has_node()) {
     std::string text;
@@ -100,8 +101,8 @@ World::World(const Settings& settings)
   spdlog::set_default_logger(logger);
 
   // Clusters differ in how often their parts look.
-  heartbeat_interval_ = dice_.Pick<std::chrono::milliseconds>({20s, 60s, 60s});
-  relist_period_ = dice_.Pick<Duration>({20s, 60s, 120s});
+  heartbeat_interval_ = dice_.Pick<std::chrono::milliseconds>({30s, 60s, 120s});
+  relist_period_ = dice_.Pick<Duration>({60s, 120s, 300s});
   if (const PlantedBug* bug = FindPlantedBug(settings_.planted)) {
     bug->plant({store_spoiler_, network_.spoiler, runtime_spoiler_, ledger_, stage_});
   }
@@ -110,7 +111,6 @@ World::World(const Settings& settings)
       Users::Surroundings{stage_, ledger_, [this] { return coordinator_.get(); },
                           [this](std::string what) { Fail("promises to users: " + what); }});
   faults_ = std::make_unique<Faults>(*this, settings_.faults);
-  WatchStore();
 }
 
 World::~World() { spdlog::set_default_logger(std::make_shared<spdlog::logger>("")); }
@@ -135,6 +135,7 @@ void World::CheckAll(const Check& check) {
 
 void World::OnCommit(const Committed& committed) {
   const Commit commit = ledger_.Record(committed);
+  users_->See(commit);
   for (const ObjectCommit& object : commit.objects) {
     const bool is_event = absl::StartsWith(object.key, "/events/");
     stage_.trace.Add(is_event ? "event" : "commit",
@@ -153,29 +154,14 @@ void World::OnCommit(const Committed& committed) {
   DeliverSoon();
 }
 
+// The watches of the controllers and sessions show what was committed, and so they are told.
 void World::DeliverSoon() {
   if (std::exchange(delivery_due_, true)) return;
   stage_.agenda.After(dice_.Delay(3ms, 300ms), [this] {
     delivery_due_ = false;
     disk_.Deliver();
-    if (watch_ == nullptr) WatchStore();
+    ledger_.ShowAll();
   });
-}
-
-// Sees what the watches of the controllers see, when they do.
-void World::WatchStore() {
-  auto watch =
-      disk_.WatchFrom("/", ledger_.shown(), [this](absl::StatusOr<std::vector<Change>> changes) {
-        if (changes.ok()) return ledger_.Show(*changes);
-        // A watch cannot be ended by its own callback.
-        stage_.agenda.After(0s, [this] {
-          watch_.reset();
-          WatchStore();
-        });
-      });
-  if (!watch.ok())
-    return Fail(absl::StrCat("the ledger lost the store: ", watch.status().message()));
-  watch_ = *std::move(watch);
 }
 
 // ---- The coordinator
@@ -184,11 +170,12 @@ void World::StartCoordinator() {
   if (coordinator_ != nullptr) return;
   const int number = ++coordinator_lives_;
   stage_.trace.Add("coordinator-start", absl::StrCat(number));
-  ProcessStore::Surroundings store{
-      disk_, weather_, store_spoiler_, [this](const Committed& committed) { OnCommit(committed); },
-      [this](Writer writer, const std::string& prefix, int64_t revision) {
-        if (writer == Writer::kControllers && prefix == "/") ledger_.ShowAll(revision);
-      }};
+  ProcessStore::Surroundings store{disk_, weather_, store_spoiler_,
+                                   [this](const Committed& committed) { OnCommit(committed); },
+                                   [this](Writer writer, const std::string& prefix) {
+                                     if (writer == Writer::kControllers && prefix == "/")
+                                       ledger_.ShowAll();
+                                   }};
   coordinator_ = std::make_unique<CoordinatorProcess>(
       CoordinatorProcess::Surroundings{stage_, network_, store, heartbeat_interval_,
                                        heartbeat_interval_ * 3,
@@ -243,7 +230,7 @@ void World::AddNode() {
   runtime.InstallProgram("serve", {});
   runtime.InstallProgram("slow-stop", {.on_term = 0, .term_takes = 4s});
   runtime.InstallProgram("stubborn", {.on_term = std::nullopt});
-  runtime.InstallProgram("crash", {.runs_for = 1s, .exit_code = 1});
+  runtime.InstallProgram(kCrash, {.runs_for = 1s, .exit_code = 1});
   runtime.InstallProgram("flaky", {.runs_for = 23min, .exit_code = 1});
   machines_[name] = std::move(machine);
   Enrol(name);
@@ -304,7 +291,7 @@ void World::RunFor(Duration time) {
 }
 
 void World::UsersActSoon() {
-  stage_.agenda.After(dice_.Delay(4min, 20min), [this] {
+  stage_.agenda.After(dice_.Delay(8min, 20min), [this] {
     if (!users_work_) return;
     users_->Act();
     // Conflicting changes come in bursts.
@@ -319,14 +306,18 @@ void World::QuietPoint() {
   faults_->Stop();
   RunFor(5min);
   for (int i = 0; i < 20 && !failed() && !users_->MakeUp(); ++i) RunFor(1min);
-  RunFor(kTimeToSettle);
+  for (MonoTime end = stage_.clock.Mono() + kTimeToSettle;
+       !failed() && stage_.clock.Mono() < end;) {
+    users_->Attend();
+    RunFor(1min);
+  }
   if (failed()) return;
   stage_.trace.Add("quiet", "now all has to be right");
   CheckAll([](Invariant& invariant, const Sight& sight, const Report& report) {
     invariant.OnQuiet(sight, report);
   });
   nothing_may_happen_ = true;
-  RunFor(kTimeSettled);
+  RunFor(dice_.Between(kTimeSettledLeast, kTimeSettledMost));
   nothing_may_happen_ = false;
   ++outcome_.quiet_points;
 }
@@ -345,7 +336,7 @@ Outcome World::Run() {
     UsersActSoon();
     faults_->Start();
     const Duration left = std::max<Duration>(end - stage_.clock.Mono(), 10min);
-    RunFor(std::min(dice_.Between(1h, 4h), left));
+    RunFor(std::min(dice_.Between(30min, 3h), left));
     if (!failed()) QuietPoint();
   }
   const int64_t seconds =

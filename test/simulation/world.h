@@ -73,7 +73,6 @@ class World final : public FaultTargets {
   void StartCoordinator();
   void OnCommit(const Committed& committed);
   void OnCall(const Machine& machine, const std::string& line, bool only_looks);
-  void WatchStore();
   void DeliverSoon();
   void Enrol(const std::string& name);
   void UsersActSoon();
@@ -90,7 +89,6 @@ class World final : public FaultTargets {
   RuntimeSpoiler runtime_spoiler_;
   Network network_;
   Ledger ledger_;
-  std::unique_ptr<coordinator::Watch> watch_;
   bool delivery_due_ = false;
   std::chrono::milliseconds heartbeat_interval_;
   Duration relist_period_;

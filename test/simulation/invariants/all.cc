@@ -6,6 +6,8 @@ std::vector<std::unique_ptr<Invariant>> AllInvariants() {
   std::vector<std::unique_ptr<Invariant>> all;
   all.push_back(NewOnePodPerNode());
   all.push_back(NewUnavailableBudget());
+  all.push_back(NewDownByOurDoing());
+  all.push_back(NewGuardedRollout());
   all.push_back(NewEligibleNodesOnly());
   all.push_back(NewOthersUntouched());
   all.push_back(NewNoNeedlessRestart());

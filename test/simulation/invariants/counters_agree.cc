@@ -13,7 +13,7 @@ class CountersAgree final : public Invariant {
 
   void OnQuiet(const Sight& sight, const Report& report) override {
     for (const auto& [key, object] : sight.ledger.now()) {
-      if (object.has_daemon_set()) Check(sight, object.daemon_set(), report);
+      if (object->has_daemon_set()) Check(sight, object->daemon_set(), report);
     }
   }
 
@@ -21,7 +21,6 @@ class CountersAgree final : public Invariant {
   static void Check(const Sight& sight, const v1::DaemonSet& daemon_set, const Report& report) {
     const auto nodes = NodesIn(sight.ledger.now());
     auto pods = PodsOf(sight.ledger.now(), daemon_set.metadata().uid());
-    const std::string variant = VariantOf(daemon_set.spec().template_().spec());
     int desired = 0, current = 0, misscheduled = 0, ready = 0, updated = 0, available = 0;
     for (const auto& [name, node] : nodes) {
       const bool should_run = ShouldRun(daemon_set, *node);
@@ -35,7 +34,7 @@ class CountersAgree final : public Invariant {
       // Nobody surges when it is quiet, so there is one.
       ++current;
       if (IsReady(*here.front())) ++ready;
-      if (VariantOf(here.front()->spec()) == variant) ++updated;
+      if (IsCurrent(*here.front(), daemon_set, node, sight.ledger.now(), sight.ledger)) ++updated;
       if (IsAvailable(*here.front(), daemon_set.spec().min_ready_seconds(), sight.clock.Wall())) {
         ++available;
       }

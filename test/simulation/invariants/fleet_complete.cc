@@ -17,7 +17,7 @@ class FleetComplete final : public Invariant {
 
   void OnQuiet(const Sight& sight, const Report& report) override {
     for (const auto& [key, object] : sight.ledger.now()) {
-      if (object.has_daemon_set()) Check(sight, object.daemon_set(), report);
+      if (object->has_daemon_set()) Check(sight, object->daemon_set(), report);
     }
   }
 
@@ -34,7 +34,6 @@ class FleetComplete final : public Invariant {
   static void Check(const Sight& sight, const v1::DaemonSet& daemon_set, const Report& report) {
     const std::string& name = daemon_set.metadata().name();
     auto pods = PodsOf(sight.ledger.now(), daemon_set.metadata().uid());
-    const std::string variant = VariantOf(daemon_set.spec().template_().spec());
     for (const auto& [node_name, node] : NodesIn(sight.ledger.now())) {
       const std::vector<const v1::Pod*>& here = pods[node_name];
       const bool should_run = ShouldRun(daemon_set, *node);
@@ -53,7 +52,7 @@ class FleetComplete final : public Invariant {
         report(absl::StrCat(pod_name, " on ", node_name, " is ", pod.status().phase(),
                             IsReady(pod) ? "" : " and not ready"));
       }
-      if (VariantOf(pod.spec()) != variant &&
+      if (!IsCurrent(pod, daemon_set, node, sight.ledger.now(), sight.ledger) &&
           daemon_set.spec().update_strategy().type() == "RollingUpdate") {
         report(absl::StrCat(pod_name, " on ", node_name, " is of an old revision"));
       }

@@ -1,11 +1,14 @@
 // Issue 3 §3: an acknowledged intent is never lost. Only users change what users decide about: the
-// spec of a DaemonSet, that it is to go, labels of nodes and taints and cordons of their own.
+// spec of a DaemonSet, that it is to go, labels of nodes and taints and cordons of their own. One
+// thing is excepted, when they have asked for it: a rollout goes back by putting a template into
+// the spec that was there before, and nothing else.
 
 #include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "test/simulation/invariants/invariant.h"
+#include "test/simulation/releases.h"
 
 namespace muster::simulation {
 namespace {
@@ -15,7 +18,14 @@ class IntentKept final : public Invariant {
   absl::string_view name() const override { return "acknowledged intents are kept"; }
 
   void OnCommit(const Sight&, const Commit& commit, const Report& report) override {
-    if (commit.writer == Writer::kUsers) return;
+    if (commit.writer == Writer::kUsers) {
+      for (const ObjectCommit& object : commit.objects) {
+        if (!object.after || !object.after->has_daemon_set()) continue;
+        const v1::DaemonSet& daemon_set = object.after->daemon_set();
+        templates_[daemon_set.metadata().uid()].insert(TemplateBytes(daemon_set));
+      }
+      return;
+    }
     for (const ObjectCommit& object : commit.objects) {
       if (!object.before) continue;
       if (object.before->has_daemon_set()) CheckDaemonSet(object, report);
@@ -39,15 +49,45 @@ class IntentKept final : public Invariant {
       }
     }
     for (const auto& [key, object] : sight.ledger.now()) {
-      if (object.has_daemon_set() &&
-          sight.users.deleted().contains(object.daemon_set().metadata().uid())) {
+      if (object->has_daemon_set() &&
+          sight.users.deleted().contains(object->daemon_set().metadata().uid())) {
         report(absl::StrCat(key, " was deleted and is still there"));
       }
     }
   }
 
  private:
-  static void CheckDaemonSet(const ObjectCommit& object, const Report& report) {
+  static std::string TemplateBytes(const v1::DaemonSet& daemon_set) {
+    v1::Object only_template;
+    *only_template.mutable_daemon_set()->mutable_spec()->mutable_template_() =
+        daemon_set.spec().template_();
+    // The same amount is written in several ways, and a revision keeps one of them.
+    for (v1::Container& container : *only_template.mutable_daemon_set()
+                                         ->mutable_spec()
+                                         ->mutable_template_()
+                                         ->mutable_spec()
+                                         ->mutable_containers()) {
+      container.clear_resources();
+    }
+    return Users::SpecBytes(only_template);
+  }
+
+  bool HasGoneBack(const v1::Object& before, const v1::Object& after) const {
+    const v1::ObjectMeta& meta = before.daemon_set().metadata();
+    const auto templates = templates_.find(meta.uid());
+    if (AnnotationOf(meta, "muster.dev/on-failure") != "rollback" &&
+        !absl::StartsWith(AnnotationOf(meta, "muster.dev/rollout-request"), "abort")) {
+      return false;
+    }
+    v1::Object otherwise = after;
+    *otherwise.mutable_daemon_set()->mutable_spec()->mutable_template_() =
+        before.daemon_set().spec().template_();
+    return Users::SpecBytes(otherwise) == Users::SpecBytes(before) &&
+           templates != templates_.end() &&
+           templates->second.contains(TemplateBytes(after.daemon_set()));
+  }
+
+  void CheckDaemonSet(const ObjectCommit& object, const Report& report) const {
     const v1::ObjectMeta& before = object.before->daemon_set().metadata();
     if (!object.after) {
       if (!before.has_deletion_timestamp()) {
@@ -55,7 +95,8 @@ class IntentKept final : public Invariant {
       }
       return;
     }
-    if (Users::SpecBytes(*object.before) != Users::SpecBytes(*object.after)) {
+    if (Users::SpecBytes(*object.before) != Users::SpecBytes(*object.after) &&
+        !HasGoneBack(*object.before, *object.after)) {
       report(absl::StrCat(object.key, ": its spec is changed by who has no say in it"));
     }
     if (before.has_deletion_timestamp() &&
@@ -83,6 +124,8 @@ class IntentKept final : public Invariant {
       report(absl::StrCat(object.key, ": labels or taints of users are changed"));
     }
   }
+
+  std::map<std::string, std::set<std::string>> templates_;  // That users wrote, by uid.
 };
 
 }  // namespace

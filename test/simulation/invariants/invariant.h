@@ -46,6 +46,8 @@ std::vector<std::unique_ptr<Invariant>> AllInvariants();
 // One maker for each file.
 std::unique_ptr<Invariant> NewOnePodPerNode();
 std::unique_ptr<Invariant> NewUnavailableBudget();
+std::unique_ptr<Invariant> NewDownByOurDoing();
+std::unique_ptr<Invariant> NewGuardedRollout();
 std::unique_ptr<Invariant> NewEligibleNodesOnly();
 std::unique_ptr<Invariant> NewOthersUntouched();
 std::unique_ptr<Invariant> NewNoNeedlessRestart();

@@ -1,5 +1,6 @@
 // Spec 14.5: an equal template restarts nothing. So every pod that a controller takes down, and
-// every running container that an agent stops, has a reason.
+// every running container that an agent stops, has a reason. While a rollout is paused or halted,
+// that a pod is of an older revision is none.
 
 #include <set>
 
@@ -76,9 +77,18 @@ class NoNeedlessRestart final : public Invariant {
   // Told that it is no node any more, an agent stops everything it has.
   void Excuse(const Sight& sight, const v1::Object& node) {
     for (const auto& [key, object] : sight.ledger.now()) {
-      if (!object.has_pod() || NodeOf(object.pod()) != node.node().metadata().name()) continue;
-      excused_.insert(object.pod().metadata().uid());
+      if (!object->has_pod() || NodeOf(object->pod()) != node.node().metadata().name()) continue;
+      excused_.insert(object->pod().metadata().uid());
     }
+  }
+
+  // Is its rollout paused or halted, and have the controllers learned of nothing new since?
+  static bool IsHeld(const v1::DaemonSet& owner) {
+    const v1::DaemonSetRollout& rollout = owner.status().rollout();
+    return (IsPaused(owner) || !rollout.halt_reason().empty()) && !rollout.complete() &&
+           owner.status().observed_generation() == owner.metadata().generation() &&
+           AnnotationOf(owner.metadata(), "muster.dev/rollout-request").empty() &&
+           AnnotationOf(owner.metadata(), kOverrides).empty() && !RollsOnConfig(owner);
   }
 
   static bool MayGo(const Sight& sight, const v1::Pod& pod) {
@@ -95,8 +105,9 @@ class NoNeedlessRestart final : public Invariant {
       if (!other->metadata().has_deletion_timestamp()) ++live;
     }
     if (live > 1) return true;
+    if (IsHeld(*owner)) return false;
     return owner->spec().update_strategy().type() == "RollingUpdate" &&
-           VariantOf(pod.spec()) != VariantOf(owner->spec().template_().spec());
+           !IsCurrent(pod, *owner, node->second, sight.ledger.seen(), sight.ledger);
   }
 
   std::map<std::string, std::map<std::string, Container>> running_;  // Machine -> container id.

@@ -19,9 +19,9 @@ class NothingLeftBehind final : public Invariant {
     std::map<std::string, std::set<std::string>> pods;  // Node -> uids.
     const auto nodes = NodesIn(sight.ledger.now());
     for (const auto& [key, object] : sight.ledger.now()) {
-      if (!object.has_pod()) continue;
-      const v1::ObjectMeta& metadata = object.pod().metadata();
-      pods[NodeOf(object.pod())].insert(metadata.uid());
+      if (!object->has_pod()) continue;
+      const v1::ObjectMeta& metadata = object->pod().metadata();
+      pods[NodeOf(object->pod())].insert(metadata.uid());
       if (metadata.has_deletion_timestamp()) report(absl::StrCat(key, " never goes away"));
       const std::string owner = OwnerUidOf(metadata);
       if (!owner.empty() && DaemonSetIn(sight.ledger.now(), owner) == nullptr) {

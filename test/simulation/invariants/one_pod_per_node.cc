@@ -1,5 +1,6 @@
 // Spec 14.1: per node at most one live pod of a DaemonSet without surge, at most two with, and
-// never two of one revision. Looked at where it matters: in the runtimes of the nodes.
+// never two that are made from the same (a revision, and an override of it). Looked at where it
+// matters: in the runtimes of the nodes.
 //
 // Without surge a pod that is still being stopped counts too: a daemon never runs beside itself.
 // Pods whose objects somebody removed by force, without waiting for the node, are not counted.
@@ -46,7 +47,7 @@ class OnePodPerNode final : public Invariant {
   void CheckTogether(const Sight& sight, const Machine& machine, const std::set<std::string>& uids,
                      const Report& report) const {
     std::string newest;
-    std::set<std::string> hashes;
+    std::set<std::string> made_from;
     int live = 0;
     for (const std::string& uid : uids) {
       if (newest.empty() || Order(uid) > Order(newest)) newest = uid;
@@ -57,7 +58,7 @@ class OnePodPerNode final : public Invariant {
         continue;
       }
       ++live;
-      if (!hashes.insert(pod.hash).second) {
+      if (!made_from.insert(absl::StrCat(pod.hash, " ", pod.variant)).second) {
         report(absl::StrCat(machine.name(), " runs two pods of revision ", pod.hash, " of ",
                             pod.owner_name));
       }

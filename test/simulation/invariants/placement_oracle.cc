@@ -43,13 +43,16 @@ bool SelectorMatches(const v1::DaemonSet& daemon_set, const v1::Node& node) {
   });
 }
 
+int Parts(const std::string& share, int desired, int rounding) {
+  const size_t percent_at = share.find('%');
+  int number = 0;
+  if (!absl::SimpleAtoi(share.substr(0, percent_at), &number)) return 0;
+  return percent_at == std::string::npos ? number : (number * desired + rounding) / 100;
+}
+
 int Amount(const v1::IntOrString& value, int desired) {
   if (value.value_case() == v1::IntOrString::kIntValue) return value.int_value();
-  int percent = 0;
-  if (!absl::SimpleAtoi(value.string_value().substr(0, value.string_value().find('%')), &percent)) {
-    return 0;
-  }
-  return (percent * desired + 99) / 100;
+  return Parts(value.string_value(), desired, 99);
 }
 
 template <typename Conditions>
@@ -63,11 +66,13 @@ std::string StatusIn(const Conditions& conditions, const std::string& type) {
 }  // namespace
 
 bool ShouldRun(const v1::DaemonSet& daemon_set, const v1::Node& node) {
-  return SelectorMatches(daemon_set, node) && TaintsAllow(daemon_set, node, false);
+  return !IsSuspended(daemon_set) && SelectorMatches(daemon_set, node) &&
+         TaintsAllow(daemon_set, node, false);
 }
 
 bool ShouldContinue(const v1::DaemonSet& daemon_set, const v1::Node& node) {
-  return SelectorMatches(daemon_set, node) && TaintsAllow(daemon_set, node, true);
+  return !IsSuspended(daemon_set) && SelectorMatches(daemon_set, node) &&
+         TaintsAllow(daemon_set, node, true);
 }
 
 std::string ConditionOf(const v1::Pod& pod, const std::string& type) {
@@ -95,6 +100,14 @@ bool IsTerminal(const v1::Pod& pod) {
   return pod.status().phase() == "Failed" || pod.status().phase() == "Succeeded";
 }
 
+bool IsCurrent(const v1::Pod& pod, const v1::DaemonSet& daemon_set, const v1::Node* node,
+               const Objects& objects, const Ledger& ledger) {
+  if (VariantOf(pod.spec()) != WantedVariant(daemon_set, node)) return false;
+  if (!RollsOnConfig(daemon_set)) return true;
+  const PodHistory* history = ledger.FindPod(pod.metadata().uid());
+  return history != nullptr && history->config == ConfigIn(objects, daemon_set.metadata().name());
+}
+
 bool IsSurging(const v1::DaemonSet& daemon_set) {
   const v1::DaemonSetUpdateStrategy& strategy = daemon_set.spec().update_strategy();
   return strategy.type() == "RollingUpdate" && Amount(strategy.rolling_update().max_surge(), 1) > 0;
@@ -106,30 +119,37 @@ int MaxUnavailable(const v1::DaemonSet& daemon_set, int desired) {
   return unavailable == 0 && Amount(rolling.max_surge(), desired) == 0 ? 1 : unavailable;
 }
 
-std::map<std::string, const v1::Node*> NodesIn(const std::map<std::string, v1::Object>& objects) {
+int MaxSurge(const v1::DaemonSet& daemon_set, int desired) {
+  return Amount(daemon_set.spec().update_strategy().rolling_update().max_surge(), desired);
+}
+
+int RoundedUp(const std::string& share, int desired) { return Parts(share, desired, 99); }
+
+int RoundedDown(const std::string& share, int desired) { return Parts(share, desired, 0); }
+
+std::map<std::string, const v1::Node*> NodesIn(const Objects& objects) {
   std::map<std::string, const v1::Node*> nodes;
   for (auto it = objects.lower_bound(kNodesPrefix);
        it != objects.end() && absl::StartsWith(it->first, kNodesPrefix); ++it) {
-    nodes[it->second.node().metadata().name()] = &it->second.node();
+    nodes[it->second->node().metadata().name()] = &it->second->node();
   }
   return nodes;
 }
 
-const v1::DaemonSet* DaemonSetIn(const std::map<std::string, v1::Object>& objects,
-                                 const std::string& uid) {
+const v1::DaemonSet* DaemonSetIn(const Objects& objects, const std::string& uid) {
   for (auto it = objects.lower_bound(kDaemonSetsPrefix);
        it != objects.end() && absl::StartsWith(it->first, kDaemonSetsPrefix); ++it) {
-    if (it->second.daemon_set().metadata().uid() == uid) return &it->second.daemon_set();
+    if (it->second->daemon_set().metadata().uid() == uid) return &it->second->daemon_set();
   }
   return nullptr;
 }
 
-std::map<std::string, std::vector<const v1::Pod*>> PodsOf(
-    const std::map<std::string, v1::Object>& objects, const std::string& uid) {
+std::map<std::string, std::vector<const v1::Pod*>> PodsOf(const Objects& objects,
+                                                          const std::string& uid) {
   std::map<std::string, std::vector<const v1::Pod*>> pods;
   for (auto it = objects.lower_bound(kPodsPrefix);
        it != objects.end() && absl::StartsWith(it->first, kPodsPrefix); ++it) {
-    const v1::Pod& pod = it->second.pod();
+    const v1::Pod& pod = it->second->pod();
     if (OwnerUidOf(pod.metadata()) != uid) continue;
     if (IsTerminal(pod) && pod.metadata().has_deletion_timestamp()) continue;
     pods[NodeOf(pod)].push_back(&pod);

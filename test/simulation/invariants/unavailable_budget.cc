@@ -38,7 +38,6 @@ class UnavailableBudget final : public Invariant {
                     const std::set<std::string>& keys, const Report& report) {
     const auto nodes = NodesIn(sight.ledger.seen());
     const auto pods = PodsOf(sight.ledger.seen(), daemon_set.metadata().uid());
-    const std::string variant = VariantOf(daemon_set.spec().template_().spec());
     const int min_ready = daemon_set.spec().min_ready_seconds();
     const WallTime now = sight.clock.Wall();
     int desired = 0, unavailable = 0, taken = 0;
@@ -61,7 +60,8 @@ class UnavailableBudget final : public Invariant {
         if (reachable && (should_run || pods.contains(name))) ++unavailable;
         continue;
       }
-      const bool old = VariantOf(live.front()->spec()) != variant;
+      const bool old = node == nodes.end() || !IsCurrent(*live.front(), daemon_set, node->second,
+                                                         sight.ledger.seen(), sight.ledger);
       const bool stays = node != nodes.end() && ShouldContinue(daemon_set, *node->second);
       const v1::ObjectMeta& metadata = live.front()->metadata();
       const std::string key = absl::StrCat("/pods/", metadata.namespace_(), "/", metadata.name());
