@@ -22,6 +22,7 @@ constexpr char kPodsPrefix[] = "/pods/";
 constexpr char kNodesPrefix[] = "/nodes/";
 constexpr char kConfigMapsPrefix[] = "/configmaps/";
 constexpr char kSecretsPrefix[] = "/secrets/";
+constexpr char kNodeNotReady[] = "NodeNotReady";
 constexpr auto kRetryAfter = 1s;
 
 std::string NodeKey(const std::string& node) { return absl::StrCat(kNodesPrefix, node); }
@@ -35,6 +36,15 @@ std::string ReadyStatus(const v1::Node& node) {
     if (condition.type() == "Ready") return condition.status();
   }
   return "";
+}
+
+// Marked as not ready because its node was (see coordinator/nodes).
+bool IsMarked(const v1::Pod& pod) {
+  const auto& conditions = pod.status().conditions();
+  return std::any_of(conditions.begin(), conditions.end(), [](const v1::PodCondition& condition) {
+    return condition.type() == "Ready" && condition.status() == "False" &&
+           condition.reason() == kNodeNotReady;
+  });
 }
 
 }  // namespace
@@ -326,6 +336,7 @@ absl::StatusOr<std::optional<v1::Node>> SessionHub::ReadNode(const std::string& 
 absl::Status SessionHub::Resync() {
   AssignmentIndex index;
   std::vector<AssignmentIndex::Touched> untold;
+  std::set<std::string> marked;  // Nodes with pods that are.
   absl::Status status;
   MUSTER_ASSIGN_OR_RETURN(
       const int64_t revision, store_.Scan(kPodsPrefix, [&](const KeyValue& item) {
@@ -333,6 +344,7 @@ absl::Status SessionHub::Resync() {
         if (!object.ok()) return status.Update(object.status());
         index.SetPod(item.key.substr(1), object->pod(), untold);
         untold.clear();
+        if (IsMarked(object->pod())) marked.insert(object->pod().spec().node_name());
       }));
   MUSTER_RETURN_IF_ERROR(status);
   const uint64_t number = watch_number_ + 1;
@@ -353,7 +365,13 @@ absl::Status SessionHub::Resync() {
     session->feed.MarkAll(session->node, index_);
     ready_.insert(session->id);
     MUSTER_ASSIGN_OR_RETURN(const std::optional<v1::Node> node, ReadNode(session->node));
-    if (!node) RemoveNode(*session);
+    if (!node) {
+      RemoveNode(*session);
+      continue;
+    }
+    // Perhaps it was not ready, and is again.
+    session->was_not_ready |= marked.contains(session->node);
+    NodeChanged(*session, *node);
   }
   return absl::OkStatus();
 }

@@ -669,6 +669,35 @@ TEST_F(SessionHubTest, ALostWatchIsMadeGoodByReadingAllAgain) {
   EXPECT_THAT(Upserted(NextAssignment(agent)), ElementsAre("pods/ns/c"));
 }
 
+// Its pods were marked meanwhile, and only the agent can say how they really are.
+TEST_F(SessionHubTest, ANodeThatWasNotReadyWhileTheWatchWasLostHasToTellAllAboutItsPods) {
+  Put(PodOn("n1", "a"));
+  Settle();
+  Agent agent = Connected();
+  store_.BreakWatches(absl::DataLossError("gone"));
+  PutReady("n1", "False");
+  Settle();
+  EXPECT_FALSE(agent.peer->finished);
+  PutReady("n1", "True");
+  Settle();
+  EXPECT_TRUE(agent.peer->finished);
+
+  // It was over before anybody looked again.
+  Agent again = Connected();
+  store_.BreakWatches(absl::DataLossError("gone"));
+  Settle();
+  EXPECT_FALSE(again.peer->finished);
+  store_.BreakWatches(absl::DataLossError("gone"));
+  v1::Object marked = PodOn("n1", "a");
+  v1::PodCondition& ready = *marked.mutable_pod()->mutable_status()->add_conditions();
+  ready.set_type("Ready");
+  ready.set_status("False");
+  ready.set_reason("NodeNotReady");
+  Put(std::move(marked));
+  Settle();
+  EXPECT_TRUE(again.peer->finished);
+}
+
 TEST_F(SessionHubTest, AnOldWatchThatStillSpeaksIsNotHeard) {
   Agent agent = Connected();
   store_.BreakWatches(absl::DataLossError("gone"));
