@@ -119,6 +119,13 @@ void SetAddresses(const StatusInput& input, v1::PodStatus& status) {
   for (const std::string& ip : ips) status.add_pod_ips()->set_ip(ip);
 }
 
+// A container is just being started, and may yet come up.
+bool IsLaunching(const ObservedPod& observed) {
+  return std::ranges::any_of(observed.in_flight, [](const InFlight& flight) {
+    return std::holds_alternative<LaunchContainer>(flight.action);
+  });
+}
+
 // A run that we ended says nothing of how it would have ended, whatever its exit code.
 void SetInterrupted(const StatusInput& input, v1::PodStatus& status) {
   const bool ended = status.phase() == "Succeeded" || status.phase() == "Failed";
@@ -158,7 +165,7 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
     status.set_reason(previous.reason());
     status.set_message(previous.message());
   } else {
-    status.set_phase(PhaseOf(input.pod, status, input.terminating));
+    status.set_phase(PhaseOf(input.pod, status, input.terminating && !IsLaunching(input.observed)));
     if (RunsToItsEnd(input.pod) && input.terminating) SetInterrupted(input, status);
   }
 

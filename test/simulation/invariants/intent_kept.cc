@@ -22,7 +22,7 @@ class IntentKept final : public Invariant {
       for (const ObjectCommit& object : commit.objects) {
         if (!object.after || !object.after->has_daemon_set()) continue;
         const v1::DaemonSet& daemon_set = object.after->daemon_set();
-        templates_[daemon_set.metadata().uid()].insert(TemplateBytes(daemon_set));
+        templates_[object.key].insert(TemplateBytes(daemon_set));
       }
       return;
     }
@@ -72,9 +72,10 @@ class IntentKept final : public Invariant {
     return Users::SpecBytes(only_template);
   }
 
-  bool HasGoneBack(const v1::Object& before, const v1::Object& after) const {
+  bool HasGoneBack(const std::string& key, const v1::Object& before,
+                   const v1::Object& after) const {
     const v1::ObjectMeta& meta = before.daemon_set().metadata();
-    const auto templates = templates_.find(meta.uid());
+    const auto templates = templates_.find(key);
     if (AnnotationOf(meta, "muster.dev/on-failure") != "rollback" &&
         !absl::StartsWith(AnnotationOf(meta, "muster.dev/rollout-request"), "abort")) {
       return false;
@@ -96,7 +97,7 @@ class IntentKept final : public Invariant {
       return;
     }
     if (Users::SpecBytes(*object.before) != Users::SpecBytes(*object.after) &&
-        !HasGoneBack(*object.before, *object.after)) {
+        !HasGoneBack(object.key, *object.before, *object.after)) {
       report(absl::StrCat(object.key, ": its spec is changed by who has no say in it"));
     }
     if (before.has_deletion_timestamp() &&
@@ -125,7 +126,9 @@ class IntentKept final : public Invariant {
     }
   }
 
-  std::map<std::string, std::set<std::string>> templates_;  // That users wrote, by uid.
+  // That users wrote, by the key of the DaemonSet: one that is made anew adopts the revisions of
+  // the one before.
+  std::map<std::string, std::set<std::string>> templates_;
 };
 
 }  // namespace

@@ -167,6 +167,15 @@ TEST_F(PodStatusTest, TerminatedPodEndsByItsExitCodes) {
   EXPECT_EQ(Make(failed).phase(), "Failed");
 }
 
+// Whoever took it for ended would start its successor beside what is still coming up.
+TEST_F(PodStatusTest, ATerminatingPodHasNotEndedWhileAContainerIsBeingStarted) {
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 1)};
+  observed_.in_flight = {{LaunchContainer{.container = "web", .restart_count = 1}, kNow}};
+  EXPECT_EQ(Make({}, true).phase(), "Running");
+  observed_.in_flight.clear();
+  EXPECT_EQ(Make({}, true).phase(), "Failed");
+}
+
 TEST_F(PodStatusTest, TimesChangeOnlyWithTheStatusAndForeignConditionsStay) {
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
   v1::PodStatus before = Make();
