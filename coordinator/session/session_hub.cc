@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
-#include "coordinator/templates/references.h"
 #include "coordinator/store/object_store.h"
+#include "coordinator/templates/references.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
@@ -338,14 +338,15 @@ absl::Status SessionHub::Resync() {
   std::vector<AssignmentIndex::Touched> untold;
   std::set<std::string> marked;  // Nodes with pods that are.
   absl::Status status;
-  MUSTER_ASSIGN_OR_RETURN(
-      const int64_t revision, store_.Scan(kPodsPrefix, [&](const KeyValue& item) {
-        const absl::StatusOr<v1::Object> object = DecodeObject(item);
-        if (!object.ok()) return status.Update(object.status());
-        index.SetPod(item.key.substr(1), object->pod(), untold);
-        untold.clear();
-        if (IsMarked(object->pod())) marked.insert(object->pod().spec().node_name());
-      }));
+  MUSTER_ASSIGN_OR_RETURN(const int64_t revision,
+                          store_.Scan(kPodsPrefix, [&](const KeyValue& item) {
+                            const absl::StatusOr<v1::Object> object = DecodeObject(item);
+                            if (!object.ok()) return status.Update(object.status());
+                            index.SetPod(item.key.substr(1), object->pod(), untold);
+                            untold.clear();
+                            if (IsMarked(object->pod()))
+                              marked.insert(object->pod().spec().node_name());
+                          }));
   MUSTER_RETURN_IF_ERROR(status);
   const uint64_t number = watch_number_ + 1;
   MUSTER_ASSIGN_OR_RETURN(
@@ -445,9 +446,9 @@ absl::Status SessionHub::Pump(Session& session) {
     End(session, session.leaving_because);
     return absl::OkStatus();
   } else if (session.state == Session::State::kActive && session.feed.due()) {
-    MUSTER_ASSIGN_OR_RETURN(std::optional<session::v1::Assignment> assignment,
-                            session.feed.Next(session.node, index_, loader_, revision_,
-                                              options_.assignment_bytes_max));
+    MUSTER_ASSIGN_OR_RETURN(
+        std::optional<session::v1::Assignment> assignment,
+        session.feed.Next(session.node, index_, loader_, revision_, options_.assignment_bytes_max));
     if (!assignment) return absl::OkStatus();
     *message.mutable_assignment() = std::move(*assignment);
   } else {

@@ -27,13 +27,16 @@ TEST(Simulation, AnotherSeedGivesAnotherRun) {
 // The checks are worth what they find.
 class PlantedBugTest : public testing::TestWithParam<PlantedBug> {};
 
-TEST_P(PlantedBugTest, IsCaughtWithinTwoDays) {
-  const Outcome outcome = Simulate({.seed = 1,
-                                    .nodes = 3,
-                                    .hours = 48,
-                                    .faults = "break-stream,kill-agent",
-                                    .planted = GetParam().name});
-  EXPECT_THAT(outcome.violations, testing::Not(testing::IsEmpty()));
+TEST_P(PlantedBugTest, IsCaughtInOneOfThreeRunsOfTwoDays) {
+  for (const uint64_t seed : {1, 2, 3}) {
+    const Outcome outcome = Simulate({.seed = seed,
+                                      .nodes = 3,
+                                      .hours = 48,
+                                      .faults = "break-stream,kill-agent",
+                                      .planted = GetParam().name});
+    if (!outcome.violations.empty()) return;
+  }
+  FAIL() << "nobody noticed that " << GetParam().what;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PlantedBugTest, testing::ValuesIn(PlantedBugs()),
