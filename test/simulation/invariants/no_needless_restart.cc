@@ -91,6 +91,18 @@ class NoNeedlessRestart final : public Invariant {
            AnnotationOf(owner.metadata(), kOverrides).empty() && !RollsOnConfig(owner);
   }
 
+  // A guarded rollout makes missing pods from the revision before: what its pods had read then, the
+  // ledger cannot tell, only that they have not all read the same.
+  static bool DigestsDiffer(const std::map<std::string, std::vector<const v1::Pod*>>& pods) {
+    std::set<std::string> digests;
+    for (const auto& [node, here] : pods) {
+      for (const v1::Pod* pod : here) {
+        digests.insert(AnnotationOf(pod->metadata(), "muster.dev/config-digest"));
+      }
+    }
+    return digests.size() > 1;
+  }
+
   static bool MayGo(const Sight& sight, const v1::Pod& pod) {
     const std::string uid = OwnerUidOf(pod.metadata());
     const v1::DaemonSet* owner = DaemonSetIn(sight.ledger.seen(), uid);
@@ -106,6 +118,7 @@ class NoNeedlessRestart final : public Invariant {
     }
     if (live > 1) return true;
     if (IsHeld(*owner)) return false;
+    if (RollsOnConfig(*owner) && DigestsDiffer(pods)) return true;
     return owner->spec().update_strategy().type() == "RollingUpdate" &&
            !IsCurrent(pod, *owner, node->second, sight.ledger.seen(), sight.ledger);
   }
