@@ -103,7 +103,10 @@ struct Finisher {
       return false;
     }
     container.image = ImageKnowledge::kUnknown;
-    if (RuntimeAway(outcome.status)) {
+    // A runtime that restarts ends a pull too, which is no fault of the image. What fails so twice
+    // may be the registry's answer, passed on with the same code.
+    const bool failed_before = container.failure && container.failure->reason == "ErrImagePull";
+    if (RuntimeAway(outcome.status) && !failed_before) {
       container.failure = Failure("ErrImagePull", kQuickRetry);
       return false;
     }

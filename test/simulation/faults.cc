@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/translate/translate.h"
+#include "test/simulation/releases.h"
 
 namespace muster::simulation {
 
@@ -107,6 +108,7 @@ void Faults::Stop() {
     machine->runtime().set_available(true);
     machine->runtime().ForgetFailures();
     machine->disk().fail = absl::OkStatus();
+    for (const char* image : kReleasedImages) machine->runtime().AddToRegistry(image);
     machine->runtime().AddToRegistry("app:missing");
   }
 }
@@ -206,7 +208,7 @@ void Faults::DamageCheckpoint(Machine& machine) {
 }
 
 void Faults::LoseImage(Machine& machine) {
-  const std::string image = absl::StrCat("app:", 1 + dice_.Roll(4));
+  const std::string image = kReleasedImages[dice_.Roll(std::size(kReleasedImages))];
   machine.runtime().SetPullError(image, absl::UnavailableError("registry: 503"));
   Until(dice_.Delay(3min, 20min), [&machine, image] { machine.runtime().AddToRegistry(image); });
 }

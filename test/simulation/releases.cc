@@ -64,6 +64,12 @@ bool NeverWorks(const v1::DaemonSet& daemon_set) {
          daemon_set.spec().min_ready_seconds() >= kMinReadyToSeeCrash;
 }
 
+bool KeepsEnding(const v1::PodSpec& spec) {
+  if (spec.containers().empty() || spec.containers(0).command().empty()) return false;
+  const std::string& command = spec.containers(0).command(0);
+  return command == kCrash || command == kFlaky;
+}
+
 std::string AnnotationOf(const v1::ObjectMeta& meta, absl::string_view key) {
   const auto found = meta.annotations().find(std::string(key));
   return found == meta.annotations().end() ? "" : found->second;

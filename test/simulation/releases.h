@@ -14,9 +14,12 @@ namespace muster::simulation {
 inline constexpr char kVariantVariable[] = "SIM_VARIANT";
 inline constexpr char kClassVariable[] = "SIM_CLASS";  // Set by overrides, on nodes of tier edge.
 inline constexpr char kConfigKey[] = "release";        // Of the ConfigMaps that pods read.
-inline constexpr char kBrokenImage[] = "app:broken";   // In no registry, ever.
-inline constexpr char kNeverReady[] = "/never";        // A path that always answers with an error.
-inline constexpr char kCrash[] = "crash";              // Runs for a second.
+// In every registry, but while it is lost.
+inline constexpr const char* kReleasedImages[] = {"app:1", "app:2", "app:3", "app:4"};
+inline constexpr char kBrokenImage[] = "app:broken";  // In no registry, ever.
+inline constexpr char kNeverReady[] = "/never";       // A path that always answers with an error.
+inline constexpr char kCrash[] = "crash";             // Runs for a second.
+inline constexpr char kFlaky[] = "flaky";             // Runs for a while.
 inline constexpr char kOverrides[] = "muster.dev/overrides";
 
 std::string OverridesFor(const std::string& edge_class);
@@ -30,6 +33,9 @@ std::string WantedVariant(const v1::DaemonSet& daemon_set, const v1::Node* node)
 
 // No pod of it ever becomes available, whatever happens around it.
 bool NeverWorks(const v1::DaemonSet& daemon_set);
+
+// It goes on ending, so its status never stays as it is.
+bool KeepsEnding(const v1::PodSpec& spec);
 
 // Empty when there is none.
 std::string AnnotationOf(const v1::ObjectMeta& meta, absl::string_view key);

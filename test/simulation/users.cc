@@ -291,21 +291,28 @@ void Users::DeleteDaemonSet() {
 }
 
 void Users::DeletePod() {
-  CoordinatorProcess* coordinator = Coordinator();
   const std::vector<std::string> pods = KeysOf("/pods/default/");
-  if (coordinator == nullptr || pods.empty()) return;
+  if (Coordinator() == nullptr || pods.empty()) return;
+  const std::string name = LastPart(dice_.Pick(pods));
+  std::optional<int64_t> grace_seconds;
+  if (dice_.Chance(0.2)) grace_seconds = dice_.Pick<int>({0, 3});
+  (void)DeletePod(name, grace_seconds);
+}
+
+absl::Status Users::DeletePod(const std::string& name, std::optional<int64_t> grace_seconds) {
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr) return absl::UnavailableError("Connection refused");
   admin::DeleteRequest request;
   request.mutable_ref()->set_resource("pods");
   request.mutable_ref()->set_namespace_(kNamespace);
-  request.mutable_ref()->set_name(LastPart(dice_.Pick(pods)));
-  if (dice_.Chance(0.2)) request.set_grace_period_seconds(dice_.Pick<int>({0, 3}));
+  request.mutable_ref()->set_name(name);
+  if (grace_seconds) request.set_grace_period_seconds(*grace_seconds);
   const absl::Status status = coordinator->api().Delete(request).status();
   coordinator->CheckPulse();
-  Say(absl::StrCat("delete pod ", request.ref().name(),
-                   request.has_grace_period_seconds()
-                       ? absl::StrCat(" grace ", request.grace_period_seconds())
-                       : ""),
+  Say(absl::StrCat("delete pod ", name,
+                   grace_seconds ? absl::StrCat(" grace ", *grace_seconds) : ""),
       status);
+  return status;
 }
 
 bool Users::EditNode(const std::string& name, const std::function<void(v1::Node&)>& edit) {
@@ -469,6 +476,15 @@ bool Users::MakeUp() {
     wish.on_delete = false;
     if (!IsMended(wish)) Mend(NewVariant(), wish);
     done = Apply(wish) && done;
+  }
+  // Left by somebody who deleted a DaemonSet and not its pods.
+  for (const std::string& key : KeysOf("/pods/default/")) {
+    const v1::Pod& pod = around_.ledger.Find(key)->pod();
+    if (!OwnerUidOf(pod.metadata()).empty() || !KeepsEnding(pod.spec()) ||
+        pod.metadata().has_deletion_timestamp()) {
+      continue;
+    }
+    done = DeletePod(LastPart(key), std::nullopt).ok() && done;
   }
   return done;
 }

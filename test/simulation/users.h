@@ -69,6 +69,7 @@ class Users {
   void ApplyInvalid();
   void DeleteDaemonSet();
   void DeletePod();
+  absl::Status DeletePod(const std::string& name, std::optional<int64_t> grace_seconds);
   void ChangeNode();
   bool EditNode(const std::string& name, const std::function<void(v1::Node&)>& edit);
   void StartDraft();

@@ -38,7 +38,7 @@ void ChangeTemplate(const std::string& variant, Dice& dice, Wish& wish) {
   wish.command = dice.Pick<std::string>({"serve", "serve", "slow-stop", "stubborn"});
   wish.ready_path = dice.Chance(0.25) ? "/ready" : "";
   if (dice.Chance(0.15)) wish.command = kCrash;
-  if (dice.Chance(0.10)) wish.command = "flaky";
+  if (dice.Chance(0.10)) wish.command = kFlaky;
   if (dice.Chance(0.06)) wish.image = "app:missing";
   if (dice.Chance(0.06)) wish.image = kBrokenImage;
   if (dice.Chance(0.08)) wish.ready_path = kNeverReady;
@@ -55,7 +55,7 @@ void ChangeGuard(Dice& dice, Wish& wish) {
 }
 
 bool IsMended(const Wish& wish) {
-  return wish.command != kCrash && wish.command != "flaky" && wish.image != "app:missing" &&
+  return wish.command != kCrash && wish.command != kFlaky && wish.image != "app:missing" &&
          wish.image != kBrokenImage && wish.ready_path != kNeverReady;
 }
 

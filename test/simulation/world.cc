@@ -226,12 +226,12 @@ void World::AddNode() {
                             }},
       name, relist_period_);
   agent::FakeRuntime& runtime = machine->runtime();
-  for (const char* image : {"app:1", "app:2", "app:3", "app:4"}) runtime.AddToRegistry(image);
+  for (const char* image : kReleasedImages) runtime.AddToRegistry(image);
   runtime.InstallProgram("serve", {});
   runtime.InstallProgram("slow-stop", {.on_term = 0, .term_takes = 4s});
   runtime.InstallProgram("stubborn", {.on_term = std::nullopt});
   runtime.InstallProgram(kCrash, {.runs_for = 1s, .exit_code = 1});
-  runtime.InstallProgram("flaky", {.runs_for = 23min, .exit_code = 1});
+  runtime.InstallProgram(kFlaky, {.runs_for = 23min, .exit_code = 1});
   machines_[name] = std::move(machine);
   Enrol(name);
 }

@@ -6,6 +6,7 @@
 // rollout being complete, or it goes back, or somebody goes on in spite of the failures. A release
 // that does not work is one whose pods never become available. A node counts as long as it is to
 // run a pod and can be reached, and nobody but the controllers took the pod of the release away.
+// A template with other overrides, or with configuration that rolls it, is another release.
 
 #include <algorithm>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "test/simulation/invariants/invariant.h"
 #include "test/simulation/invariants/placement_oracle.h"
+#include "test/simulation/wish.h"
 
 namespace muster::simulation {
 namespace {
@@ -42,6 +44,9 @@ class GuardedRollout final : public Invariant {
   void OnCommit(const Sight& sight, const Commit& commit, const Report& report) override {
     for (const ObjectCommit& object : commit.objects) {
       if (object.before && object.before->has_daemon_set()) SeeDaemonSet(sight, commit, object);
+      if (object.before && object.before->has_config_map()) {
+        SeeConfig(sight, object.before->config_map().metadata().name());
+      }
       if (object.before && object.before->has_pod() && commit.writer == Writer::kUsers) {
         const v1::Pod& pod = object.before->pod();
         const auto trial = trials_.find(OwnerUidOf(pod.metadata()));
@@ -86,6 +91,10 @@ class GuardedRollout final : public Invariant {
         trials_[uid].release = ReleaseOf(after);
       }
     }
+    if (AnnotationOf(before.metadata(), kOverrides) != AnnotationOf(after.metadata(), kOverrides) ||
+        RollsOnConfig(before) != RollsOnConfig(after)) {
+      trials_.erase(uid);
+    }
     const auto trial = trials_.find(uid);
     if (trial == trials_.end()) return;
     const std::string request = AnnotationOf(after.metadata(), kRequest);
@@ -97,6 +106,14 @@ class GuardedRollout final : public Invariant {
       if (after.status().rollout().complete() && before.status().rollout().complete()) return;
       trials_.erase(uid);
     }
+  }
+
+  void SeeConfig(const Sight& sight, const std::string& name) {
+    std::erase_if(trials_, [&](const auto& trial) {
+      const v1::DaemonSet* owner = DaemonSetIn(sight.ledger.now(), trial.first);
+      return owner != nullptr && RollsOnConfig(*owner) &&
+             ConfigName(owner->metadata().name()) == name;
+    });
   }
 
   // There is a release to go back to.

@@ -72,6 +72,17 @@ TEST_F(OutcomeTest, PullThatFailsWhileTheRuntimeIsAwayCountsAsNoFailureOfTheImag
   EXPECT_EQ(observed_.containers["web"].failure->reason, "ErrImagePull");
 }
 
+// A registry's 503 may come with the code of a runtime that is away: it is not asked every second.
+TEST_F(OutcomeTest, PullThatStaysUnavailableIsHeldBackLikeAnyOther) {
+  for (const int wait : {0, 10, 20, 40}) {
+    Do(PullImage{"web", "img:1"}, {absl::UnavailableError("registry: 503")});
+    EXPECT_EQ(observed_.containers["web"].pulls.wait(), seconds(wait));
+  }
+  Do(PullImage{"web", "img:1"},
+     {absl::OkStatus(), LaunchStep::kCreate, ImageStatus{.id = "sha256:1"}});
+  EXPECT_FALSE(observed_.containers["web"].failure.has_value());
+}
+
 TEST_F(OutcomeTest, SpecialPullErrorsAreShownByTheirName) {
   Do(PullImage{"web", "img:1"}, {absl::UnknownError("RegistryUnavailable: down")});
   EXPECT_EQ(observed_.containers["web"].failure->reason, "RegistryUnavailable");
