@@ -139,6 +139,32 @@ def test_a_release_that_crashes_is_paused(cluster, nodes):
     stays(lambda: versions(cluster, "crashing")["node-2"] == "1", 3, "it went on")
 
 
+def test_a_halted_rollout_goes_on_when_somebody_says_so(cluster, nodes):
+    policy = {"muster.dev/max-failed": "1"}
+    start(cluster, nodes, "stubborn", annotations=policy)
+    picky = release("stubborn", "2", annotations=policy,
+                    command=["sh", "-c", "test -e /licence/ok || exit 3; exec sleep 100000"])
+    pod = picky["spec"]["template"]["spec"]
+    pod["volumes"] = [{"name": "licence", "hostPath": {"path": "/run/licence",
+                                                       "type": "DirectoryOrCreate"}}]
+    pod["containers"][0]["volumeMounts"] = [{"name": "licence", "mountPath": "/licence"}]
+    for node in ("node-2", "node-3"):
+        cluster.on(node, "sh", "-c", "mkdir -p /run/licence && touch /run/licence/ok")
+    cluster.apply(picky)
+    said = status(cluster, "stubborn", check=False)
+    assert said.code == 2 and "TooManyFailures" in said.err, said
+
+    cluster.on("node-1", "touch", "/run/licence/ok")
+    said = cluster.ctl("rollout", "resume", "ds/stubborn")
+    assert said.out == "daemonset.apps/stubborn resumed\n"
+    assert status(cluster, "stubborn").code == 0
+    assert versions(cluster, "stubborn") == dict.fromkeys(nodes, "2")
+    events = {e["reason"]: e["message"] for e in cluster.events("stubborn")}
+    assert "in spite of its failures" in events["RolloutResumed"]
+    again = cluster.ctl("rollout", "resume", "ds/stubborn", check=False)
+    assert again.code == 1, again
+
+
 def test_a_release_that_crashes_is_rolled_back(cluster, nodes):
     policy = {"muster.dev/on-failure": "rollback", "muster.dev/progress-deadline": "60s"}
     before = start(cluster, nodes, "returning", annotations=policy)
