@@ -122,6 +122,7 @@ void OverlookAnnotation(const Soil& soil, const std::string& key) {
 }
 
 void OverlookCanary(const Soil& soil) { OverlookAnnotation(soil, "muster.dev/canary"); }
+void OverlookPause(const Soil& soil) { OverlookAnnotation(soil, "muster.dev/paused"); }
 
 // They take what runs for ready, and count nobody's failures.
 void TrustReleases(const Soil& soil) {
@@ -219,6 +220,7 @@ const std::vector<PlantedBug>& PlantedBugs() {
       {"early-farewell", "an agent says that nothing of a pod is left while it stops it",
        BidFarewellEarly},
       {"overlooked-canary", "the controllers do not see muster.dev/canary", OverlookCanary},
+      {"overlooked-pause", "the controllers do not see that a rollout is paused", OverlookPause},
       {"blind-trust", "the controllers take a pod that its agent has for one that works",
        TrustReleases},
       {"all-ours", "the agent takes everything in the runtime for its own", TakeAllForOurs},
