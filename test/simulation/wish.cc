@@ -26,6 +26,7 @@ void Annotate(const Wish& wish, v1::ObjectMeta& meta) {
   set("muster.dev/canary", wish.canary);
   set("muster.dev/progress-deadline", wish.deadline);
   set("muster.dev/roll-on-config", wish.rolls_on_config ? "true" : "");
+  set("muster.dev/pre-pull", wish.pre_pulls ? "true" : "");
   set("muster.dev/suspend", wish.suspended ? "true" : "");
   set(kOverrides, wish.edge_class.empty() ? "" : OverridesFor(wish.edge_class));
 }
@@ -52,6 +53,7 @@ void ChangeGuard(Dice& dice, Wish& wish) {
       dice.Pick<std::string>({"", "", "{count: 1}", "{count: 34%}", "{selector: tier=edge}"});
   wish.deadline = dice.Pick<std::string>({"", "", "3m", "8m"});
   wish.min_ready_seconds = dice.Pick<int>({0, 5, 5, 40});
+  wish.pre_pulls = dice.Chance(0.4);
 }
 
 bool IsMended(const Wish& wish) {
@@ -150,6 +152,7 @@ std::string Describe(const Wish& wish) {
   add("edge", wish.edge_class);
   if (wish.reads_config)
     absl::StrAppend(&text, wish.rolls_on_config ? " rolls on" : " reads", " config");
+  if (wish.pre_pulls) absl::StrAppend(&text, " pre-pulls");
   if (wish.suspended) absl::StrAppend(&text, " suspended");
   return text;
 }

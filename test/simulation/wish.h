@@ -31,6 +31,7 @@ struct Wish {
   int min_ready_seconds = 0;
   std::string max_failed, on_failure, canary, deadline;  // Annotations; empty: none.
   bool rolls_on_config = false;
+  bool pre_pulls = false;  // Images are pulled before the old pods go.
   bool suspended = false;
 };
 

@@ -327,7 +327,7 @@ TEST_F(PrePullRolloutTest, ANodeThatGoesSilentWhileItPullsHoldsNobodyUp) {
 }
 
 TEST_F(PrePullRolloutTest, WithSurgeTheNewPodStartsFirstAndNobodyPullsAhead) {
-  fleet_.on_plan = [this](const DaemonSetPlan& plan) { EXPECT_THAT(plan.pull, IsEmpty()); };
+  fleet_.on_plan = [](const DaemonSetPlan& plan) { EXPECT_THAT(plan.pull, IsEmpty()); };
   fleet_.Rolling().mutable_max_unavailable()->set_int_value(0);
   fleet_.Rolling().mutable_max_surge()->set_int_value(1);
   fleet_.Release(kNext);
