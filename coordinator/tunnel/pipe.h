@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "common/base/mutex.h"
 #include "common/base/macros.h"
+#include "common/base/mutex.h"
 
 namespace muster::coordinator {
 
@@ -58,13 +58,17 @@ class Pipe {
     if (on_taken) on_taken();
   }
 
-  // The consumer still gets a frame that waits for it. Closing again does nothing.
+  // The consumer still gets a frame that waits for it; its producer, who can send nothing more, is
+  // not told, and what its callback holds is let go: a consumer that left never takes the frame.
+  // Closing again does nothing.
   void Close() {
     OnFrame on_frame;
+    OnTaken on_taken;
     {
       MutexLock lock(&mutex_);
       closed_ = true;
       on_frame = std::exchange(on_frame_, nullptr);
+      on_taken = std::exchange(on_taken_, nullptr);
     }
     if (on_frame) on_frame(std::nullopt);
   }
@@ -73,7 +77,7 @@ class Pipe {
   Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<Frame> frame_ ABSL_GUARDED_BY(mutex_);
-  OnTaken on_taken_ ABSL_GUARDED_BY(mutex_);  // With frame_.
+  OnTaken on_taken_ ABSL_GUARDED_BY(mutex_);  // With frame_, until it is closed.
   OnFrame on_frame_ ABSL_GUARDED_BY(mutex_);  // Only without frame_.
 };
 

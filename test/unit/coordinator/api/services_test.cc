@@ -182,7 +182,7 @@ class ServicesTest : public ::testing::Test {
     return {};
   }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   MemoryStore store_;
   ObjectStore objects_{store_, clock_};
   AgentEvents events_{store_, clock_, AgentEvents::Options{}};

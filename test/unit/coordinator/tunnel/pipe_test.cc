@@ -1,5 +1,6 @@
 #include "coordinator/tunnel/pipe.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,9 +20,8 @@ class PipeTest : public ::testing::Test {
     pipe_.Push(frame, [this, frame] { taken_.push_back(frame); });
   }
   void Pull() {
-    pipe_.Pull([this](std::optional<std::string> frame) {
-      frames_.push_back(frame.value_or("<end>"));
-    });
+    pipe_.Pull(
+        [this](std::optional<std::string> frame) { frames_.push_back(frame.value_or("<end>")); });
   }
 
   Pipe<std::string> pipe_;
@@ -58,6 +58,18 @@ TEST_F(PipeTest, AFrameThatWaitsSurvivesTheClosing) {
   Pull();
   Pull();
   EXPECT_THAT(frames_, ElementsAre("a", "<end>"));
+}
+
+// Whoever pushes is kept by the callback and keeps the pipe: a circle that nobody else breaks.
+TEST_F(PipeTest, ClosingLetsGoOfAProducerThatWaits) {
+  const auto producer = std::make_shared<int>(0);
+  pipe_.Push("a", [producer] { ++*producer; });
+  EXPECT_EQ(producer.use_count(), 2);
+  pipe_.Close();
+  EXPECT_EQ(producer.use_count(), 1);
+  Pull();
+  EXPECT_THAT(frames_, ElementsAre("a"));
+  EXPECT_EQ(*producer, 0);
 }
 
 TEST_F(PipeTest, AFrameAfterTheClosingIsDropped) {
