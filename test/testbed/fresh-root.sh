@@ -55,7 +55,9 @@ bootstrap() {
   mv "$root.new" "$root"
 }
 
-# Runs inside a mount namespace of its own, so every mount ends with it.
+# Runs inside a mount namespace of its own, so every mount ends with it. A command has the root for
+# good, as on a machine of its own: from a mere chroot, who enters a container's mount namespace
+# (runc exec) would come out in this machine's root.
 inside() { # COMMAND...
   local number=0 command clone
   mount --bind "$root" "$root"
@@ -72,7 +74,9 @@ inside() { # COMMAND...
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
       ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
       ${MUSTER_TESTBED_INDEX:+MUSTER_TESTBED_INDEX="$MUSTER_TESTBED_INDEX"} \
-      chroot "$root" bash -c "cd $clone && $command" </dev/null || {
+      unshare -m --propagation private sh -c "
+        cd '$root' && pivot_root . mnt && exec chroot . bash -c \"\$1\"" - \
+      "umount -l /mnt && cd $clone && $command" </dev/null || {
       echo "== failed with $? after $SECONDS s: $command"
       exit 1
     }
