@@ -53,6 +53,15 @@ uint32_t GetU32(std::string_view data) {
   return value;
 }
 
+// What no clock shows, which only a damaged file says, is no time.
+WallTime TimeOf(int64_t ms_since_epoch) {
+  using std::chrono::milliseconds;
+  constexpr auto kLast =
+      std::chrono::duration_cast<milliseconds>(WallTime::max().time_since_epoch());
+  if (ms_since_epoch < 0 || ms_since_epoch > kLast.count()) return {};
+  return WallTime(milliseconds(ms_since_epoch));
+}
+
 std::string Frame(const v1::CheckpointRecord& record) {
   const std::string payload = record.SerializeAsString();
   std::string frame;
@@ -176,8 +185,7 @@ ContainerMemories FileCheckpoint::LoadContainers(std::string* problem) const {
   }
   ContainerMemories containers;
   for (const v1::ContainerMemoryEntry& entry : file.containers()) {
-    containers[entry.id()] = {entry.started(), entry.ready(),
-                              WallTime(std::chrono::milliseconds(entry.ready_since_ms())),
+    containers[entry.id()] = {entry.started(), entry.ready(), TimeOf(entry.ready_since_ms()),
                               entry.post_start_over()};
   }
   return containers;
@@ -225,7 +233,8 @@ absl::StatusOr<CheckpointState> FileCheckpoint::LoadAssignment(std::string* prob
   Replayed replayed = Replay(*content);
   CheckpointState& state = replayed.state;
   const size_t rest = content->size() - replayed.whole_bytes;
-  if (rest == 0) {
+  // An empty file has not even its beginning, and what is written behind that could not be read.
+  if (rest == 0 && replayed.whole_bytes > 0) {
     MUSTER_RETURN_IF_ERROR(OpenForAppend(replayed.whole_bytes));
     return state;
   }

@@ -6,7 +6,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/store/object_store.h"
-#include "ctl/commands/steer.h"
 #include "test/simulation/releases.h"
 
 namespace muster::simulation {
@@ -108,7 +107,9 @@ void Users::ChangeWish() {
     default:
       break;  // Applied again as it is.
   }
-  Apply(wish);
+  const bool applied = Apply(wish);
+  // On second thoughts.
+  if (applied && dice_.Chance(0.1)) SteerRollout("pause", ctl::Steering::kPause, name);
 }
 
 void Users::See(const Commit& commit) {
@@ -209,10 +210,13 @@ void Users::SteerRollout() {
       {"promote", ctl::Steering::kPromote},
       {"abort", ctl::Steering::kAbort}};
   const auto& [verb, steering] = dice_.Pick(kWays);
-  (void)EditDaemonSet(dice_.Pick(kNames), verb,
-                      [&, steering = steering](v1::DaemonSet& daemon_set) {
-                        return ctl::Steer(steering, daemon_set);
-                      });
+  SteerRollout(verb, steering, dice_.Pick(kNames));
+}
+
+void Users::SteerRollout(const char* verb, ctl::Steering steering, const std::string& name) {
+  (void)EditDaemonSet(name, verb, [steering](v1::DaemonSet& daemon_set) {
+    return ctl::Steer(steering, daemon_set);
+  });
 }
 
 void Users::Attend() {
@@ -221,13 +225,8 @@ void Users::Attend() {
     if (stored == nullptr || stored->daemon_set().metadata().has_deletion_timestamp()) continue;
     const std::string phase = stored->daemon_set().status().rollout().phase();
     const bool paused = IsPaused(stored->daemon_set());
-    const auto steer = [&](const char* verb, ctl::Steering steering) {
-      (void)EditDaemonSet(name, verb, [steering](v1::DaemonSet& daemon_set) {
-        return ctl::Steer(steering, daemon_set);
-      });
-    };
-    if (phase == "AwaitingPromotion") steer("promote", ctl::Steering::kPromote);
-    if (phase == "Halted" || paused) steer("resume", ctl::Steering::kResume);
+    if (phase == "AwaitingPromotion") SteerRollout("promote", ctl::Steering::kPromote, name);
+    if (phase == "Halted" || paused) SteerRollout("resume", ctl::Steering::kResume, name);
   }
 }
 

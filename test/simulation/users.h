@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/commands/steer.h"
 #include "muster/v1/object.pb.h"
 #include "test/simulation/coordinator_process.h"
 #include "test/simulation/ledger.h"
@@ -66,6 +67,7 @@ class Users {
   absl::Status EditDaemonSet(const std::string& name, absl::string_view what,
                              const std::function<absl::Status(v1::DaemonSet&)>& edit);
   void SteerRollout();
+  void SteerRollout(const char* verb, ctl::Steering steering, const std::string& name);
   void ApplyInvalid();
   void DeleteDaemonSet();
   void DeletePod();

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
 
 namespace muster::agent {
 namespace {
@@ -50,6 +51,33 @@ class FileCheckpointTest : public testing::Test {
   std::optional<FileCheckpoint> checkpoint_;
   std::string problem_;
 };
+
+// Spec 23: what was acknowledged survives, whatever was there before it.
+TEST_F(FileCheckpointTest, AnEmptyFileIsNoCheckpointAndGetsAWholeOne) {
+  Load();
+  SetContent("");
+  EXPECT_TRUE(Load().objects.empty());
+  CheckpointChange change;
+  change.upserted.emplace_back("/pods/default/web", Pod("web"));
+  ASSERT_TRUE(checkpoint_->Save(change).ok());
+  EXPECT_EQ(Load().objects.count("/pods/default/web"), 1u);
+  EXPECT_EQ(problem_, "");
+}
+
+TEST_F(FileCheckpointTest, ATimeThatNoClockShowsIsNone) {
+  Load();
+  // ContainerMemoryFile: one with id "a", ready, since the last millisecond there is, and since -1.
+  using std::string_literals::operator""s;
+  for (const std::string& content :
+       {"\x0a\x0f\x0a\x01\x61\x18\x01\x20\xff\xff\xff\xff\xff\xff\xff\xff\x7f"s,
+        "\x0a\x10\x0a\x01\x61\x18\x01\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"s}) {
+    std::ofstream(directory_ / "containers", std::ios::binary) << content;
+    const CheckpointState state = Load();
+    ASSERT_EQ(state.containers.count("a"), 1u) << problem_;
+    EXPECT_TRUE(state.containers.at("a").ready);
+    EXPECT_EQ(state.containers.at("a").ready_since, WallTime());
+  }
+}
 
 TEST_F(FileCheckpointTest, IsForItsOwnerOnly) {
   Load();
