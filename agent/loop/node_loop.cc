@@ -129,7 +129,8 @@ std::optional<MonoTime> NodeLoop::Step() {
   Earlier(view_.Step(now, idle ? options_.idle_relist_period : options_.relist_period), wake);
   SweepFiles();
   UpdateNodeStatus();
-  if (HasLooked(now, wake)) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
+  looked_ = HasLooked(now, wake);
+  if (looked_) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
   SendReports(now);
 
   Earlier(save_again_at_, wake);
@@ -147,7 +148,7 @@ std::optional<MonoTime> NodeLoop::Step() {
 // An agent that has just started knows nothing of the runtime yet. Saying so would make its node
 // not ready, and its pods with it, for as long as the first look takes.
 bool NodeLoop::HasLooked(MonoTime now, std::optional<MonoTime>& wake) {
-  if (view_.listed_once() || view_.failing_since()) return true;
+  if (looked_ || view_.listed_once() || view_.failing_since()) return true;
   if (!looking_until_) looking_until_ = now + kFirstLookPatience;
   if (now >= *looking_until_) return true;
   Earlier(looking_until_, wake);

@@ -88,10 +88,14 @@ class NodeLoop {
   // nullopt: only a message can make it necessary again.
   std::optional<MonoTime> Step();
 
-  // The checkpoint was read and the runtime listed once: from now on pods are looked after.
-  bool ready() const { return view_.listed_once(); }
+  // The checkpoint was read and the first look at the runtime is over. It may have failed: whoever
+  // starts a unit is not kept waiting for a runtime that is not there, but reads it in its status.
+  bool ready() const { return looked_; }
   // One line for people, e.g. "3 pods, 3 ready; coordinator connected".
   std::string StatusLine() const;
+  // What muster-node-ready.target waits for: pods with annotation muster.dev/gate that are not
+  // ready, by NAMESPACE/NAME. nullopt while it is not known what this node should run.
+  std::optional<std::vector<std::string>> GateWaits() const { return pods_.GateWaits(); }
 
  private:
   void OnEvent(const LinkWelcome& welcome);
@@ -140,6 +144,7 @@ class NodeLoop {
   std::vector<std::string> problems_;  // That node_status_ tells of.
   bool node_status_due_ = true;        // Something it is made from changed.
   bool node_status_changed_ = false;
+  bool looked_ = false;
   std::optional<MonoTime> looking_until_;  // The first look at the runtime has this long.
   v1::NodeStatus node_status_;             // As it is now.
   v1::NodeStatus sent_status_;

@@ -11,6 +11,7 @@
 #include "agent/workload/completion.h"
 #include "agent/workload/host_ports.h"
 #include "agent/workload/pod_status.h"
+#include "common/daemon/log_fields.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::agent {
@@ -48,6 +49,31 @@ seconds GraceOf(const v1::Pod& pod) {
   return pod.spec().has_termination_grace_period_seconds()
              ? seconds(pod.spec().termination_grace_period_seconds())
              : kDefaultGrace;
+}
+
+bool IsReady(const v1::PodStatus& status) {
+  return std::ranges::any_of(status.conditions(), [](const v1::PodCondition& condition) {
+    return condition.type() == "Ready" && condition.status() == "True";
+  });
+}
+
+bool IsGate(const v1::Pod& pod) {
+  const auto& annotations = pod.metadata().annotations();
+  const auto found = annotations.find(std::string(kGateAnnotation));
+  return found != annotations.end() && found->second == "true";
+}
+
+// What log entries about a pod are about.
+std::vector<LogFields::Field> FieldsOf(const v1::Pod* pod, const std::string& name_space,
+                                       const std::string& name) {
+  std::vector<LogFields::Field> fields;
+  if (!name.empty()) fields.emplace_back(kLogPod, absl::StrCat(name_space, "/", name));
+  if (pod == nullptr) return fields;
+  for (const v1::OwnerReference& owner : pod->metadata().owner_references()) {
+    if (owner.kind() != "DaemonSet") continue;
+    fields.emplace_back(kLogDaemonSet, absl::StrCat(name_space, "/", owner.name()));
+  }
+  return fields;
 }
 
 bool HasInstances(const ObservedPod& observed) {
@@ -165,7 +191,10 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
     all_planned = all_planned && !record.dirty;
     if (record.wake_at && (!wake || *record.wake_at < *wake)) wake = record.wake_at;
     if (record.gone && !record.desired && !record.dirty) {
-      spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
+      {
+        const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
+        spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
+      }
       if (!record.name.empty()) {
         farewells_.push_back({record.namespace_, record.name, record.uid,
                               record.status.value_or(v1::PodStatus()), true});
@@ -360,6 +389,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   }
   if (intent.terminate && !record.observed.terminating_since) {
     record.observed.terminating_since = now;
+    const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
     spdlog::info("pod {}/{} ({}): terminating within {} s", record.namespace_, record.name,
                  record.uid, intent.grace.count());
   }
@@ -461,6 +491,7 @@ void PodSet::OnDone(const std::string& uid, const Action& action, const Outcome&
   Record& record = *found->second;
   const MonoTime now = clock_.Mono();
   if (!outcome.status.ok() && !absl::IsNotFound(outcome.status)) {
+    const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
     spdlog::warn("pod {}/{}: cannot {}: {}", record.namespace_, record.name, Describe(action),
                  std::string(outcome.status.message()));
   }
@@ -474,6 +505,9 @@ void PodSet::OnDone(const std::string& uid, const Action& action, const Outcome&
 
 void PodSet::Tell(const Record& record, const PodEvent& event) {
   if (record.pod == nullptr) return;
+  const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
+  spdlog::log(event.warning ? spdlog::level::warn : spdlog::level::info, "pod {}/{}: {}: {}",
+              record.namespace_, record.name, event.reason, event.message);
   emit_event_(MakeEvent(event, *record.pod, node_.context.node_name, clock_.Wall()));
 }
 
@@ -497,12 +531,22 @@ PodSet::Counts PodSet::Count() const {
   for (const auto& [uid, record] : records_) {
     if (!record->desired) continue;
     ++counts.pods;
-    if (!record->status) continue;
-    for (const v1::PodCondition& condition : record->status->conditions()) {
-      if (condition.type() == "Ready" && condition.status() == "True") ++counts.ready;
-    }
+    if (record->status && IsReady(*record->status)) ++counts.ready;
   }
   return counts;
+}
+
+std::optional<std::vector<std::string>> PodSet::GateWaits() const {
+  if (assignment_ == nullptr || !assignment_->complete()) return std::nullopt;
+  std::vector<std::string> waits;
+  for (const auto& [uid, record] : records_) {
+    if (!record->desired || record->pod == nullptr || !IsGate(*record->pod)) continue;
+    const bool open =
+        record->status && (IsReady(*record->status) || record->status->phase() == "Succeeded");
+    if (!open) waits.push_back(absl::StrCat(record->namespace_, "/", record->name));
+  }
+  std::ranges::sort(waits);
+  return waits;
 }
 
 absl::StatusOr<ContainerTarget> PodSet::Find(const std::string& pod_uid,

@@ -22,6 +22,9 @@
 
 namespace muster::agent {
 
+// On a pod template, "true": muster-node-ready.target of the host waits for the pod to be ready.
+inline constexpr char kGateAnnotation[] = "muster.dev/gate";
+
 // What planning a pod needs to know about the node. Plain value.
 struct NodeSituation {
   NodeContext context;
@@ -77,6 +80,9 @@ class PodSet {
     int pods = 0, ready = 0;
   };
   Counts Count() const;
+  // Assigned pods with annotation muster.dev/gate "true" that are neither ready nor done, by
+  // NAMESPACE/NAME; nullopt while the assignment is not known.
+  std::optional<std::vector<std::string>> GateWaits() const;
 
   absl::StatusOr<ContainerTarget> Find(const std::string& pod_uid, const std::string& container,
                                        bool previous) const;

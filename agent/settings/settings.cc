@@ -36,6 +36,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("nodeIP", settings.node_ip);
   root.Read("logDir", settings.log_dir);
   root.Read("logLinkDir", settings.log_link_dir);
+  root.Read("runDir", settings.run_dir);
   root.Read("cgroupRoot", settings.cgroup_root);
   root.Read("clusterDNS", settings.cluster_dns);
   root.Read("clusterDomain", settings.cluster_domain);
@@ -78,6 +79,10 @@ absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::strin
   return ReadSettings(ConfigFile::Parse(text, name));
 }
 
+absl::StatusOr<Settings> LoadSettings(const std::string& path) {
+  return ReadSettings(ConfigFile::Load(path));
+}
+
 absl::Status CheckSettings(const Settings& settings) {
   if (settings.coordinator.empty()) {
     return absl::InvalidArgumentError(
@@ -96,6 +101,7 @@ absl::Status CheckSettings(const Settings& settings) {
   if (!settings.root_dir.empty()) MUSTER_RETURN_IF_ERROR(CheckPath("rootDir", settings.root_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("logDir", settings.log_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("logLinkDir", settings.log_link_dir));
+  MUSTER_RETURN_IF_ERROR(CheckPath("runDir", settings.run_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("cgroupRoot", settings.cgroup_root));
   const std::string& endpoint = settings.runtime_endpoint;
   if (!endpoint.starts_with("unix:///") && !endpoint.starts_with("/")) {
@@ -108,6 +114,30 @@ absl::Status CheckSettings(const Settings& settings) {
     MUSTER_RETURN_IF_ERROR(CheckIp("clusterDNS", server));
   }
   return absl::OkStatus();
+}
+
+std::vector<std::string> NeedRestart(const Settings& running, const Settings& read) {
+  std::vector<std::string> keys;
+  const auto compare = [&](const char* key, const auto& a, const auto& b) {
+    if (a != b) keys.emplace_back(key);
+  };
+  compare("coordinator", running.coordinator, read.coordinator);
+  compare("nodeName", running.node_name, read.node_name);
+  compare("stateDir", running.state_dir, read.state_dir);
+  compare("rootDir", running.root_dir, read.root_dir);
+  compare("runtimeEndpoint", running.runtime_endpoint, read.runtime_endpoint);
+  compare("nodeIP", running.node_ip, read.node_ip);
+  compare("logDir", running.log_dir, read.log_dir);
+  compare("logLinkDir", running.log_link_dir, read.log_link_dir);
+  compare("runDir", running.run_dir, read.run_dir);
+  compare("cgroupRoot", running.cgroup_root, read.cgroup_root);
+  compare("clusterDNS", running.cluster_dns, read.cluster_dns);
+  compare("clusterDomain", running.cluster_domain, read.cluster_domain);
+  compare("maxPods", running.max_pods, read.max_pods);
+  compare("maxParallelImagePulls", running.max_parallel_image_pulls, read.max_parallel_image_pulls);
+  compare("relistPeriod", running.relist_period, read.relist_period);
+  compare("runtimeUnhealthyAfter", running.runtime_unhealthy_after, read.runtime_unhealthy_after);
+  return keys;
 }
 
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
@@ -136,7 +166,11 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.footer(
       "Enrol this host first:\n"
       "  muster-agent join HOST:PORT --token ID.SECRET --ca-hash sha256:HEX\n"
-      "'muster-agent join --help' explains it.");
+      "\n"
+      "Subcommands:\n"
+      "  join                        Make this host a node\n"
+      "  doctor                      Look for what is missing on this host, and say how to get it\n"
+      "  wait-ready                  Wait until the pods that gate this host are ready");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

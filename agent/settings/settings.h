@@ -23,6 +23,7 @@ struct Settings {
   std::string node_ip;  // Empty: of the interface with the default route.
   std::string log_dir = "/var/log/pods";
   std::string log_link_dir = "/var/log/containers";
+  std::string run_dir = "/run/muster-agent";  // What it shows to others on this host.
   std::string cgroup_root = "/kubepods";
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
@@ -54,7 +55,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
 // The settings of a file's text, `name` stands for it in messages.
 absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& name);
 
+// The settings of a file; NotFound when it is not there. As ParseCommandLine without flags.
+absl::StatusOr<Settings> LoadSettings(const std::string& path);
+
 // What holds for a value wherever it comes from.
 absl::Status CheckSettings(const Settings& settings);
+
+// Keys of the file whose values differ, but for those that a running agent takes over (logLevel).
+std::vector<std::string> NeedRestart(const Settings& running, const Settings& read);
 
 }  // namespace muster::agent

@@ -25,7 +25,8 @@ TEST(Settings, EveryKeyIsRead) {
   const absl::StatusOr<Settings> settings = ParseSettings(
       "coordinator: control:7440\nnodeName: node-1\nstateDir: /s\nrootDir: /r\n"
       "runtimeEndpoint: unix:///run/x.sock\nnodeIP: 192.0.2.7\nlogDir: /l\nlogLinkDir: /k\n"
-      "cgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: c.example\nmaxPods: 9\n"
+      "runDir: /run/a\ncgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: "
+      "c.example\nmaxPods: 9\n"
       "maxParallelImagePulls: 2\n"
       "relistPeriod: 500ms\nruntimeUnhealthyAfter: 3m\nlogLevel: debug\n",
       "agent.yaml");
@@ -39,6 +40,7 @@ TEST(Settings, EveryKeyIsRead) {
   expected.node_ip = "192.0.2.7";
   expected.log_dir = "/l";
   expected.log_link_dir = "/k";
+  expected.run_dir = "/run/a";
   expected.cgroup_root = "/muster";
   expected.cluster_dns = {"192.0.2.53"};
   expected.cluster_domain = "c.example";
@@ -49,6 +51,37 @@ TEST(Settings, EveryKeyIsRead) {
   expected.log_level = "debug";
   EXPECT_EQ(*settings, expected);
   EXPECT_TRUE(CheckSettings(*settings).ok());
+}
+
+TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
+  const std::vector<std::string> lines = {"coordinator: c:1",
+                                          "nodeName: n",
+                                          "stateDir: /s",
+                                          "rootDir: /r",
+                                          "runtimeEndpoint: /x",
+                                          "nodeIP: 192.0.2.7",
+                                          "logDir: /l",
+                                          "logLinkDir: /k",
+                                          "runDir: /run/a",
+                                          "cgroupRoot: /m",
+                                          "clusterDNS: [192.0.2.53]",
+                                          "clusterDomain: c.example",
+                                          "maxPods: 9",
+                                          "maxParallelImagePulls: 2",
+                                          "relistPeriod: 500ms",
+                                          "runtimeUnhealthyAfter: 3m"};
+  const Settings running;
+  std::string all;
+  std::vector<std::string> keys;
+  for (const std::string& line : lines) {
+    const std::string key = line.substr(0, line.find(':'));
+    EXPECT_THAT(NeedRestart(running, *ParseSettings(line + "\n", "f")), testing::ElementsAre(key));
+    all += line + "\n";
+    keys.push_back(key);
+  }
+  const Settings read = *ParseSettings(all + "logLevel: debug\n", "f");
+  EXPECT_EQ(NeedRestart(running, read), keys);
+  EXPECT_TRUE(NeedRestart(running, *ParseSettings("logLevel: debug\n", "f")).empty());
 }
 
 TEST(Settings, UnknownKeyIsAnErrorWithItsLine) {
