@@ -115,6 +115,7 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.parallel_pulls_max = static_cast<int>(settings.max_parallel_image_pulls);
   options.relist_period = duration_cast<milliseconds>(settings.relist_period);
   options.runtime_unhealthy_after = duration_cast<milliseconds>(settings.runtime_unhealthy_after);
+  options.logs = {settings.log_limits, settings.log_monitor_period};
   options.link.seed = std::random_device()();
   return options;
 }
@@ -146,10 +147,11 @@ absl::Status Serve(const Settings& settings) {
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
   GrpcTunnelDialer dialer(channel);
   TunnelServer tunnels({}, runtime, clock, dialer);
-  ThreadWorker worker;
+  ThreadWorker worker, chores;
   ProcessExits exits(*events);
   NodeLoop node(
-      {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits},
+      {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits,
+       &chores},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());

@@ -56,7 +56,10 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
           seams_.exits),
       pods_(seams_.clock, seams_.runtime, seams_.prober, seams_.inbox, options_.link.seed, view_,
             runner_, images_, seams_.logs, [this](const v1::Event& event) { EmitEvent(event); }),
-      keeper_(seams_.link, options_.link) {}
+      keeper_(seams_.link, options_.link),
+      log_keeper_(seams_.clock, seams_.runtime, seams_.logs,
+                  seams_.chores != nullptr ? *seams_.chores : seams_.worker, seams_.inbox,
+                  options_.logs) {}
 
 NodeLoop::~NodeLoop() { *alive_ = false; }
 
@@ -128,6 +131,7 @@ std::optional<MonoTime> NodeLoop::Step() {
   // After the pods, who may have asked for a list.
   Earlier(view_.Step(now, idle ? options_.idle_relist_period : options_.relist_period), wake);
   SweepFiles();
+  Earlier(log_keeper_.Step(now, view_), wake);
   UpdateNodeStatus();
   if (HasLooked(now, wake)) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
   SendReports(now);

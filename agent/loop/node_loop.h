@@ -16,6 +16,7 @@
 #include "agent/loop/assignment.h"
 #include "agent/loop/image_fetcher.h"
 #include "agent/loop/link_keeper.h"
+#include "agent/loop/log_keeper.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/pod_set.h"
@@ -48,6 +49,7 @@ struct NodeOptions {
   std::chrono::milliseconds facts_period{60'000};
   std::chrono::milliseconds status_period{300'000};  // At most this long without a node status.
   LinkKeeper::Options link;
+  LogKeeper::Options logs;
 };
 
 // The node: owns its whole state, and puts together what it is told, what it sees and what it does.
@@ -72,6 +74,8 @@ class NodeLoop {
     Worker& worker;
     std::shared_ptr<NodeInbox> inbox;  // Also where the link's events go.
     ExitWatch* exits = nullptr;        // None: the runtime is listed every relist_period.
+    // For what may take seconds and nobody waits for; none: `worker`.
+    Worker* chores = nullptr;
   };
   // Logs and exec; the target is an error when there is no such container.
   using OnTunnel =
@@ -121,6 +125,7 @@ class NodeLoop {
   RuntimeView view_;
   PodSet pods_;
   LinkKeeper keeper_;
+  LogKeeper log_keeper_;
 
   CheckpointState identity_;  // Without the objects, which are in assignment_.
   Assignment assignment_;

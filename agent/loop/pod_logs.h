@@ -4,6 +4,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/hygiene/log_rotation.h"
+#include "common/base/clock.h"
 
 namespace muster::agent {
 
@@ -29,6 +32,15 @@ class PodLogs {
                                     const std::string& container) = 0;
   // The text of the last lines: at most 80 lines and 2048 bytes. Empty when there are none.
   virtual std::string Tail(const std::string& log_path) = 0;
+
+  // Of the file, in bytes. NotFound when it is not there.
+  virtual absl::StatusOr<int64_t> Size(const std::string& log_path) = 0;
+  // Carries out PlanRotation and returns the new name of the log. The runtime writes on into the
+  // file under its new name until it is told to open the log anew. May take seconds, to compress.
+  virtual absl::StatusOr<std::string> Rotate(const std::string& log_path, const LogLimits& limits,
+                                             WallTime now) = 0;
+  // Gives the log back its name, unless there is a new one by now.
+  virtual absl::Status RotateBack(const std::string& log_path, const std::string& rotated) = 0;
 };
 
 // In the file system. Links live in `link_directory`, made 0755 when needed.
@@ -45,6 +57,10 @@ class LinuxPodLogs final : public PodLogs {
   uint32_t RestartsFromLogs(const std::string& pod_directory,
                             const std::string& container) override;
   std::string Tail(const std::string& log_path) override;
+  absl::StatusOr<int64_t> Size(const std::string& log_path) override;
+  absl::StatusOr<std::string> Rotate(const std::string& log_path, const LogLimits& limits,
+                                     WallTime now) override;
+  absl::Status RotateBack(const std::string& log_path, const std::string& rotated) override;
 
  private:
   // Removes links whose target starts with `prefix`.

@@ -50,6 +50,25 @@ seconds GraceOf(const v1::Pod& pod) {
              : kDefaultGrace;
 }
 
+// The one that the status shows as lastState, as kubelet has it: of a container that waits for its
+// restart that is the one that ended last.
+const ContainerInstance* PreviousInstance(const ObservedContainer& seen,
+                                          const std::optional<v1::PodStatus>& status,
+                                          const std::string& name) {
+  if (!status) return nullptr;
+  for (const auto* all : {&status->container_statuses(), &status->init_container_statuses()}) {
+    for (const v1::ContainerStatus& shown : *all) {
+      if (shown.name() != name) continue;
+      for (const ContainerInstance& instance : seen.instances) {
+        if (shown.last_state().terminated().container_id().ends_with("://" + instance.status.id)) {
+          return &instance;
+        }
+      }
+    }
+  }
+  return nullptr;
+}
+
 bool HasInstances(const ObservedPod& observed) {
   if (!observed.sandboxes.empty()) return true;
   return std::ranges::any_of(observed.containers,
@@ -510,14 +529,19 @@ absl::StatusOr<ContainerTarget> PodSet::Find(const std::string& pod_uid,
   const auto record = records_.find(pod_uid);
   if (record == records_.end()) return absl::NotFoundError("the pod is not on this node");
   const auto found = record->second->observed.containers.find(container);
-  const size_t index = previous ? 1 : 0;
-  if (found == record->second->observed.containers.end() ||
-      found->second.instances.size() <= index) {
+  const bool known = found != record->second->observed.containers.end();
+  const ContainerInstance* instance = nullptr;
+  if (known && previous) {
+    instance = PreviousInstance(found->second, record->second->status, container);
+  } else if (known && !found->second.instances.empty()) {
+    instance = &found->second.instances.front();
+  }
+  if (instance == nullptr) {
     return absl::NotFoundError(
         previous ? absl::StrCat("previous terminated container \"", container, "\" not found")
                  : absl::StrCat("container \"", container, "\" has not been started yet"));
   }
-  const ContainerStatus& status = found->second.instances[index].status;
+  const ContainerStatus& status = instance->status;
   return ContainerTarget{status.id, status.log_path, status.state == ContainerState::kRunning};
 }
 

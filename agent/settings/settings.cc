@@ -13,6 +13,7 @@
 #include "common/base/macros.h"
 #include "common/config/config_file.h"
 #include "common/model/names.h"
+#include "common/model/quantity.h"
 #include "common/version/version.h"
 
 namespace muster::agent {
@@ -23,6 +24,19 @@ using namespace std::chrono_literals;
 constexpr int kUsageError = 64;
 
 const std::vector<std::string> kLogLevels = {"debug", "info", "warning", "error"};
+
+// Bytes as Kubernetes writes them: 10Mi.
+void ReadBytes(ConfigSection& section, std::string_view key, int64_t& target) {
+  std::string text;
+  section.Read(key, text);
+  if (text.empty()) return;
+  const absl::StatusOr<model::Quantity> quantity = model::Quantity::Parse(text);
+  if (!quantity.ok() || quantity->IsZero()) {
+    section.Refuse(key, absl::StrCat("\"", text, "\" is no size such as 10Mi"));
+    return;
+  }
+  target = quantity->Value();
+}
 
 absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   if (!file.ok()) return file.status();
@@ -44,6 +58,11 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("relistPeriod", settings.relist_period, 100ms, 1min);
   root.Read("runtimeUnhealthyAfter", settings.runtime_unhealthy_after, 1s, 1h);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);
+  ReadBytes(root, "containerLogMaxSize", settings.log_limits.bytes_max);
+  int64_t log_files = settings.log_limits.files_max;
+  root.Read("containerLogMaxFiles", log_files, 2, 1'000);
+  settings.log_limits.files_max = static_cast<int>(log_files);
+  root.Read("containerLogMonitorInterval", settings.log_monitor_period, 1s, 1h);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
 }

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/hygiene/log_rotation.h"
 #include "common/base/clock.h"
 
 namespace muster::agent {
@@ -31,6 +32,8 @@ struct Settings {
   Duration relist_period = std::chrono::seconds(1);
   Duration runtime_unhealthy_after = std::chrono::seconds(30);
   std::string log_level = "info";
+  LogLimits log_limits;
+  Duration log_monitor_period = std::chrono::seconds(10);
 
   const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
   bool operator==(const Settings&) const = default;

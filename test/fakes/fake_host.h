@@ -100,11 +100,34 @@ class FakeLogs final : public PodLogs {
   }
   uint32_t RestartsFromLogs(const std::string&, const std::string&) override { return restarts; }
   std::string Tail(const std::string&) override { return tail; }
+  absl::StatusOr<int64_t> Size(const std::string& path) override {
+    ++looks;
+    const auto found = sizes.find(path);
+    return found == sizes.end() ? int64_t{0} : found->second;
+  }
+  absl::StatusOr<std::string> Rotate(const std::string& path, const LogLimits& limits,
+                                     WallTime) override {
+    if (!fail_rotation.ok()) return fail_rotation;
+    rotated.push_back(path);
+    files_max = limits.files_max;
+    sizes[path] = absl::NotFoundError("no such file");
+    return "rotated";
+  }
+  absl::Status RotateBack(const std::string& path, const std::string&) override {
+    rotated_back.push_back(path);
+    sizes[path] = 0;
+    return absl::OkStatus();
+  }
 
   std::set<std::string> directories;
   std::map<std::string, std::string> links;
   uint32_t restarts = 0;
   std::string tail;
+  std::map<std::string, absl::StatusOr<int64_t>> sizes;  // Others are empty.
+  int looks = 0;
+  int files_max = 0;
+  absl::Status fail_rotation;
+  std::vector<std::string> rotated, rotated_back;
 };
 
 // Does it at once, on the caller's thread.
