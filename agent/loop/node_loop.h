@@ -14,13 +14,16 @@
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
+#include "agent/loop/eviction_keeper.h"
 #include "agent/loop/image_fetcher.h"
+#include "agent/loop/image_keeper.h"
 #include "agent/loop/link_keeper.h"
 #include "agent/loop/log_keeper.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/pod_set.h"
 #include "agent/loop/runtime_view.h"
+#include "agent/loop/static_pods.h"
 #include "agent/loop/worker.h"
 #include "agent/probe/prober.h"
 #include "agent/runtime/runtime.h"
@@ -36,6 +39,7 @@ struct NodeOptions {
   std::string log_root = "/var/log/pods";
   std::string seccomp_root = "/var/lib/muster/agent/seccomp";
   std::string cgroup_root = "/kubepods";
+  std::string static_pod_dir;  // Empty: no static pods.
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   int pods_max = 110;
@@ -50,6 +54,8 @@ struct NodeOptions {
   std::chrono::milliseconds status_period{300'000};  // At most this long without a node status.
   LinkKeeper::Options link;
   LogKeeper::Options logs;
+  ImageKeeper::Options images;
+  EvictionKeeper::Options eviction;
 };
 
 // The node: owns its whole state, and puts together what it is told, what it sees and what it does.
@@ -92,6 +98,9 @@ class NodeLoop {
   // nullopt: only a message can make it necessary again.
   std::optional<MonoTime> Step();
 
+  // The next Step looks at the files of static pods, which it does now and then anyway.
+  void NoticeStaticPods() { static_pods_due_ = {}; }
+
   // The checkpoint was read and the runtime listed once: from now on pods are looked after.
   bool ready() const { return view_.listed_once(); }
   // One line for people, e.g. "3 pods, 3 ready; coordinator connected".
@@ -106,6 +115,8 @@ class NodeLoop {
 
   LinkHello MakeHello();
   void TakeAssignments(MonoTime now);
+  void ReadStaticPods(MonoTime now);
+  void GiveAssignment() { pods_.SetAssignment(assignment_, static_pods_.pods()); }
   void SetOwners();
   void RefreshFacts(MonoTime now);
   void AskRuntimeInfo(MonoTime now);
@@ -115,6 +126,8 @@ class NodeLoop {
   void SendReports(MonoTime now);
   void SaveMemories(MonoTime now);
   void SweepFiles();
+  ImageNames WantedImages() const;
+  void WarnOfNode(const std::string& reason, const std::string& message);
   void EmitEvent(const v1::Event& event);
 
   const Seams seams_;
@@ -126,9 +139,13 @@ class NodeLoop {
   PodSet pods_;
   LinkKeeper keeper_;
   LogKeeper log_keeper_;
+  ImageKeeper image_keeper_;
+  EvictionKeeper eviction_keeper_;
 
   CheckpointState identity_;  // Without the objects, which are in assignment_.
   Assignment assignment_;
+  StaticPods static_pods_;
+  MonoTime static_pods_due_{};
   // Told but not on disk yet, in order: a write failed.
   std::deque<LinkAssignment> unsaved_;
   std::optional<MonoTime> save_again_at_;
@@ -142,8 +159,8 @@ class NodeLoop {
   absl::Status info_status_;
   bool info_asked_ = false;
   MonoTime info_due_{};
-  std::vector<std::string> problems_;  // That node_status_ tells of.
-  bool node_status_due_ = true;        // Something it is made from changed.
+  std::vector<std::string> problems_, pressure_;  // That node_status_ tells of.
+  bool node_status_due_ = true;                   // Something it is made from changed.
   bool node_status_changed_ = false;
   std::optional<MonoTime> looking_until_;  // The first look at the runtime has this long.
   v1::NodeStatus node_status_;             // As it is now.

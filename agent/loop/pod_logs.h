@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "absl/status/status.h"
@@ -27,6 +28,8 @@ class PodLogs {
   virtual absl::Status RemoveInstance(const std::string& pod_directory,
                                       const std::string& container, uint32_t restart_count) = 0;
   virtual absl::Status RemovePod(const std::string& pod_directory) = 0;
+  // Likewise of a pod of which only the uid is known: every NS_NAME_UID below `root`.
+  virtual absl::Status RemovePodByUid(const std::string& root, const std::string& pod_uid) = 0;
   // One more than the highest number of a log file; 0 when there is none.
   virtual uint32_t RestartsFromLogs(const std::string& pod_directory,
                                     const std::string& container) = 0;
@@ -41,6 +44,8 @@ class PodLogs {
                                              WallTime now) = 0;
   // Gives the log back its name, unless there is a new one by now.
   virtual absl::Status RotateBack(const std::string& log_path, const std::string& rotated) = 0;
+  // What logs take up on the disk, by container. May take long; on any thread.
+  virtual std::map<std::string, int64_t> BytesOf(const std::string& pod_directory) = 0;
 };
 
 // In the file system. Links live in `link_directory`, made 0755 when needed.
@@ -54,6 +59,7 @@ class LinuxPodLogs final : public PodLogs {
   absl::Status RemoveInstance(const std::string& pod_directory, const std::string& container,
                               uint32_t restart_count) override;
   absl::Status RemovePod(const std::string& pod_directory) override;
+  absl::Status RemovePodByUid(const std::string& root, const std::string& pod_uid) override;
   uint32_t RestartsFromLogs(const std::string& pod_directory,
                             const std::string& container) override;
   std::string Tail(const std::string& log_path) override;
@@ -61,6 +67,7 @@ class LinuxPodLogs final : public PodLogs {
   absl::StatusOr<std::string> Rotate(const std::string& log_path, const LogLimits& limits,
                                      WallTime now) override;
   absl::Status RotateBack(const std::string& log_path, const std::string& rotated) override;
+  std::map<std::string, int64_t> BytesOf(const std::string& pod_directory) override;
 
  private:
   // Removes links whose target starts with `prefix`.

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/tunnel/log_file.h"
+#include "agent/volumes/tree_size.h"
 #include "common/base/macros.h"
 #include "spdlog/spdlog.h"
 
@@ -136,6 +137,15 @@ absl::Status LinuxPodLogs::RotateBack(const std::string& log_path, const std::st
   MUSTER_ASSIGN_OR_RETURN(const LogFile directory, DirectoryOf(log_path));
   absl::Status status = Rename(directory, rotated, NameOf(log_path));
   return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+}
+
+std::map<std::string, int64_t> LinuxPodLogs::BytesOf(const std::string& pod_directory) {
+  std::map<std::string, int64_t> bytes;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(pod_directory, error)) {
+    bytes[entry.path().filename().string()] = MeasureTree(entry.path().string()).bytes;
+  }
+  return bytes;
 }
 
 }  // namespace muster::agent

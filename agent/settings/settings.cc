@@ -38,6 +38,82 @@ void ReadBytes(ConfigSection& section, std::string_view key, int64_t& target) {
   target = quantity->Value();
 }
 
+void ReadImageGc(ConfigSection& root, Settings& settings) {
+  ImageGcLimits& limits = settings.image_gc;
+  int64_t high = limits.high_percent, low = limits.low_percent;
+  root.Read("imageGCHighThresholdPercent", high, 1, 100);
+  root.Read("imageGCLowThresholdPercent", low, 0, 99);
+  if (low >= high) {
+    root.Refuse(
+        root.Has("imageGCLowThresholdPercent") ? "imageGCLowThresholdPercent"
+                                               : "imageGCHighThresholdPercent",
+        absl::StrCat("the low threshold (", low, ") has to be below the high one (", high, ")"));
+  }
+  limits.high_percent = static_cast<int>(high);
+  limits.low_percent = static_cast<int>(low);
+  root.Read("imageMinimumGCAge", limits.age_min, 0s, 24h * 365);
+  root.Read("imageMaximumGCAge", limits.age_max, 0s, 24h * 3650);
+  root.Read("imageGCPeriod", settings.image_gc_period, 1s, 24h);
+}
+
+// "0" and "0%" switch a threshold off.
+bool IsOff(const std::string& text) { return text == "0" || text == "0%"; }
+
+// Those of `key` in the place of those with the same signal.
+void ReadThresholds(ConfigSection& root, std::string_view key,
+                    const std::map<Signal, Duration>& graces, std::vector<Threshold>& thresholds) {
+  std::map<std::string, std::string> texts;
+  root.Read(key, texts);
+  for (const auto& [name, text] : texts) {
+    const std::optional<Signal> signal = SignalOf(name);
+    if (!signal) {
+      root.Refuse(key, absl::StrCat("there is no signal \"", name, "\""));
+      continue;
+    }
+    const auto grace = graces.find(*signal);
+    std::erase_if(thresholds, [&](const Threshold& threshold) {
+      return threshold.signal == *signal && graces.empty();
+    });
+    if (IsOff(text)) continue;
+    absl::StatusOr<Threshold> threshold = ParseThreshold(*signal, text);
+    if (!threshold.ok()) {
+      root.Refuse(key, absl::StrCat(name, ": ", threshold.status().message()));
+      continue;
+    }
+    if (grace != graces.end()) threshold->grace = grace->second;
+    if (key == "evictionSoft" && grace == graces.end()) {
+      root.Refuse(key,
+                  absl::StrCat(name, ": evictionSoftGracePeriod has to say how long it may last"));
+      continue;
+    }
+    thresholds.push_back(*threshold);
+  }
+}
+
+void ReadEviction(ConfigSection& root, Settings& settings) {
+  EvictionLimits& limits = settings.eviction;
+  ReadThresholds(root, "evictionHard", {}, limits.thresholds);
+  std::map<Signal, Duration> graces;
+  ConfigSection grace_section = root.Section("evictionSoftGracePeriod");
+  for (const char* name : {"memory.available", "nodefs.available", "nodefs.inodesFree",
+                           "imagefs.available", "imagefs.inodesFree", "pid.available"}) {
+    if (!grace_section.Has(name)) continue;
+    Duration grace = 1min;
+    grace_section.Read(name, grace, 1s, 24h);
+    graces[*SignalOf(name)] = grace;
+  }
+  if (root.Has("evictionSoft") && graces.empty()) {
+    root.Refuse("evictionSoft", "evictionSoftGracePeriod has to say how long each may last");
+  } else {
+    ReadThresholds(root, "evictionSoft", graces, limits.thresholds);
+  }
+  int64_t grace_max = limits.pod_grace_max.count();
+  root.Read("evictionMaxPodGracePeriod", grace_max, 0, 24 * 3600);
+  limits.pod_grace_max = std::chrono::seconds(grace_max);
+  root.Read("evictionPressureTransitionPeriod", limits.transition, 0s, 24h);
+  root.Read("evictionMonitorPeriod", settings.eviction_period, 1s, 10min);
+}
+
 absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   if (!file.ok()) return file.status();
   Settings settings;
@@ -51,6 +127,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("logDir", settings.log_dir);
   root.Read("logLinkDir", settings.log_link_dir);
   root.Read("cgroupRoot", settings.cgroup_root);
+  root.Read("staticPodDir", settings.static_pod_dir);
   root.Read("clusterDNS", settings.cluster_dns);
   root.Read("clusterDomain", settings.cluster_domain);
   root.Read("maxPods", settings.max_pods, 1, 10'000);
@@ -63,6 +140,8 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("containerLogMaxFiles", log_files, 2, 1'000);
   settings.log_limits.files_max = static_cast<int>(log_files);
   root.Read("containerLogMonitorInterval", settings.log_monitor_period, 1s, 1h);
+  ReadImageGc(root, settings);
+  ReadEviction(root, settings);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
 }
@@ -116,6 +195,7 @@ absl::Status CheckSettings(const Settings& settings) {
   MUSTER_RETURN_IF_ERROR(CheckPath("logDir", settings.log_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("logLinkDir", settings.log_link_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("cgroupRoot", settings.cgroup_root));
+  MUSTER_RETURN_IF_ERROR(CheckPath("staticPodDir", settings.static_pod_dir));
   const std::string& endpoint = settings.runtime_endpoint;
   if (!endpoint.starts_with("unix:///") && !endpoint.starts_with("/")) {
     return absl::InvalidArgumentError(
