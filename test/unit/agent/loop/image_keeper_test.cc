@@ -61,7 +61,7 @@ TEST_F(ImageKeeperTest, UnusedImagesGoWhenTheDiskIsFullAndNeededOnesStay) {
   h.Run(seconds(10));
   // At the threshold, and not yet below that of imagefs, for which pods would go.
   Fill(85);
-  h.Run(minutes(11));
+  h.Run(minutes(6));
   const std::vector<std::string> left = Images();
   EXPECT_THAT(left, Contains("img:1")) << "in use";
   EXPECT_THAT(left, Contains("next:1")) << "pulled ahead";
