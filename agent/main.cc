@@ -23,6 +23,7 @@
 #include "agent/enrol/join.h"
 #include "agent/enrol/node_identity.h"
 #include "agent/gate/gate.h"
+#include "agent/host/folder_watch.h"
 #include "agent/host/linux_host.h"
 #include "agent/host/process_exits.h"
 #include "agent/link/grpc_link.h"
@@ -154,12 +155,16 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.log_root = settings.log_dir;
   options.seccomp_root = settings.state_dir + "/seccomp";
   options.cgroup_root = settings.cgroup_root;
+  options.static_pod_dir = settings.static_pod_dir;
   options.cluster_dns = settings.cluster_dns;
   options.cluster_domain = settings.cluster_domain;
   options.pods_max = static_cast<int>(settings.max_pods);
   options.parallel_pulls_max = static_cast<int>(settings.max_parallel_image_pulls);
   options.relist_period = duration_cast<milliseconds>(settings.relist_period);
   options.runtime_unhealthy_after = duration_cast<milliseconds>(settings.runtime_unhealthy_after);
+  options.logs = {settings.log_limits, settings.log_monitor_period};
+  options.images = {settings.image_gc, settings.image_gc_period};
+  options.eviction = {settings.eviction, settings.eviction_period, settings.pods_root()};
   options.link.seed = std::random_device()();
   return options;
 }
@@ -214,10 +219,11 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
   GrpcTunnelDialer dialer(channel);
   TunnelServer tunnels({}, runtime, clock, dialer);
-  ThreadWorker worker;
+  ThreadWorker worker, chores;
   ProcessExits exits(*events);
   NodeLoop node(
-      {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits},
+      {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits,
+       &chores},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());
@@ -248,6 +254,15 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
       gate_status = shown;
     }
   };
+  FolderWatch static_pods(settings.static_pod_dir);
+  std::unique_ptr<EventLoop::Source> static_pods_source;
+  if (static_pods.fd() >= 0) {
+    MUSTER_ASSIGN_OR_RETURN(static_pods_source, events->OnReadable(static_pods.fd(), [&] {
+      static_pods.Drain();
+      node.NoticeStaticPods();
+      step();
+    }));
+  }
   std::vector<std::unique_ptr<EventLoop::Source>> signals;
   for (const int signal : {SIGTERM, SIGINT}) {
     MUSTER_ASSIGN_OR_RETURN(std::unique_ptr<EventLoop::Source> source,

@@ -6,6 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/hygiene/image_gc.h"
+#include "agent/hygiene/log_rotation.h"
+#include "agent/hygiene/pressure.h"
 #include "common/base/clock.h"
 
 namespace muster::agent {
@@ -25,6 +28,7 @@ struct Settings {
   std::string log_link_dir = "/var/log/containers";
   std::string run_dir = "/run/muster-agent";  // What it shows to others on this host.
   std::string cgroup_root = "/kubepods";
+  std::string static_pod_dir = "/etc/muster/static-pods";
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   int64_t max_pods = 110;
@@ -32,6 +36,12 @@ struct Settings {
   Duration relist_period = std::chrono::seconds(1);
   Duration runtime_unhealthy_after = std::chrono::seconds(30);
   std::string log_level = "info";
+  LogLimits log_limits;
+  Duration log_monitor_period = std::chrono::seconds(10);
+  ImageGcLimits image_gc;
+  Duration image_gc_period = std::chrono::minutes(5);
+  EvictionLimits eviction;
+  Duration eviction_period = std::chrono::seconds(10);
 
   const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
   bool operator==(const Settings&) const = default;

@@ -262,6 +262,9 @@ void SessionHub::ReceivePodReport(Session& session, session::v1::PodReport& repo
 
 void SessionHub::ReceiveEvent(Session& session, v1::Event& event) {
   const v1::ObjectReference& about = event.involved_object();
+  if (about.kind() == "Node" && about.name() == session.node) {
+    return events_.Record(session.node, std::move(event));
+  }
   const AssignmentIndex::PodFacts* facts =
       index_.FindPod(SessionKey("pods", about.namespace_(), about.name()));
   // Others' pods are none of its business; its own may be gone before the last word about them.
