@@ -15,18 +15,25 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "agent/checkpoint/file_checkpoint.h"
+#include "agent/doctor/examine.h"
+#include "agent/doctor/look.h"
 #include "agent/enrol/join.h"
 #include "agent/enrol/node_identity.h"
+#include "agent/gate/gate.h"
+#include "agent/host/folder_watch.h"
 #include "agent/host/linux_host.h"
 #include "agent/host/process_exits.h"
 #include "agent/link/grpc_link.h"
 #include "agent/loop/node_loop.h"
 #include "agent/probe/net/net_prober.h"
 #include "agent/runtime/cri/cri_runtime.h"
+#include "agent/settings/doctor_line.h"
 #include "agent/settings/join_line.h"
 #include "agent/settings/settings.h"
+#include "agent/settings/wait_line.h"
 #include "agent/tunnel/rpc/grpc_tunnel_dialer.h"
 #include "agent/tunnel/tunnel_server.h"
 #include "agent/volumes/linux_volume_host.h"
@@ -35,6 +42,7 @@
 #include "common/base/status.h"
 #include "common/base/text_file.h"
 #include "common/daemon/event_loop.h"
+#include "common/daemon/log_fields.h"
 #include "common/daemon/logging.h"
 #include "common/daemon/notify.h"
 #include "common/pki/grpc_credentials.h"
@@ -45,12 +53,13 @@ namespace muster::agent {
 namespace {
 
 constexpr int kFailed = 1;
+constexpr int kTimedOut = 3;
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
-int Fail(const absl::Status& status) {
+int Fail(const absl::Status& status, int exit_code = kFailed) {
   std::fprintf(stderr, "muster-agent: %s\n", Text(status).c_str());
-  return kFailed;
+  return exit_code;
 }
 
 int Print(const std::string& text, int exit_code) {
@@ -60,21 +69,58 @@ int Print(const std::string& text, int exit_code) {
   return exit_code;
 }
 
+// Looks at this host with the settings as they are, wrong or not.
+std::vector<Finding> ExamineThisHost(const Settings& settings, const absl::Status& settings_status,
+                                     const std::string& settings_path) {
+  const SystemClock clock;
+  CriRuntime runtime(settings.runtime_endpoint);
+  return Examine(LookAtHost(settings, settings_status, settings_path, runtime, clock, {}));
+}
+
+int RunDoctor(int argc, const char* const* argv) {
+  const DoctorLine line = ParseDoctorLine(argc, argv);
+  if (line.print_and_exit) return Print(line.text, line.exit_code);
+  absl::StatusOr<Settings> settings = LoadSettings(line.config_path);
+  absl::Status status = settings.status();
+  if (absl::IsNotFound(status)) status = absl::OkStatus();  // Then the defaults hold.
+  const std::vector<Finding> findings =
+      ExamineThisHost(settings.ok() ? *settings : Settings(), status, line.config_path);
+  std::fputs(Report(findings).c_str(), stdout);
+  return AnyProblem(findings) ? kFailed : 0;
+}
+
 int RunJoin(int argc, const char* const* argv) {
   const JoinLine line = ParseJoinLine(argc, argv);
   if (line.print_and_exit) return Print(line.text, line.exit_code);
   const SystemClock clock;
   const absl::StatusOr<JoinResult> joined = Join(line.options, clock);
   if (!joined.ok()) return Fail(joined.status());
+  const absl::StatusOr<Settings> settings = LoadSettings(line.options.config_path);
+  const std::vector<Finding> findings = ExamineThisHost(
+      settings.ok() ? *settings : Settings(), settings.status(), line.options.config_path);
   std::printf(
       "This host is node %s of the coordinator at %s.\n"
       "Its certificate is good until %s.\n"
+      "It has\n%s"
       "Start the agent: systemctl enable --now muster-agent\n",
       joined->node_name.c_str(), line.options.flags.coordinator.c_str(),
       absl::FormatTime("%Y-%m-%d %H:%M UTC", absl::FromChrono(joined->certificate_ends),
                        absl::UTCTimeZone())
-          .c_str());
+          .c_str(),
+      Summary(findings).c_str());
   return 0;
+}
+
+int RunWaitReady(int argc, const char* const* argv) {
+  const WaitLine line = ParseWaitLine(argc, argv);
+  if (line.print_and_exit) return Print(line.text, line.exit_code);
+  const absl::Status waited =
+      AwaitGate(GatePath(line.run_dir), line.timeout, [](const std::string& what) {
+        NotifyStatus(what);
+        std::puts(what.c_str());
+        std::fflush(stdout);
+      });
+  return waited.ok() ? 0 : Fail(waited, absl::IsDeadlineExceeded(waited) ? kTimedOut : kFailed);
 }
 
 // Two agents on one state directory would undo each other's work.
@@ -109,25 +155,52 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.log_root = settings.log_dir;
   options.seccomp_root = settings.state_dir + "/seccomp";
   options.cgroup_root = settings.cgroup_root;
+  options.static_pod_dir = settings.static_pod_dir;
   options.cluster_dns = settings.cluster_dns;
   options.cluster_domain = settings.cluster_domain;
   options.pods_max = static_cast<int>(settings.max_pods);
   options.parallel_pulls_max = static_cast<int>(settings.max_parallel_image_pulls);
   options.relist_period = duration_cast<milliseconds>(settings.relist_period);
   options.runtime_unhealthy_after = duration_cast<milliseconds>(settings.runtime_unhealthy_after);
+  options.logs = {settings.log_limits, settings.log_monitor_period};
+  options.images = {settings.image_gc, settings.image_gc_period};
+  options.eviction = {settings.eviction, settings.eviction_period, settings.pods_root()};
   options.link.seed = std::random_device()();
   return options;
 }
 
-absl::Status Serve(const Settings& settings) {
-  MUSTER_RETURN_IF_ERROR(LockStateDir(settings.state_dir));
-  MUSTER_ASSIGN_OR_RETURN(const NodeIdentity identity, LoadNodeIdentity(settings.state_dir));
+// As sysexits.h has it: systemd does not start an agent again that would find the same settings.
+constexpr int kWrongSettings = 78;
+
+absl::StatusOr<NodeIdentity> LoadIdentity(const Settings& settings) {
+  MUSTER_ASSIGN_OR_RETURN(NodeIdentity identity, LoadNodeIdentity(settings.state_dir));
   if (!settings.node_name.empty() && settings.node_name != identity.node_name) {
     return absl::FailedPreconditionError(
         absl::StrCat("the settings say that this is node \"", settings.node_name,
                      "\", but its certificate is \"", identity.node_name,
                      "\"'s; join again under the new name, or correct nodeName"));
   }
+  return identity;
+}
+
+void Reload(const Settings& running, const absl::StatusOr<CommandLine>& read) {
+  absl::Status status = read.status();
+  if (status.ok()) status = SetLogLevel(read->settings.log_level);
+  if (!status.ok()) {
+    spdlog::error("reload: {}; the settings stay as they were", Text(status));
+  } else if (const auto keys = NeedRestart(running, read->settings); !keys.empty()) {
+    spdlog::warn(
+        "reload: {} changed, which needs a restart (no pod notices): systemctl restart "
+        "muster-agent",
+        absl::StrJoin(keys, ", "));
+  } else {
+    spdlog::info("reload: the settings were read again");
+  }
+}
+
+absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
+                   const std::function<absl::StatusOr<CommandLine>()>& read_again) {
+  MUSTER_RETURN_IF_ERROR(LockStateDir(settings.state_dir));
   MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<EventLoop> events, EventLoop::Create());
 
   // In the order of who uses whom: the last is destroyed first, and those that call back from
@@ -146,10 +219,11 @@ absl::Status Serve(const Settings& settings) {
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
   GrpcTunnelDialer dialer(channel);
   TunnelServer tunnels({}, runtime, clock, dialer);
-  ThreadWorker worker;
+  ThreadWorker worker, chores;
   ProcessExits exits(*events);
   NodeLoop node(
-      {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits},
+      {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits,
+       &chores},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());
@@ -159,6 +233,8 @@ absl::Status Serve(const Settings& settings) {
   MUSTER_RETURN_IF_ERROR(node.Start());
 
   const std::unique_ptr<EventLoop::Timer> timer = events->NewTimer([&step] { step(); });
+  GateSign gate(GatePath(settings.run_dir));
+  absl::Status gate_status;
   bool told_ready = false;
   std::string told_status;
   step = [&] {
@@ -173,13 +249,32 @@ absl::Status Serve(const Settings& settings) {
       NotifyStatus(status);
     }
     told_status = status;
+    if (absl::Status shown = gate.Show(node.GateWaits()); shown != gate_status) {
+      if (!shown.ok()) spdlog::warn("cannot show the node's state: {}", Text(shown));
+      gate_status = shown;
+    }
   };
+  FolderWatch static_pods(settings.static_pod_dir);
+  std::unique_ptr<EventLoop::Source> static_pods_source;
+  if (static_pods.fd() >= 0) {
+    MUSTER_ASSIGN_OR_RETURN(static_pods_source, events->OnReadable(static_pods.fd(), [&] {
+      static_pods.Drain();
+      node.NoticeStaticPods();
+      step();
+    }));
+  }
   std::vector<std::unique_ptr<EventLoop::Source>> signals;
   for (const int signal : {SIGTERM, SIGINT}) {
     MUSTER_ASSIGN_OR_RETURN(std::unique_ptr<EventLoop::Source> source,
                             events->OnSignal(signal, [&events] { events->Quit(); }));
     signals.push_back(std::move(source));
   }
+  MUSTER_ASSIGN_OR_RETURN(signals.emplace_back(), events->OnSignal(SIGHUP, [&] {
+    NotifyReloading();
+    Reload(settings, read_again());
+    // Before it is ready this would say so; then systemd does not reload either.
+    if (told_ready) NotifyReady(told_status);
+  }));
   MUSTER_RETURN_IF_ERROR(events->KeepWatchdogQuiet());
   events->Post([&step] { step(); });
   const absl::Status ended = events->Run();
@@ -192,9 +287,12 @@ int Main(int argc, const char* const* argv) {
   // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and
   // waits for seconds where no DNS answers. Whoever set it otherwise has a reason.
   ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);
-  if (argc > 1 && std::string_view(argv[1]) == "join") return RunJoin(argc - 1, argv + 1);
+  const std::string_view task = argc > 1 ? argv[1] : "";
+  if (task == "join") return RunJoin(argc - 1, argv + 1);
+  if (task == "doctor") return RunDoctor(argc - 1, argv + 1);
+  if (task == "wait-ready") return RunWaitReady(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
-  if (!line.ok()) return Fail(line.status());
+  if (!line.ok()) return Fail(line.status(), kWrongSettings);
   switch (line->task) {
     case CommandLine::Task::kPrintAndExit:
       return Print(line->text, line->exit_code);
@@ -205,16 +303,23 @@ int Main(int argc, const char* const* argv) {
       break;
   }
   if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm()); !status.ok()) {
-    return Fail(status);
+    return Fail(status, kWrongSettings);
   }
   // Before the first thread; a join under way can still be interrupted.
-  BlockSignals({SIGTERM, SIGINT});
+  BlockSignals({SIGTERM, SIGINT, SIGHUP});
   // A peer that hangs up is an error of a write, not the end.
   ::signal(SIGPIPE, SIG_IGN);
   // Collectors of logs read what we make under another user.
   ::umask(0022);
   spdlog::info("muster-agent {} ({})", Version(), GitVersion());
-  if (absl::Status served = Serve(line->settings); !served.ok()) {
+  const absl::StatusOr<NodeIdentity> identity = LoadIdentity(line->settings);
+  if (!identity.ok()) {
+    spdlog::error("{}", Text(identity.status()));
+    return kWrongSettings;
+  }
+  LogFields::SetForProcess({kLogNode, identity->node_name});
+  const auto read_again = [argc, argv] { return ParseCommandLine(argc, argv); };
+  if (absl::Status served = Serve(line->settings, *identity, read_again); !served.ok()) {
     spdlog::error("{}", Text(served));
     return kFailed;
   }

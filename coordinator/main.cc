@@ -4,11 +4,14 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "common/base/clock.h"
+#include "common/base/macros.h"
 #include "common/daemon/event_loop.h"
 #include "common/daemon/logging.h"
+#include "coordinator/init/init_survey.h"
 #include "coordinator/process/coordinator.h"
 #include "coordinator/settings/settings.h"
 #include "spdlog/spdlog.h"
@@ -18,16 +21,33 @@ namespace {
 using namespace muster;
 using namespace muster::coordinator;
 
-int Fail(const absl::Status& status) {
+// As sysexits.h has it: systemd does not start a daemon again that would read the same settings.
+constexpr int kWrongSettings = 78;
+
+int FailOverSettings(const absl::Status& status) {
   std::fprintf(stderr, "muster-coordinator: %s\n", std::string(status.message()).c_str());
-  return 1;
+  return kWrongSettings;
+}
+
+int RunInit(int argc, const char* const* argv) {
+  const InitLine line = ParseInitLine(argc, argv);
+  if (line.print_and_exit) {
+    std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
+    return line.exit_code;
+  }
+  const absl::StatusOr<Settings> settings = LoadSettings(line.config_path);
+  if (!settings.ok()) return FailOverSettings(settings.status());
+  const InitSurvey survey = SurveyForInit(*settings, line.config_path, AgentAddress(*settings));
+  std::fputs(InitReport(survey).c_str(), stdout);
+  return InitHasProblem(survey) ? 1 : 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "init") return RunInit(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
-  if (!line.ok()) return Fail(line.status());
+  if (!line.ok()) return FailOverSettings(line.status());
   switch (line->task) {
     case CommandLine::Task::kPrintAndExit:
       std::fputs(line->text.c_str(), line->exit_code == 0 ? stdout : stderr);
@@ -38,16 +58,19 @@ int main(int argc, char** argv) {
     case CommandLine::Task::kRun:
       break;
   }
-  if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm());
-      !status.ok()) {
-    return Fail(status);
+  if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm()); !status.ok()) {
+    return FailOverSettings(status);
   }
   // Before any thread: those of gRPC and of the store inherit it. A peer that hangs up is an error
   // of a write, not the end.
-  BlockSignals({SIGTERM, SIGINT});
+  BlockSignals({SIGTERM, SIGINT, SIGHUP});
   ::signal(SIGPIPE, SIG_IGN);
   const SystemClock clock;
-  if (absl::Status status = RunCoordinator(line->settings, clock); !status.ok()) {
+  const auto read_again = [argc, argv]() -> absl::StatusOr<Settings> {
+    MUSTER_ASSIGN_OR_RETURN(const CommandLine again, ParseCommandLine(argc, argv));
+    return again.settings;
+  };
+  if (absl::Status status = RunCoordinator(line->settings, clock, read_again); !status.ok()) {
     spdlog::error("{}", std::string(status.message()));
     return 1;
   }

@@ -6,12 +6,15 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "ctl/client/connect.h"
 #include "ctl/commands/all.h"
+#include "ctl/commands/complete.h"
 #include "ctl/output/color.h"
 
 namespace muster::ctl {
@@ -27,6 +30,24 @@ std::string UserConfigPath() {
   return absl::StrCat(home, "/.config/muster/config.yaml");
 }
 
+// Names for the shell's completion, from whichever coordinator the words so far mean. A shell that
+// waits says nothing, so trouble is no answer.
+std::vector<std::string> NamesOf(const model::KindInfo& kind, const CompletionScope& scope) {
+  auto endpoint = FindEndpoint(scope.server, std::getenv("MUSTER_SERVER"), UserConfigPath());
+  if (!endpoint.ok()) return {};
+  auto client = Connect(*endpoint);
+  if (!client.ok()) return {};
+  admin::v1::ListRequest request;
+  request.set_resource(std::string(kind.plural));
+  if (kind.namespaced) request.set_namespace_(scope.ns);
+  request.set_as_table(true);
+  const auto list = (*client)->List(request);
+  std::vector<std::string> names;
+  if (!list.ok()) return names;
+  for (const auto& row : list->table().rows()) names.push_back(row.name());
+  return names;
+}
+
 int Run(int argc, char** argv) {
   // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and
   // waits for seconds where no DNS answers. Whoever set it otherwise has a reason.
@@ -35,6 +56,10 @@ int Run(int argc, char** argv) {
   ::setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   CommandLine line;
   AddAllCommands(line);
+  if (argc > 1 && std::string_view(argv[1]) == "__complete") {
+    std::cout << CompletionText(Complete(line.root(), {argv + 2, argv + argc}, NamesOf));
+    return kExitDone;
+  }
   const auto parsed = line.Parse({argv + 1, argv + argc}, std::cout, std::cerr);
   if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
   std::unique_ptr<AdminClient> client;

@@ -29,6 +29,23 @@ struct HostFacts {
   bool operator==(const HostFacts&) const = default;
 };
 
+// Room on one filesystem, as an unprivileged user sees it.
+struct FilesystemSpace {
+  int64_t capacity_bytes = 0, available_bytes = 0;
+  int64_t inodes = 0, inodes_free = 0;  // 0 and 0 where the filesystem has no such limit.
+  uint64_t id = 0;                      // Of the filesystem.
+  bool operator==(const FilesystemSpace&) const = default;
+};
+
+// How loaded the machine is as a whole.
+struct HostLoad {
+  int64_t memory_bytes = 0;
+  // Total minus working set: free, or file pages that were not in use lately.
+  int64_t memory_available_bytes = 0;
+  int64_t pids_max = 0, pids = 0;  // Threads that may be, and that are.
+  bool operator==(const HostLoad&) const = default;
+};
+
 // The machine. Quick local calls; thread-safe.
 class Host {
  public:
@@ -39,6 +56,10 @@ class Host {
   // hierarchy. The runtime makes it for the first container and never removes it. OK when there is
   // none; processes in it are an error.
   virtual absl::Status RemoveControlGroup(const std::string& path) = 0;
+  virtual absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) = 0;
+  virtual absl::StatusOr<HostLoad> Load() = 0;
+  // Processes and threads in the control group and below it; 0 when that cannot be told.
+  virtual int64_t PidsIn(const std::string& control_group) = 0;
 };
 
 }  // namespace muster::agent

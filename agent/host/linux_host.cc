@@ -95,15 +95,25 @@ std::string PrettyName(std::string_view os_release) {
   return "Linux";
 }
 
-int64_t MemTotalBytes(std::string_view meminfo) {
+int64_t MemTotalBytes(std::string_view meminfo) { return MemInfoBytes(meminfo, "MemTotal"); }
+
+int64_t MemInfoBytes(std::string_view meminfo, std::string_view name) {
   for (const absl::string_view line : absl::StrSplit(View(meminfo), '\n')) {
     absl::string_view rest = line;
-    if (!absl::ConsumePrefix(&rest, "MemTotal:")) continue;
+    if (!absl::ConsumePrefix(&rest, View(name)) || !absl::ConsumePrefix(&rest, ":")) continue;
     absl::ConsumeSuffix(&rest, "kB");
     int64_t kib = 0;
     if (absl::SimpleAtoi(absl::StripAsciiWhitespace(rest), &kib)) return kib * 1024;
   }
   return 0;
+}
+
+int64_t ThreadsOf(std::string_view loadavg) {
+  const std::vector<absl::string_view> fields = absl::StrSplit(View(loadavg), ' ');
+  if (fields.size() < 4) return 0;
+  const std::vector<absl::string_view> running_of_all = absl::StrSplit(fields[3], '/');
+  int64_t threads = 0;
+  return running_of_all.size() == 2 && absl::SimpleAtoi(running_of_all[1], &threads) ? threads : 0;
 }
 
 std::string DefaultInterface(std::string_view route_table) {
@@ -255,6 +265,47 @@ absl::Status LinuxHost::RemoveControlGroup(const std::string& path) {
     if (absl::Status removed = RemoveGroupTree(group); first.ok()) first = removed;
   }
   return first;
+}
+
+absl::StatusOr<FilesystemSpace> LinuxHost::SpaceOf(const std::string& path) {
+  struct statvfs disk {};
+  if (::statvfs(path.c_str(), &disk) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot look at the disk of ", path));
+  }
+  const auto bytes = [&disk](fsblkcnt_t blocks) {
+    return static_cast<int64_t>(blocks) * static_cast<int64_t>(disk.f_frsize);
+  };
+  return FilesystemSpace{bytes(disk.f_blocks), bytes(disk.f_bavail),
+                         static_cast<int64_t>(disk.f_files), static_cast<int64_t>(disk.f_favail),
+                         disk.f_fsid};
+}
+
+absl::StatusOr<HostLoad> LinuxHost::Load() {
+  const std::string meminfo = ReadLine("/proc/meminfo");
+  HostLoad load;
+  load.memory_bytes = MemTotalBytes(meminfo);
+  if (load.memory_bytes == 0) return absl::FailedPreconditionError("cannot read /proc/meminfo");
+  load.memory_available_bytes =
+      MemInfoBytes(meminfo, "MemFree") + MemInfoBytes(meminfo, "Inactive(file)");
+  int64_t pid_max = 0, threads_max = 0;
+  if (absl::SimpleAtoi(ReadLine("/proc/sys/kernel/pid_max"), &pid_max) &&
+      absl::SimpleAtoi(ReadLine("/proc/sys/kernel/threads-max"), &threads_max)) {
+    load.pids_max = std::min(pid_max, threads_max);
+  }
+  load.pids = ThreadsOf(ReadLine("/proc/loadavg"));
+  return load;
+}
+
+int64_t LinuxHost::PidsIn(const std::string& control_group) {
+  // In the hierarchy of the controller, or in the only one.
+  for (const char* hierarchy : {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"}) {
+    int64_t pids = 0;
+    if (absl::SimpleAtoi(ReadLine(absl::StrCat(hierarchy, control_group, "/pids.current")),
+                         &pids)) {
+      return pids;
+    }
+  }
+  return 0;
 }
 
 }  // namespace muster::agent

@@ -22,6 +22,9 @@ class LinuxHost final : public Host {
 
   absl::StatusOr<HostFacts> Facts() override;
   absl::Status RemoveControlGroup(const std::string& path) override;
+  absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) override;
+  absl::StatusOr<HostLoad> Load() override;
+  int64_t PidsIn(const std::string& control_group) override;
 
  private:
   std::string ReadLine(const std::string& path) const;
@@ -35,6 +38,10 @@ class LinuxHost final : public Host {
 std::string PrettyName(std::string_view os_release);
 // MemTotal of /proc/meminfo in bytes; 0 when it is not there.
 int64_t MemTotalBytes(std::string_view meminfo);
+// Another line of it, named without its colon.
+int64_t MemInfoBytes(std::string_view meminfo, std::string_view name);
+// How many threads there are, by /proc/loadavg ("... 2/345 6789"); 0 when it does not say.
+int64_t ThreadsOf(std::string_view loadavg);
 // The interface of the IPv4 route to everywhere with the lowest metric; "" when there is none.
 std::string DefaultInterface(std::string_view route_table);
 DnsConfig ParseResolvConf(std::string_view text);

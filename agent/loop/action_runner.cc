@@ -200,13 +200,15 @@ struct ActionRunner::Starter {
           const auto keep_first = [&result](absl::Status status) {
             if (result->ok()) *result = std::move(status);
           };
-          keep_first(volumes.Remove(context->pod_uid));
-          if (!context->log_directory.empty()) {
-            keep_first(logs.RemovePod(context->log_directory));
-          }
+          keep_first(context->log_directory.empty()
+                         ? logs.RemovePodByUid(context->node.log_root, context->pod_uid)
+                         : logs.RemovePod(context->log_directory));
           for (const std::string& group : ControlGroupsOf(*context)) {
             keep_first(host.RemoveControlGroup(group));
           }
+          // Last: by this directory the next agent knows that the pod was ours, should this one be
+          // killed before it is through.
+          if (result->ok()) keep_first(volumes.Remove(context->pod_uid));
         },
         [done = done, result] { done(Failed(*result)); });
   }

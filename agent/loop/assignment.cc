@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/model/canonical_text.h"
 #include "common/model/kinds.h"
+#include "common/model/static_pod.h"
 
 namespace muster::agent {
 namespace {
@@ -110,6 +111,8 @@ std::map<std::string, std::shared_ptr<const v1::Pod>> Assignment::Pods() const {
   std::map<std::string, std::shared_ptr<const v1::Pod>> pods;
   for (const auto& [key, object] : objects_) {
     if (!object->has_pod() || object->pod().metadata().uid().empty()) continue;
+    // It stands for a pod that is known from its file.
+    if (model::IsMirror(object->pod())) continue;
     pods[object->pod().metadata().uid()] = std::shared_ptr<const v1::Pod>(object, &object->pod());
   }
   return pods;

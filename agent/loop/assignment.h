@@ -45,7 +45,7 @@ class Assignment {
   std::map<ObjectKey, int64_t> Known() const;
   bool complete() const { return complete_; }
 
-  // By uid.
+  // By uid. Without those that only mirror the node's static pods.
   std::map<std::string, std::shared_ptr<const v1::Pod>> Pods() const;
   std::shared_ptr<const ConfigSnapshot> ConfigsOf(const std::string& name_space) const;
   // Changes when anything changes that may go into the pod's volumes or variables.

@@ -56,7 +56,24 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
           seams_.exits),
       pods_(seams_.clock, seams_.runtime, seams_.prober, seams_.inbox, options_.link.seed, view_,
             runner_, images_, seams_.logs, [this](const v1::Event& event) { EmitEvent(event); }),
-      keeper_(seams_.link, options_.link) {}
+      keeper_(seams_.link, options_.link),
+      log_keeper_(seams_.clock, seams_.runtime, seams_.logs,
+                  seams_.chores != nullptr ? *seams_.chores : seams_.worker, seams_.inbox,
+                  options_.logs),
+      image_keeper_(
+          seams_.clock, seams_.runtime, seams_.host, seams_.inbox, options_.images,
+          [this] { return WantedImages(); },
+          [this](const std::string& reason, const std::string& message) {
+            WarnOfNode(reason, message);
+          }),
+      eviction_keeper_({seams_.clock, seams_.runtime, seams_.host, seams_.volumes, seams_.logs,
+                        seams_.chores != nullptr ? *seams_.chores : seams_.worker, seams_.inbox,
+                        image_keeper_, pods_,
+                        [this](const std::string& reason, const std::string& message) {
+                          WarnOfNode(reason, message);
+                        }},
+                       options_.eviction),
+      static_pods_(options_.static_pod_dir, options_.node_name) {}
 
 NodeLoop::~NodeLoop() { *alive_ = false; }
 
@@ -94,7 +111,9 @@ absl::Status NodeLoop::Start() {
     }
     identity_.boot_id = facts_.boot_id;
   }
-  pods_.SetAssignment(assignment_);
+  static_pods_.Read();
+  static_pods_due_ = seams_.clock.Mono() + options_.facts_period;
+  GiveAssignment();
   SetOwners();
   return absl::OkStatus();
 }
@@ -115,12 +134,16 @@ std::optional<MonoTime> NodeLoop::Step() {
   }
   const MonoTime now = seams_.clock.Mono();
   TakeAssignments(now);
+  ReadStaticPods(now);
   RefreshFacts(now);
   AskRuntimeInfo(now);
 
   std::optional<MonoTime> wake;
   const bool idle =
       view_.AllWatched() && !view_.failing_since() && (seams_.exits != nullptr || pods_.empty());
+  const bool knows_all = assignment_.complete() && view_.listed_once();
+  // Before the pods: one that comes to a node that is short is refused.
+  Earlier(eviction_keeper_.Step(now, knows_all), wake);
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
   Earlier(runner_.Wake(now), wake);
@@ -128,13 +151,18 @@ std::optional<MonoTime> NodeLoop::Step() {
   // After the pods, who may have asked for a list.
   Earlier(view_.Step(now, idle ? options_.idle_relist_period : options_.relist_period), wake);
   SweepFiles();
+  Earlier(log_keeper_.Step(now, view_), wake);
+  // Nothing goes before it is known what is needed.
+  if (knows_all) Earlier(image_keeper_.Step(now), wake);
   UpdateNodeStatus();
-  if (HasLooked(now, wake)) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
+  looked_ = HasLooked(now, wake);
+  if (looked_) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
   SendReports(now);
 
   Earlier(save_again_at_, wake);
   if (unsaved_memories_) Earlier(save_memories_at_, wake);
   Earlier(facts_due_, wake);
+  if (!options_.static_pod_dir.empty()) Earlier(static_pods_due_, wake);
   if (!info_asked_) Earlier(info_due_, wake);
   if (keeper_.up()) Earlier(status_due_, wake);
   if (view_.failing_since()) {
@@ -147,7 +175,7 @@ std::optional<MonoTime> NodeLoop::Step() {
 // An agent that has just started knows nothing of the runtime yet. Saying so would make its node
 // not ready, and its pods with it, for as long as the first look takes.
 bool NodeLoop::HasLooked(MonoTime now, std::optional<MonoTime>& wake) {
-  if (view_.listed_once() || view_.failing_since()) return true;
+  if (looked_ || view_.listed_once() || view_.failing_since()) return true;
   if (!looking_until_) looking_until_ = now + kFirstLookPatience;
   if (now >= *looking_until_) return true;
   Earlier(looking_until_, wake);
@@ -202,7 +230,14 @@ void NodeLoop::TakeAssignments(MonoTime now) {
     unsaved_.pop_front();
   }
   identity_.complete = assignment_.complete();
-  pods_.SetAssignment(assignment_);
+  GiveAssignment();
+}
+
+// A watch tells of changes; this is the floor, should it miss one.
+void NodeLoop::ReadStaticPods(MonoTime now) {
+  if (now < static_pods_due_) return;
+  static_pods_due_ = now + options_.facts_period;
+  if (static_pods_.Read()) GiveAssignment();
 }
 
 void NodeLoop::OnEvent(const LinkNodeRemoved&) {
@@ -223,7 +258,7 @@ void NodeLoop::OnEvent(const LinkNodeRemoved&) {
   }
   ApplyChange(change, identity_);
   assignment_.Clear();
-  pods_.SetAssignment(assignment_);
+  GiveAssignment();
   SetOwners();
 }
 
@@ -280,6 +315,10 @@ NodeSituation NodeLoop::MakeSituation() const {
   NodeContext& context = situation.context;
   context.node_name = options_.node_name;
   context.node_uid = identity_.node_uid;
+  // Of a node that was removed only static pods are left, and they have to be known as ours.
+  if (context.node_uid.empty() && !identity_.former_node_uids.empty()) {
+    context.node_uid = *identity_.former_node_uids.rbegin();
+  }
   context.host_ips =
       options_.node_ip.empty() ? facts_.addresses : std::vector<std::string>{options_.node_ip};
   context.log_root = options_.log_root;
@@ -297,6 +336,7 @@ NodeSituation NodeLoop::MakeSituation() const {
     situation.network_ready = runtime_info_->network_ready;
     situation.network_message = NetworkProblem(*runtime_info_);
   }
+  situation.pressure = eviction_keeper_.Conditions();
   return situation;
 }
 
@@ -315,8 +355,12 @@ void NodeLoop::UpdateNodeStatus() {
     problems.push_back(RuntimeProblem(*runtime_info_));
     problems.push_back(NetworkProblem(*runtime_info_));
   }
-  if (!std::exchange(node_status_due_, false) && problems == problems_) return;
+  std::vector<std::string> pressure = eviction_keeper_.Conditions();
+  if (!std::exchange(node_status_due_, false) && problems == problems_ && pressure == pressure_) {
+    return;
+  }
   problems_ = problems;
+  pressure_ = pressure;
   NodeStatusInput input{.facts = facts_,
                         .runtime = runtime_info_,
                         .node_name = options_.node_name,
@@ -324,6 +368,15 @@ void NodeLoop::UpdateNodeStatus() {
                         .agent_version = options_.agent_version,
                         .pods_max = options_.pods_max};
   input.problems = std::move(problems);
+  input.pressure = std::move(pressure);
+  for (const Threshold& threshold : options_.eviction.limits.thresholds) {
+    if (threshold.grace > Duration::zero()) continue;
+    if (threshold.signal == Signal::kMemoryAvailable) {
+      input.memory_kept_bytes = threshold.AmountOf(facts_.memory_bytes);
+    } else if (threshold.signal == Signal::kNodeFsAvailable) {
+      input.disk_kept_bytes = threshold.AmountOf(facts_.ephemeral_storage_bytes);
+    }
+  }
   node_status_ = MakeNodeStatus(input, node_status_, seams_.clock.Wall());
   node_status_changed_ = true;
 }
@@ -352,6 +405,19 @@ void NodeLoop::SendReports(MonoTime now) {
 void NodeLoop::EmitEvent(const v1::Event& event) {
   events_.push_back(event);
   if (events_.size() > kEventsKeptMax) events_.pop_front();
+}
+
+void NodeLoop::WarnOfNode(const std::string& reason, const std::string& message) {
+  spdlog::warn("{}: {}", reason, message);
+  EmitEvent(MakeNodeWarning(reason, message, options_.node_name, seams_.clock.Wall()));
+}
+
+ImageNames NodeLoop::WantedImages() const {
+  ImageNames wanted;
+  for (const auto& [uid, pod] : assignment_.Pods()) wanted.AddImagesOf(*pod);
+  for (const auto& [uid, pod] : static_pods_.pods()) wanted.AddImagesOf(*pod);
+  if (runtime_info_) wanted.Add(runtime_info_->sandbox_image);
+  return wanted;
 }
 
 // Before the reports go out: what was told once must not be forgotten by the next agent.

@@ -14,12 +14,16 @@
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
+#include "agent/loop/eviction_keeper.h"
 #include "agent/loop/image_fetcher.h"
+#include "agent/loop/image_keeper.h"
 #include "agent/loop/link_keeper.h"
+#include "agent/loop/log_keeper.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/pod_set.h"
 #include "agent/loop/runtime_view.h"
+#include "agent/loop/static_pods.h"
 #include "agent/loop/worker.h"
 #include "agent/probe/prober.h"
 #include "agent/runtime/runtime.h"
@@ -35,6 +39,7 @@ struct NodeOptions {
   std::string log_root = "/var/log/pods";
   std::string seccomp_root = "/var/lib/muster/agent/seccomp";
   std::string cgroup_root = "/kubepods";
+  std::string static_pod_dir;  // Empty: no static pods.
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   int pods_max = 110;
@@ -48,6 +53,9 @@ struct NodeOptions {
   std::chrono::milliseconds facts_period{60'000};
   std::chrono::milliseconds status_period{300'000};  // At most this long without a node status.
   LinkKeeper::Options link;
+  LogKeeper::Options logs;
+  ImageKeeper::Options images;
+  EvictionKeeper::Options eviction;
 };
 
 // The node: owns its whole state, and puts together what it is told, what it sees and what it does.
@@ -72,6 +80,8 @@ class NodeLoop {
     Worker& worker;
     std::shared_ptr<NodeInbox> inbox;  // Also where the link's events go.
     ExitWatch* exits = nullptr;        // None: the runtime is listed every relist_period.
+    // For what may take seconds and nobody waits for; none: `worker`.
+    Worker* chores = nullptr;
   };
   // Logs and exec; the target is an error when there is no such container.
   using OnTunnel =
@@ -88,10 +98,17 @@ class NodeLoop {
   // nullopt: only a message can make it necessary again.
   std::optional<MonoTime> Step();
 
-  // The checkpoint was read and the runtime listed once: from now on pods are looked after.
-  bool ready() const { return view_.listed_once(); }
+  // The next Step looks at the files of static pods, which it does now and then anyway.
+  void NoticeStaticPods() { static_pods_due_ = {}; }
+
+  // The checkpoint was read and the first look at the runtime is over. It may have failed: whoever
+  // starts a unit is not kept waiting for a runtime that is not there, but reads it in its status.
+  bool ready() const { return looked_; }
   // One line for people, e.g. "3 pods, 3 ready; coordinator connected".
   std::string StatusLine() const;
+  // What muster-node-ready.target waits for: pods with annotation muster.dev/gate that are not
+  // ready, by NAMESPACE/NAME. nullopt while it is not known what this node should run.
+  std::optional<std::vector<std::string>> GateWaits() const { return pods_.GateWaits(); }
 
  private:
   void OnEvent(const LinkWelcome& welcome);
@@ -102,6 +119,8 @@ class NodeLoop {
 
   LinkHello MakeHello();
   void TakeAssignments(MonoTime now);
+  void ReadStaticPods(MonoTime now);
+  void GiveAssignment() { pods_.SetAssignment(assignment_, static_pods_.pods()); }
   void SetOwners();
   void RefreshFacts(MonoTime now);
   void AskRuntimeInfo(MonoTime now);
@@ -111,6 +130,8 @@ class NodeLoop {
   void SendReports(MonoTime now);
   void SaveMemories(MonoTime now);
   void SweepFiles();
+  ImageNames WantedImages() const;
+  void WarnOfNode(const std::string& reason, const std::string& message);
   void EmitEvent(const v1::Event& event);
 
   const Seams seams_;
@@ -121,9 +142,14 @@ class NodeLoop {
   RuntimeView view_;
   PodSet pods_;
   LinkKeeper keeper_;
+  LogKeeper log_keeper_;
+  ImageKeeper image_keeper_;
+  EvictionKeeper eviction_keeper_;
 
   CheckpointState identity_;  // Without the objects, which are in assignment_.
   Assignment assignment_;
+  StaticPods static_pods_;
+  MonoTime static_pods_due_{};
   // Told but not on disk yet, in order: a write failed.
   std::deque<LinkAssignment> unsaved_;
   std::optional<MonoTime> save_again_at_;
@@ -137,9 +163,10 @@ class NodeLoop {
   absl::Status info_status_;
   bool info_asked_ = false;
   MonoTime info_due_{};
-  std::vector<std::string> problems_;  // That node_status_ tells of.
-  bool node_status_due_ = true;        // Something it is made from changed.
+  std::vector<std::string> problems_, pressure_;  // That node_status_ tells of.
+  bool node_status_due_ = true;                   // Something it is made from changed.
   bool node_status_changed_ = false;
+  bool looked_ = false;
   std::optional<MonoTime> looking_until_;  // The first look at the runtime has this long.
   v1::NodeStatus node_status_;             // As it is now.
   v1::NodeStatus sent_status_;

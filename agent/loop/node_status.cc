@@ -1,5 +1,7 @@
 #include "agent/loop/node_status.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/workload/pod_status.h"
@@ -24,6 +26,18 @@ void AddCondition(const std::string& type, bool holds, const std::string& reason
     }
   }
 }
+
+struct PressureTexts {
+  const char *condition, *reason, *message, *fine_reason, *fine_message;
+};
+constexpr PressureTexts kPressureTexts[] = {
+    {"MemoryPressure", "KubeletHasInsufficientMemory", "there is insufficient memory available",
+     "KubeletHasSufficientMemory", "there is sufficient memory available"},
+    {"DiskPressure", "KubeletHasDiskPressure", "there is insufficient disk space available",
+     "KubeletHasNoDiskPressure", "there is sufficient disk space available"},
+    {"PIDPressure", "KubeletHasInsufficientPID", "there are insufficient PIDs available",
+     "KubeletHasSufficientPID", "there are sufficient PIDs available"},
+};
 
 std::string NotReadyText(const std::string& what, const std::string& message) {
   return absl::StrCat("container runtime ", what, "=false message:", message);
@@ -52,6 +66,12 @@ v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus
   set("memory", absl::StrCat(facts.memory_bytes / 1024, "Ki"));
   set("ephemeral-storage", absl::StrCat(facts.ephemeral_storage_bytes / 1024, "Ki"));
   set("pods", absl::StrCat(input.pods_max));
+  const auto keep = [&status](const std::string& resource, int64_t all_bytes, int64_t kept_bytes) {
+    (*status.mutable_allocatable())[resource].set_text(
+        absl::StrCat(std::max<int64_t>(all_bytes - kept_bytes, 0) / 1024, "Ki"));
+  };
+  keep("memory", facts.memory_bytes, input.memory_kept_bytes);
+  keep("ephemeral-storage", facts.ephemeral_storage_bytes, input.disk_kept_bytes);
 
   const auto address = [&status](const std::string& type, const std::string& text) {
     v1::NodeAddress& entry = *status.add_addresses();
@@ -82,12 +102,11 @@ v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus
   info.set_operating_system("linux");
   info.set_architecture(facts.architecture);
 
-  AddCondition("MemoryPressure", false, "KubeletHasSufficientMemory",
-               "there is sufficient memory available", previous, now, status);
-  AddCondition("DiskPressure", false, "KubeletHasNoDiskPressure",
-               "there is sufficient disk space available", previous, now, status);
-  AddCondition("PIDPressure", false, "KubeletHasSufficientPID",
-               "there are sufficient PIDs available", previous, now, status);
+  for (const PressureTexts& texts : kPressureTexts) {
+    const bool suffers = std::ranges::find(input.pressure, texts.condition) != input.pressure.end();
+    AddCondition(texts.condition, suffers, suffers ? texts.reason : texts.fine_reason,
+                 suffers ? texts.message : texts.fine_message, previous, now, status);
+  }
   std::vector<std::string> problems;
   for (const std::string& problem : input.problems) {
     if (!problem.empty()) problems.push_back(problem);

@@ -20,6 +20,10 @@ struct NodeStatusInput {
   int pods_max = 110;
   // Each makes the node not ready, in this order. Empty ones do not.
   std::vector<std::string> problems;
+  std::vector<std::string> pressure;  // Conditions that are true, such as "DiskPressure".
+  // Of memory and disk, what pods cannot have because they are evicted before (kubelet's
+  // allocatable).
+  int64_t memory_kept_bytes = 0, disk_kept_bytes = 0;
 };
 
 // The status of the node as kubelet reports it: capacity, addresses, system facts, and the

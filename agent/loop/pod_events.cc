@@ -117,6 +117,35 @@ std::optional<PodEvent> EventOfWaiting(const v1::Pod& pod, const std::string& co
   return std::nullopt;
 }
 
+namespace {
+
+void Complete(bool warning, const std::string& node_name, WallTime now, v1::Event& result) {
+  result.set_type(warning ? "Warning" : "Normal");
+  result.mutable_source()->set_component("muster-agent");
+  result.mutable_source()->set_host(node_name);
+  result.set_reporting_component("muster-agent");
+  result.set_reporting_instance(node_name);
+  *result.mutable_first_timestamp() = ToApiTime(now);
+  *result.mutable_last_timestamp() = ToApiTime(now);
+  result.set_count(1);
+}
+
+}  // namespace
+
+v1::Event MakeNodeWarning(const std::string& reason, const std::string& message,
+                          const std::string& node_name, WallTime now) {
+  v1::Event result;
+  v1::ObjectReference& object = *result.mutable_involved_object();
+  object.set_kind("Node");
+  object.set_api_version("v1");
+  object.set_name(node_name);
+  object.set_uid(node_name);  // As kubelet refers to its node.
+  result.set_reason(reason);
+  result.set_message(message);
+  Complete(true, node_name, now, result);
+  return result;
+}
+
 v1::Event MakeEvent(const PodEvent& event, const v1::Pod& pod, const std::string& node_name,
                     WallTime now) {
   const v1::ObjectMeta& meta = pod.metadata();
@@ -134,14 +163,7 @@ v1::Event MakeEvent(const PodEvent& event, const v1::Pod& pod, const std::string
   }
   result.set_reason(event.reason);
   result.set_message(event.message);
-  result.set_type(event.warning ? "Warning" : "Normal");
-  result.mutable_source()->set_component("muster-agent");
-  result.mutable_source()->set_host(node_name);
-  result.set_reporting_component("muster-agent");
-  result.set_reporting_instance(node_name);
-  *result.mutable_first_timestamp() = ToApiTime(now);
-  *result.mutable_last_timestamp() = ToApiTime(now);
-  result.set_count(1);
+  Complete(event.warning, node_name, now, result);
   return result;
 }
 

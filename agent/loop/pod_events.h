@@ -33,4 +33,8 @@ std::optional<PodEvent> EventOfWaiting(const v1::Pod& pod, const std::string& co
 v1::Event MakeEvent(const PodEvent& event, const v1::Pod& pod, const std::string& node_name,
                     WallTime now);
 
+// A warning about the node itself.
+v1::Event MakeNodeWarning(const std::string& reason, const std::string& message,
+                          const std::string& node_name, WallTime now);
+
 }  // namespace muster::agent

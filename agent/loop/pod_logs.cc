@@ -92,6 +92,21 @@ absl::Status LinuxPodLogs::RemovePod(const std::string& pod_directory) {
   return FromError(error, absl::StrCat("cannot remove ", pod_directory));
 }
 
+absl::Status LinuxPodLogs::RemovePodByUid(const std::string& root, const std::string& pod_uid) {
+  std::error_code error;
+  std::vector<std::string> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root, error)) {
+    // No part of the name has an underscore in it.
+    const std::vector<std::string> parts = absl::StrSplit(entry.path().filename().string(), '_');
+    if (parts.size() == 3 && parts[2] == pod_uid) found.push_back(entry.path().string());
+  }
+  absl::Status first;
+  for (const std::string& directory : found) {
+    if (absl::Status removed = RemovePod(directory); first.ok()) first = removed;
+  }
+  return first;
+}
+
 uint32_t LinuxPodLogs::RestartsFromLogs(const std::string& pod_directory,
                                         const std::string& container) {
   uint32_t next = 0;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/hygiene/eviction.h"
 #include "agent/loop/pod_set.h"
 #include "agent/workload/plan.h"
 
@@ -33,16 +34,19 @@ struct PodSet::Record {
   bool report_due = true;     // It may differ from that.
   std::map<std::string, WaitingReason> told_waiting;
   std::string told_blocked;
-  bool refused = false;  // Its status says why; it is never run.
-  bool gone = false;     // Nothing of it is left on this node.
+  bool refused = false;   // Its status says why; it is never run.
+  bool gone = false;      // Nothing of it is left on this node.
+  bool admitted = false;  // It was not refused, so it will not be any more.
+  std::optional<Eviction> evicted;
 
   // Its containers have run to their end by themselves.
   bool IsFinished() const {
-    return !refused && status_final && status &&
+    return !refused && !evicted && status_final && status &&
            (status->phase() == "Succeeded" || status->phase() == "Failed");
   }
   bool IsTerminating() const {
-    return !desired || refused || pod == nullptr || pod->metadata().has_deletion_timestamp();
+    return !desired || refused || evicted || pod == nullptr ||
+           pod->metadata().has_deletion_timestamp();
   }
 };
 

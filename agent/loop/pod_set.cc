@@ -11,6 +11,8 @@
 #include "agent/workload/completion.h"
 #include "agent/workload/host_ports.h"
 #include "agent/workload/pod_status.h"
+#include "common/daemon/log_fields.h"
+#include "common/model/static_pod.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::agent {
@@ -48,6 +50,54 @@ seconds GraceOf(const v1::Pod& pod) {
   return pod.spec().has_termination_grace_period_seconds()
              ? seconds(pod.spec().termination_grace_period_seconds())
              : kDefaultGrace;
+}
+
+bool IsReady(const v1::PodStatus& status) {
+  return std::ranges::any_of(status.conditions(), [](const v1::PodCondition& condition) {
+    return condition.type() == "Ready" && condition.status() == "True";
+  });
+}
+
+bool IsGate(const v1::Pod& pod) {
+  const auto& annotations = pod.metadata().annotations();
+  const auto found = annotations.find(std::string(kGateAnnotation));
+  return found != annotations.end() && found->second == "true";
+}
+
+// What log entries about a pod are about.
+std::vector<LogFields::Field> FieldsOf(const v1::Pod* pod, const std::string& name_space,
+                                       const std::string& name) {
+  std::vector<LogFields::Field> fields;
+  if (!name.empty()) fields.emplace_back(kLogPod, absl::StrCat(name_space, "/", name));
+  if (pod == nullptr) return fields;
+  for (const v1::OwnerReference& owner : pod->metadata().owner_references()) {
+    if (owner.kind() != "DaemonSet") continue;
+    fields.emplace_back(kLogDaemonSet, absl::StrCat(name_space, "/", owner.name()));
+  }
+  return fields;
+}
+
+// The one that the status shows as lastState, as kubelet has it: of a container that waits for its
+// restart that is the one that ended last.
+const ContainerInstance* PreviousInstance(const ObservedContainer& seen,
+                                          const std::optional<v1::PodStatus>& status,
+                                          const std::string& name) {
+  if (!status) return nullptr;
+  for (const auto* all : {&status->container_statuses(), &status->init_container_statuses()}) {
+    for (const v1::ContainerStatus& shown : *all) {
+      if (shown.name() != name) continue;
+      for (const ContainerInstance& instance : seen.instances) {
+        if (shown.last_state().terminated().container_id().ends_with("://" + instance.status.id)) {
+          return &instance;
+        }
+      }
+    }
+  }
+  return nullptr;
+}
+
+bool IsDiskFull(const std::vector<std::string>& pressure) {
+  return std::ranges::find(pressure, "DiskPressure") != pressure.end();
 }
 
 bool HasInstances(const ObservedPod& observed) {
@@ -89,9 +139,10 @@ PodSet::PodSet(const Clock& clock, Runtime& runtime, Prober& prober,
 
 PodSet::~PodSet() = default;
 
-void PodSet::SetAssignment(const Assignment& assignment) {
+void PodSet::SetAssignment(const Assignment& assignment, const StaticPodMap& static_pods) {
   assignment_ = &assignment;
   std::map<std::string, std::shared_ptr<const v1::Pod>> pods = assignment.Pods();
+  pods.insert(static_pods.begin(), static_pods.end());
   for (auto& [uid, record] : records_) {
     if (!pods.contains(uid) && std::exchange(record->desired, false)) record->dirty = true;
     // An orphan that had to wait for the set to be complete.
@@ -131,7 +182,8 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
   const bool runtime_ok = view_.status().ok();
   const bool changed = runtime_ok != runtime_ok_ || node.network_ready != node_.network_ready ||
                        node.context.node_uid != node_.context.node_uid ||
-                       node.context.host_ips != node_.context.host_ips;
+                       node.context.host_ips != node_.context.host_ips ||
+                       IsDiskFull(node.pressure) != IsDiskFull(node_.pressure);
   runtime_ok_ = runtime_ok;
   node_ = node;
   if (changed) {
@@ -165,7 +217,10 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
     all_planned = all_planned && !record.dirty;
     if (record.wake_at && (!wake || *record.wake_at < *wake)) wake = record.wake_at;
     if (record.gone && !record.desired && !record.dirty) {
-      spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
+      {
+        const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
+        spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
+      }
       if (!record.name.empty()) {
         farewells_.push_back({record.namespace_, record.name, record.uid,
                               record.status.value_or(v1::PodStatus()), true});
@@ -297,7 +352,9 @@ PodIntent PodSet::MakeIntent(const Record& record) const {
   intent.grace =
       record.pod == nullptr ? GraceFromAnnotations(record.observed) : GraceOf(*record.pod);
   intent.inputs = record.inputs;
+  if (record.evicted) intent.grace = std::min(intent.grace, record.evicted->grace);
   intent.finished = record.IsFinished();
+  intent.disk_is_full = IsDiskFull(node_.pressure);
   if (record.pod != nullptr) {
     for (const v1::Container& c : record.pod->spec().init_containers()) {
       intent.hashes[c.name()] = DefinitionHash(c);
@@ -330,6 +387,13 @@ std::string PodSet::HoldOf(const Record& record) {
   return "";
 }
 
+void PodSet::Refuse(Record& record, const std::string& reason, const std::string& message) {
+  record.refused = true;
+  record.status = MakeRejectedStatus(*record.pod, reason, message, clock_.Wall());
+  record.status_final = true;
+  Tell(record, {reason, message, true, ""});
+}
+
 void PodSet::PlanOne(Record& record, MonoTime now) {
   record.dirty = false;
   record.report_due = true;
@@ -338,7 +402,9 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   SyncHealth(record);
   pre_puller_.See(record.uid, record.IsTerminating() ? nullptr : record.pod, record.configs,
                   node_.context);
-  if (!record.desired && !assignment_->complete()) return;  // It may only be missing.
+  const bool is_static = record.pod != nullptr && model::IsStatic(*record.pod);
+  // It may only be missing.
+  if (!record.desired && !assignment_->complete() && !is_static) return;
   if (record.gone) {
     if (!HasInstances(record.observed)) return;
     // What an earlier agent had asked for came up after all.
@@ -350,16 +416,18 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   if (!intent.terminate && !intent.finished && record.observed.sandboxes.empty()) {
     intent.hold = HoldOf(record);
     if (intent.hold == kNodePortsReason && !HasInstances(record.observed)) {
-      record.refused = true;
-      record.status =
-          MakeRejectedStatus(*record.pod, kNodePortsReason, kNodePortsMessage, clock_.Wall());
-      record.status_final = true;
-      Tell(record, {kNodePortsReason, kNodePortsMessage, true, ""});
-      intent = MakeIntent(record);
+      Refuse(record, kNodePortsReason, kNodePortsMessage);
+    } else if (!record.admitted && !HasInstances(record.observed)) {
+      if (const auto message = RefusedUnderPressure(*record.pod, node_.pressure)) {
+        Refuse(record, kEvictedReason, *message);
+      }
     }
+    if (record.refused) intent = MakeIntent(record);
   }
+  record.admitted = !record.refused;
   if (intent.terminate && !record.observed.terminating_since) {
     record.observed.terminating_since = now;
+    const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
     spdlog::info("pod {}/{} ({}): terminating within {} s", record.namespace_, record.name,
                  record.uid, intent.grace.count());
   }
@@ -380,6 +448,8 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
 
 void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan) {
   if (record.pod == nullptr || record.status_final) return;
+  std::optional<Disruption> disruption;
+  if (record.evicted) disruption = {kEvictedReason, record.evicted->message};
   const StatusInput input{.pod = *record.pod,
                           .observed = record.observed,
                           .plan = plan,
@@ -387,7 +457,8 @@ void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& p
                           .host_ips = node_.context.host_ips,
                           .start_time = *record.start_time,
                           .runtime_name = node_.runtime_name,
-                          .termination_messages = record.exit_messages};
+                          .termination_messages = record.exit_messages,
+                          .disruption = disruption ? &*disruption : nullptr};
   record.status = MakePodStatus(input, record.status.value_or(record.pod->status()), clock_.Wall());
   if (auto pulled = pre_puller_.ResultOf(record.uid)) {
     *record.status->mutable_pre_pull() = *std::move(pulled);
@@ -461,6 +532,7 @@ void PodSet::OnDone(const std::string& uid, const Action& action, const Outcome&
   Record& record = *found->second;
   const MonoTime now = clock_.Mono();
   if (!outcome.status.ok() && !absl::IsNotFound(outcome.status)) {
+    const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
     spdlog::warn("pod {}/{}: cannot {}: {}", record.namespace_, record.name, Describe(action),
                  std::string(outcome.status.message()));
   }
@@ -474,6 +546,9 @@ void PodSet::OnDone(const std::string& uid, const Action& action, const Outcome&
 
 void PodSet::Tell(const Record& record, const PodEvent& event) {
   if (record.pod == nullptr) return;
+  const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
+  spdlog::log(event.warning ? spdlog::level::warn : spdlog::level::info, "pod {}/{}: {}: {}",
+              record.namespace_, record.name, event.reason, event.message);
   emit_event_(MakeEvent(event, *record.pod, node_.context.node_name, clock_.Wall()));
 }
 
@@ -497,12 +572,22 @@ PodSet::Counts PodSet::Count() const {
   for (const auto& [uid, record] : records_) {
     if (!record->desired) continue;
     ++counts.pods;
-    if (!record->status) continue;
-    for (const v1::PodCondition& condition : record->status->conditions()) {
-      if (condition.type() == "Ready" && condition.status() == "True") ++counts.ready;
-    }
+    if (record->status && IsReady(*record->status)) ++counts.ready;
   }
   return counts;
+}
+
+std::optional<std::vector<std::string>> PodSet::GateWaits() const {
+  if (assignment_ == nullptr || !assignment_->complete()) return std::nullopt;
+  std::vector<std::string> waits;
+  for (const auto& [uid, record] : records_) {
+    if (!record->desired || record->pod == nullptr || !IsGate(*record->pod)) continue;
+    const bool open =
+        record->status && (IsReady(*record->status) || record->status->phase() == "Succeeded");
+    if (!open) waits.push_back(absl::StrCat(record->namespace_, "/", record->name));
+  }
+  std::ranges::sort(waits);
+  return waits;
 }
 
 absl::StatusOr<ContainerTarget> PodSet::Find(const std::string& pod_uid,
@@ -510,14 +595,19 @@ absl::StatusOr<ContainerTarget> PodSet::Find(const std::string& pod_uid,
   const auto record = records_.find(pod_uid);
   if (record == records_.end()) return absl::NotFoundError("the pod is not on this node");
   const auto found = record->second->observed.containers.find(container);
-  const size_t index = previous ? 1 : 0;
-  if (found == record->second->observed.containers.end() ||
-      found->second.instances.size() <= index) {
+  const bool known = found != record->second->observed.containers.end();
+  const ContainerInstance* instance = nullptr;
+  if (known && previous) {
+    instance = PreviousInstance(found->second, record->second->status, container);
+  } else if (known && !found->second.instances.empty()) {
+    instance = &found->second.instances.front();
+  }
+  if (instance == nullptr) {
     return absl::NotFoundError(
         previous ? absl::StrCat("previous terminated container \"", container, "\" not found")
                  : absl::StrCat("container \"", container, "\" has not been started yet"));
   }
-  const ContainerStatus& status = found->second.instances[index].status;
+  const ContainerStatus& status = instance->status;
   return ContainerTarget{status.id, status.log_path, status.state == ContainerState::kRunning};
 }
 

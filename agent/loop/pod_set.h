@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/hygiene/eviction.h"
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
@@ -16,11 +17,15 @@
 #include "agent/loop/pre_puller.h"
 #include "agent/loop/probe_set.h"
 #include "agent/loop/runtime_view.h"
+#include "agent/loop/static_pods.h"
 #include "agent/workload/observed.h"
 #include "agent/workload/plan.h"
 #include "common/base/clock.h"
 
 namespace muster::agent {
+
+// On a pod template, "true": muster-node-ready.target of the host waits for the pod to be ready.
+inline constexpr char kGateAnnotation[] = "muster.dev/gate";
 
 // What planning a pod needs to know about the node. Plain value.
 struct NodeSituation {
@@ -28,6 +33,16 @@ struct NodeSituation {
   std::string runtime_name = "containerd";
   bool network_ready = true;
   std::string network_message;
+  // True conditions that the node suffers from, sorted: "DiskPressure".
+  std::vector<std::string> pressure;
+};
+
+// A pod that may be taken from the node, and where it is found there. Plain value.
+struct EvictionCandidate {
+  std::string uid;
+  std::shared_ptr<const v1::Pod> pod;
+  std::map<std::string, std::string> running;  // Container ids by name.
+  std::string log_directory, control_group;
 };
 
 // Where a container's log or a process in it is found.
@@ -55,8 +70,8 @@ class PodSet {
   PodSet& operator=(const PodSet&) = delete;
 
   // What the node should hold. Pods of ours that are not in it are taken down, but only when it is
-  // complete: otherwise they may be missing from it.
-  void SetAssignment(const Assignment& assignment);
+  // complete: otherwise they may be missing from it. Static pods are always all there are.
+  void SetAssignment(const Assignment& assignment, const StaticPodMap& static_pods = {});
   // Files of a pod of a former life, to be removed unless the pod is known.
   void NoticeFiles(const std::string& pod_uid);
 
@@ -71,12 +86,22 @@ class PodSet {
   // What changed since the last call; everything with `all`, for a session that just began.
   std::vector<PodReport> TakeReports(bool all);
 
+  // Pods that run and are to go on doing so.
+  std::vector<EvictionCandidate> EvictionCandidates() const;
+  // Takes the pod from the node; it fails for good. Nothing happens when it is going already.
+  void Evict(const std::string& pod_uid, const Eviction& eviction);
+  // One that was evicted still has something that runs.
+  bool EvictionUnderWay() const;
+
   bool empty() const { return records_.empty(); }
   // Pods, and those of them with every container running; for people.
   struct Counts {
     int pods = 0, ready = 0;
   };
   Counts Count() const;
+  // Assigned pods with annotation muster.dev/gate "true" that are neither ready nor done, by
+  // NAMESPACE/NAME; nullopt while the assignment is not known.
+  std::optional<std::vector<std::string>> GateWaits() const;
 
   absl::StatusOr<ContainerTarget> Find(const std::string& pod_uid, const std::string& container,
                                        bool previous) const;
@@ -88,6 +113,8 @@ class PodSet {
   void SyncHealth(Record& record);
   PodIntent MakeIntent(const Record& record) const;
   std::string HoldOf(const Record& record);
+  // The node will not run it, now or later.
+  void Refuse(Record& record, const std::string& reason, const std::string& message);
   void PlanOne(Record& record, MonoTime now);
   void UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan);
   void TellWaiting(Record& record, const Plan& plan);

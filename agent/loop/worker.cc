@@ -4,21 +4,20 @@
 
 namespace muster::agent {
 
-ThreadWorker::ThreadWorker() : thread_([this] { Loop(); }) {}
-
 ThreadWorker::~ThreadWorker() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
   }
   changed_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void ThreadWorker::Run(std::function<void()> task) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     tasks_.push_back(std::move(task));
+    if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
   }
   changed_.notify_one();
 }

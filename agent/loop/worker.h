@@ -15,11 +15,11 @@ class Worker {
   virtual void Run(std::function<void()> task) = 0;
 };
 
-// One thread. The destructor lets the task under way finish and drops the others.
-// Run may be called from any thread.
+// One thread, which starts with the first task. The destructor lets the task under way finish and
+// drops the others. Run may be called from any thread.
 class ThreadWorker final : public Worker {
  public:
-  ThreadWorker();
+  ThreadWorker() = default;
   ~ThreadWorker() override;
   ThreadWorker(const ThreadWorker&) = delete;
   ThreadWorker& operator=(const ThreadWorker&) = delete;
@@ -34,7 +34,7 @@ class ThreadWorker final : public Worker {
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_;  // Guarded by mutex_.
   bool stop_ = false;                        // Guarded by mutex_.
-  std::thread thread_;                       // Last: it uses the others.
+  std::thread thread_;                       // Guarded by mutex_ until the end.
 };
 
 }  // namespace muster::agent

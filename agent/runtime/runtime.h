@@ -88,8 +88,8 @@ struct SandboxConfig {
 // What the runtime is told about one container. Plain value.
 struct ContainerConfig {
   std::string name;
-  uint32_t attempt = 0;  // The restart count.
-  std::string image_id;  // As the runtime resolved it.
+  uint32_t attempt = 0;    // The restart count.
+  std::string image_id;    // As the runtime resolved it.
   std::string image_name;  // As the user wrote it.
   std::vector<std::string> command, args;
   std::string working_dir;
@@ -164,6 +164,23 @@ struct RuntimeInfo {
   std::string runtime_message, network_message;
   // "systemd" or "cgroupfs" when the runtime tells.
   std::string cgroup_driver;
+  // The image that every sandbox is made from, when the runtime tells.
+  std::string sandbox_image;
+};
+
+// Where the runtime keeps images and what containers write.
+struct ImageFilesystem {
+  std::string mountpoint;  // A directory on it.
+  uint64_t used_bytes = 0;
+};
+
+// What a running container uses. Plain value; 0 what the runtime does not tell.
+struct ContainerStats {
+  std::string id;
+  uint64_t cpu_usage_ns = 0;  // Of all cores since it was made.
+  uint64_t memory_working_set_bytes = 0;
+  uint64_t writable_layer_bytes = 0;
+  uint64_t writable_layer_inodes = 0;
 };
 
 struct RegistryAuth {
@@ -211,6 +228,8 @@ class Runtime {
   virtual void ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) = 0;
   virtual void ListContainers(Done<std::vector<ContainerStatus>> done) = 0;
   virtual void ReopenContainerLog(const std::string& id, DoneStatus done) = 0;
+  // Of all containers that run, whoever made them.
+  virtual void ListContainerStats(Done<std::vector<ContainerStats>> done) = 0;
 
   virtual void ExecSync(const std::string& container_id, const std::vector<std::string>& command,
                         std::chrono::seconds timeout, Done<ExecResult> done) = 0;
@@ -225,6 +244,8 @@ class Runtime {
                          const SandboxConfig* sandbox, Done<std::string> done) = 0;
   virtual void ListImages(Done<std::vector<ImageStatus>> done) = 0;
   virtual void RemoveImage(const std::string& image, DoneStatus done) = 0;
+  // Empty when the runtime has not looked yet.
+  virtual void ImageFilesystems(Done<std::vector<ImageFilesystem>> done) = 0;
 };
 
 }  // namespace muster::agent

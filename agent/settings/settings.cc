@@ -13,6 +13,7 @@
 #include "common/base/macros.h"
 #include "common/config/config_file.h"
 #include "common/model/names.h"
+#include "common/model/quantity.h"
 #include "common/version/version.h"
 
 namespace muster::agent {
@@ -23,6 +24,95 @@ using namespace std::chrono_literals;
 constexpr int kUsageError = 64;
 
 const std::vector<std::string> kLogLevels = {"debug", "info", "warning", "error"};
+
+// Bytes as Kubernetes writes them: 10Mi.
+void ReadBytes(ConfigSection& section, std::string_view key, int64_t& target) {
+  std::string text;
+  section.Read(key, text);
+  if (text.empty()) return;
+  const absl::StatusOr<model::Quantity> quantity = model::Quantity::Parse(text);
+  if (!quantity.ok() || quantity->IsZero()) {
+    section.Refuse(key, absl::StrCat("\"", text, "\" is no size such as 10Mi"));
+    return;
+  }
+  target = quantity->Value();
+}
+
+void ReadImageGc(ConfigSection& root, Settings& settings) {
+  ImageGcLimits& limits = settings.image_gc;
+  int64_t high = limits.high_percent, low = limits.low_percent;
+  root.Read("imageGCHighThresholdPercent", high, 1, 100);
+  root.Read("imageGCLowThresholdPercent", low, 0, 99);
+  if (low >= high) {
+    root.Refuse(
+        root.Has("imageGCLowThresholdPercent") ? "imageGCLowThresholdPercent"
+                                               : "imageGCHighThresholdPercent",
+        absl::StrCat("the low threshold (", low, ") has to be below the high one (", high, ")"));
+  }
+  limits.high_percent = static_cast<int>(high);
+  limits.low_percent = static_cast<int>(low);
+  root.Read("imageMinimumGCAge", limits.age_min, 0s, 24h * 365);
+  root.Read("imageMaximumGCAge", limits.age_max, 0s, 24h * 3650);
+  root.Read("imageGCPeriod", settings.image_gc_period, 1s, 24h);
+}
+
+// "0" and "0%" switch a threshold off.
+bool IsOff(const std::string& text) { return text == "0" || text == "0%"; }
+
+// Those of `key` in the place of those with the same signal.
+void ReadThresholds(ConfigSection& root, std::string_view key,
+                    const std::map<Signal, Duration>& graces, std::vector<Threshold>& thresholds) {
+  std::map<std::string, std::string> texts;
+  root.Read(key, texts);
+  for (const auto& [name, text] : texts) {
+    const std::optional<Signal> signal = SignalOf(name);
+    if (!signal) {
+      root.Refuse(key, absl::StrCat("there is no signal \"", name, "\""));
+      continue;
+    }
+    const auto grace = graces.find(*signal);
+    std::erase_if(thresholds, [&](const Threshold& threshold) {
+      return threshold.signal == *signal && graces.empty();
+    });
+    if (IsOff(text)) continue;
+    absl::StatusOr<Threshold> threshold = ParseThreshold(*signal, text);
+    if (!threshold.ok()) {
+      root.Refuse(key, absl::StrCat(name, ": ", threshold.status().message()));
+      continue;
+    }
+    if (grace != graces.end()) threshold->grace = grace->second;
+    if (key == "evictionSoft" && grace == graces.end()) {
+      root.Refuse(key,
+                  absl::StrCat(name, ": evictionSoftGracePeriod has to say how long it may last"));
+      continue;
+    }
+    thresholds.push_back(*threshold);
+  }
+}
+
+void ReadEviction(ConfigSection& root, Settings& settings) {
+  EvictionLimits& limits = settings.eviction;
+  ReadThresholds(root, "evictionHard", {}, limits.thresholds);
+  std::map<Signal, Duration> graces;
+  ConfigSection grace_section = root.Section("evictionSoftGracePeriod");
+  for (const char* name : {"memory.available", "nodefs.available", "nodefs.inodesFree",
+                           "imagefs.available", "imagefs.inodesFree", "pid.available"}) {
+    if (!grace_section.Has(name)) continue;
+    Duration grace = 1min;
+    grace_section.Read(name, grace, 1s, 24h);
+    graces[*SignalOf(name)] = grace;
+  }
+  if (root.Has("evictionSoft") && graces.empty()) {
+    root.Refuse("evictionSoft", "evictionSoftGracePeriod has to say how long each may last");
+  } else {
+    ReadThresholds(root, "evictionSoft", graces, limits.thresholds);
+  }
+  int64_t grace_max = limits.pod_grace_max.count();
+  root.Read("evictionMaxPodGracePeriod", grace_max, 0, 24 * 3600);
+  limits.pod_grace_max = std::chrono::seconds(grace_max);
+  root.Read("evictionPressureTransitionPeriod", limits.transition, 0s, 24h);
+  root.Read("evictionMonitorPeriod", settings.eviction_period, 1s, 10min);
+}
 
 absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   if (!file.ok()) return file.status();
@@ -36,7 +126,9 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("nodeIP", settings.node_ip);
   root.Read("logDir", settings.log_dir);
   root.Read("logLinkDir", settings.log_link_dir);
+  root.Read("runDir", settings.run_dir);
   root.Read("cgroupRoot", settings.cgroup_root);
+  root.Read("staticPodDir", settings.static_pod_dir);
   root.Read("clusterDNS", settings.cluster_dns);
   root.Read("clusterDomain", settings.cluster_domain);
   root.Read("maxPods", settings.max_pods, 1, 10'000);
@@ -44,6 +136,13 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("relistPeriod", settings.relist_period, 100ms, 1min);
   root.Read("runtimeUnhealthyAfter", settings.runtime_unhealthy_after, 1s, 1h);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);
+  ReadBytes(root, "containerLogMaxSize", settings.log_limits.bytes_max);
+  int64_t log_files = settings.log_limits.files_max;
+  root.Read("containerLogMaxFiles", log_files, 2, 1'000);
+  settings.log_limits.files_max = static_cast<int>(log_files);
+  root.Read("containerLogMonitorInterval", settings.log_monitor_period, 1s, 1h);
+  ReadImageGc(root, settings);
+  ReadEviction(root, settings);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
 }
@@ -78,6 +177,10 @@ absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::strin
   return ReadSettings(ConfigFile::Parse(text, name));
 }
 
+absl::StatusOr<Settings> LoadSettings(const std::string& path) {
+  return ReadSettings(ConfigFile::Load(path));
+}
+
 absl::Status CheckSettings(const Settings& settings) {
   if (settings.coordinator.empty()) {
     return absl::InvalidArgumentError(
@@ -96,7 +199,9 @@ absl::Status CheckSettings(const Settings& settings) {
   if (!settings.root_dir.empty()) MUSTER_RETURN_IF_ERROR(CheckPath("rootDir", settings.root_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("logDir", settings.log_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("logLinkDir", settings.log_link_dir));
+  MUSTER_RETURN_IF_ERROR(CheckPath("runDir", settings.run_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("cgroupRoot", settings.cgroup_root));
+  MUSTER_RETURN_IF_ERROR(CheckPath("staticPodDir", settings.static_pod_dir));
   const std::string& endpoint = settings.runtime_endpoint;
   if (!endpoint.starts_with("unix:///") && !endpoint.starts_with("/")) {
     return absl::InvalidArgumentError(
@@ -108,6 +213,50 @@ absl::Status CheckSettings(const Settings& settings) {
     MUSTER_RETURN_IF_ERROR(CheckIp("clusterDNS", server));
   }
   return absl::OkStatus();
+}
+
+std::vector<std::string> NeedRestart(const Settings& running, const Settings& read) {
+  std::vector<std::string> keys;
+  const auto compare = [&](const char* key, const auto& a, const auto& b) {
+    if (a != b) keys.emplace_back(key);
+  };
+  compare("coordinator", running.coordinator, read.coordinator);
+  compare("nodeName", running.node_name, read.node_name);
+  compare("stateDir", running.state_dir, read.state_dir);
+  compare("rootDir", running.root_dir, read.root_dir);
+  compare("runtimeEndpoint", running.runtime_endpoint, read.runtime_endpoint);
+  compare("nodeIP", running.node_ip, read.node_ip);
+  compare("logDir", running.log_dir, read.log_dir);
+  compare("logLinkDir", running.log_link_dir, read.log_link_dir);
+  compare("runDir", running.run_dir, read.run_dir);
+  compare("cgroupRoot", running.cgroup_root, read.cgroup_root);
+  compare("clusterDNS", running.cluster_dns, read.cluster_dns);
+  compare("clusterDomain", running.cluster_domain, read.cluster_domain);
+  compare("maxPods", running.max_pods, read.max_pods);
+  compare("maxParallelImagePulls", running.max_parallel_image_pulls, read.max_parallel_image_pulls);
+  compare("relistPeriod", running.relist_period, read.relist_period);
+  compare("runtimeUnhealthyAfter", running.runtime_unhealthy_after, read.runtime_unhealthy_after);
+  compare("staticPodDir", running.static_pod_dir, read.static_pod_dir);
+  compare("containerLogMaxSize", running.log_limits.bytes_max, read.log_limits.bytes_max);
+  compare("containerLogMaxFiles", running.log_limits.files_max, read.log_limits.files_max);
+  compare("containerLogMonitorInterval", running.log_monitor_period, read.log_monitor_period);
+  compare("imageGCHighThresholdPercent", running.image_gc.high_percent, read.image_gc.high_percent);
+  compare("imageGCLowThresholdPercent", running.image_gc.low_percent, read.image_gc.low_percent);
+  compare("imageMinimumGCAge", running.image_gc.age_min, read.image_gc.age_min);
+  compare("imageMaximumGCAge", running.image_gc.age_max, read.image_gc.age_max);
+  compare("imageGCPeriod", running.image_gc_period, read.image_gc_period);
+  const auto thresholds = [](const Settings& settings, bool soft) {
+    std::vector<Threshold> some = settings.eviction.thresholds;
+    std::erase_if(some, [&](const Threshold& each) { return (each.grace > Duration(0)) != soft; });
+    return some;
+  };
+  compare("evictionHard", thresholds(running, false), thresholds(read, false));
+  compare("evictionSoft", thresholds(running, true), thresholds(read, true));
+  compare("evictionMaxPodGracePeriod", running.eviction.pod_grace_max, read.eviction.pod_grace_max);
+  compare("evictionPressureTransitionPeriod", running.eviction.transition,
+          read.eviction.transition);
+  compare("evictionMonitorPeriod", running.eviction_period, read.eviction_period);
+  return keys;
 }
 
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
@@ -136,7 +285,11 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.footer(
       "Enrol this host first:\n"
       "  muster-agent join HOST:PORT --token ID.SECRET --ca-hash sha256:HEX\n"
-      "'muster-agent join --help' explains it.");
+      "\n"
+      "Subcommands:\n"
+      "  join                        Make this host a node\n"
+      "  doctor                      Look for what is missing on this host, and say how to get it\n"
+      "  wait-ready                  Wait until the pods that gate this host are ready");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

@@ -6,6 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/hygiene/image_gc.h"
+#include "agent/hygiene/log_rotation.h"
+#include "agent/hygiene/pressure.h"
 #include "common/base/clock.h"
 
 namespace muster::agent {
@@ -23,7 +26,9 @@ struct Settings {
   std::string node_ip;  // Empty: of the interface with the default route.
   std::string log_dir = "/var/log/pods";
   std::string log_link_dir = "/var/log/containers";
+  std::string run_dir = "/run/muster-agent";  // What it shows to others on this host.
   std::string cgroup_root = "/kubepods";
+  std::string static_pod_dir = "/etc/muster/static-pods";
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   int64_t max_pods = 110;
@@ -31,6 +36,12 @@ struct Settings {
   Duration relist_period = std::chrono::seconds(1);
   Duration runtime_unhealthy_after = std::chrono::seconds(30);
   std::string log_level = "info";
+  LogLimits log_limits;
+  Duration log_monitor_period = std::chrono::seconds(10);
+  ImageGcLimits image_gc;
+  Duration image_gc_period = std::chrono::minutes(5);
+  EvictionLimits eviction;
+  Duration eviction_period = std::chrono::seconds(10);
 
   const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
   bool operator==(const Settings&) const = default;
@@ -54,7 +65,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
 // The settings of a file's text, `name` stands for it in messages.
 absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& name);
 
+// The settings of a file; NotFound when it is not there. As ParseCommandLine without flags.
+absl::StatusOr<Settings> LoadSettings(const std::string& path);
+
 // What holds for a value wherever it comes from.
 absl::Status CheckSettings(const Settings& settings);
+
+// Keys of the file whose values differ, but for those that a running agent takes over (logLevel).
+std::vector<std::string> NeedRestart(const Settings& running, const Settings& read);
 
 }  // namespace muster::agent

@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/tunnel/log_file.h"
 #include "agent/tunnel/log_line.h"
 #include "agent/tunnel/log_tail.h"
+#include "agent/tunnel/rotated_log.h"
 #include "common/base/macros.h"
 
 namespace muster::agent {
@@ -95,10 +97,9 @@ class DirectoryWatch {
   static absl::StatusOr<DirectoryWatch> Create(const LogFile& directory) {
     LogFile inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     const std::string path = absl::StrCat("/proc/self/fd/", directory.fd());
-    if (!inotify.open() ||
-        ::inotify_add_watch(inotify.fd(), path.c_str(),
-                            IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                IN_CLOSE_WRITE) < 0) {
+    if (!inotify.open() || ::inotify_add_watch(inotify.fd(), path.c_str(),
+                                               IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |
+                                                   IN_DELETE | IN_CLOSE_WRITE) < 0) {
       return absl::ErrnoToStatus(errno, "watching the log");
     }
     return DirectoryWatch(std::move(inotify));
@@ -142,6 +143,7 @@ class LogSession {
       MUSTER_ASSIGN_OR_RETURN(watch, DirectoryWatch::Create(directory_));
     }
     MUSTER_ASSIGN_OR_RETURN(file_, OpenLogFile(directory_, name_));
+    if (query_.follow) known_ = RotatedStems();
     if (query_.tail_lines >= 0) {
       MUSTER_ASSIGN_OR_RETURN(const int64_t size, file_.Size());
       MUSTER_ASSIGN_OR_RETURN(
@@ -201,9 +203,44 @@ class LogSession {
     MUSTER_ASSIGN_OR_RETURN(const int64_t last_size, file_.Size());
     if (last_size > offset_) return true;
     successor_seen_ = false;
+    if (!text_.EndFile()) return false;
+    MUSTER_ASSIGN_OR_RETURN(const bool go_on, ReadBetween(*current));
     file_ = *std::move(current);
+    known_ = RotatedStems();
     offset_ = 0;
-    return text_.EndFile();
+    return go_on;
+  }
+
+  // What was written, and rotated away, between the file that was read so far and `current`.
+  absl::StatusOr<bool> ReadBetween(const LogFile& current) {
+    std::vector<RotatedLog> rotated = ListRotatedLogs(directory_, name_);
+    // By its place among them where it can be found; a compressed one is another file.
+    size_t next = 0;
+    const auto mine = std::ranges::find_if(
+        rotated, [this](const RotatedLog& log) { return log.file && log.file->SameFile(file_); });
+    if (mine != rotated.end()) {
+      next = mine - rotated.begin() + 1;
+    } else {
+      const auto first_new = std::ranges::find_if(
+          rotated, [this](const RotatedLog& log) { return !known_.contains(log.stem); });
+      next = std::min<size_t>(first_new - rotated.begin() + 1, rotated.size());
+    }
+    for (; next < rotated.size(); ++next) {
+      // It was rotated since it was opened.
+      if (rotated[next].file && rotated[next].file->SameFile(current)) break;
+      const absl::Status read = ReadRotatedLog(directory_, rotated[next],
+                                               [this](auto bytes) { return text_.Feed(bytes); });
+      // Gone by now: there were more rotations than files are kept.
+      if (!read.ok() && !absl::IsNotFound(read)) return read;
+      if (!text_.EndFile()) return false;
+    }
+    return true;
+  }
+
+  std::set<std::string> RotatedStems() const {
+    std::set<std::string> stems;
+    for (const RotatedLog& log : ListRotatedLogs(directory_, name_)) stems.insert(log.stem);
+    return stems;
   }
 
   const LogQuery& query_;
@@ -213,6 +250,7 @@ class LogSession {
   std::string name_;
   LogFile directory_, file_;
   int64_t offset_ = 0;
+  std::set<std::string> known_;  // Rotated files that were there before file_ was one of them.
   bool successor_seen_ = false;
   bool ended_ = false;  // The container will write no more.
 };

@@ -20,8 +20,9 @@ struct LogQuery {
 };
 
 // Sends the log file of a container to `peer` as Kubernetes shows it: the text of lines in the
-// order of the file, parts joined. The file is the newest of its name; what was rotated away is
-// not shown, but a rotation during `follow` loses nothing.
+// order of the file, parts joined. The file is the newest of its name, as with kubectl; what was
+// rotated away before is not shown, but rotations during `follow` lose nothing, even when there are
+// several of them while the peer is slow, as long as the rotated files are kept.
 //
 // With `follow` it goes on until the container has ended (asked of `still_running`, which may wait,
 // whenever the file was closed, and once a second) and all is sent. Returns early, with OK, when

@@ -89,8 +89,8 @@ std::string LinuxVolumeHost::PodDirectory(const std::string& pod_uid) const {
 
 std::string LinuxVolumeHost::VolumePath(const v1::Pod& pod, const v1::Volume& volume) const {
   if (volume.has_host_path()) return volume.host_path().path();
-  return absl::StrCat(PodDirectory(pod.metadata().uid()), "/volumes/", DirectoryOfKind(volume),
-                      "/", volume.name());
+  return absl::StrCat(PodDirectory(pod.metadata().uid()), "/volumes/", DirectoryOfKind(volume), "/",
+                      volume.name());
 }
 
 std::string LinuxVolumeHost::TerminationLogPath(const std::string& pod_uid,
@@ -153,22 +153,20 @@ absl::StatusOr<std::string> LinuxVolumeHost::MountPath(const v1::Pod& pod,
           return std::nullopt;
         });
     if (!expanded.complete) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("missing value for ", mount.sub_path_expr()));
+      return absl::InvalidArgumentError(absl::StrCat("missing value for ", mount.sub_path_expr()));
     }
     sub_path = expanded.text;
   }
   if (sub_path.empty()) return root;
-  const std::string target =
-      absl::StrCat(PodDirectory(pod.metadata().uid()), "/volume-subpaths/", mount.name(), "/",
-                   container.name(), "/", index);
+  const std::string target = absl::StrCat(PodDirectory(pod.metadata().uid()), "/volume-subpaths/",
+                                          mount.name(), "/", container.name(), "/", index);
   absl::Status bound = StaysInside(sub_path)
                            ? BindSubPath(root, sub_path, target)
                            : absl::InvalidArgumentError("it has to stay inside the volume");
   if (!bound.ok()) {
-    return Annotate(bound, absl::StrCat("failed to prepare subPath for volumeMount \"",
-                                        mount.name(), "\" of container \"", container.name(),
-                                        "\""));
+    return Annotate(bound,
+                    absl::StrCat("failed to prepare subPath for volumeMount \"", mount.name(),
+                                 "\" of container \"", container.name(), "\""));
   }
   return target;
 }
@@ -239,6 +237,16 @@ absl::StatusOr<std::vector<std::string>> LinuxVolumeHost::ListPods() {
   }
   std::sort(uids.begin(), uids.end());
   return uids;
+}
+
+std::map<std::string, TreeSize> LinuxVolumeHost::EmptyDirSizes(const v1::Pod& pod) const {
+  std::map<std::string, TreeSize> sizes;
+  for (const v1::Volume& volume : pod.spec().volumes()) {
+    // One in memory is on no disk, and has its limit from the kernel.
+    if (!volume.has_empty_dir() || volume.empty_dir().medium() == "Memory") continue;
+    sizes[volume.name()] = MeasureTree(VolumePath(pod, volume));
+  }
+  return sizes;
 }
 
 }  // namespace muster::agent

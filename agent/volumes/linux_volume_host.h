@@ -29,6 +29,7 @@ class LinuxVolumeHost final : public VolumeHost {
                                  uint32_t restart_count) override;
   absl::Status Remove(const std::string& pod_uid) override;
   absl::StatusOr<std::vector<std::string>> ListPods() override;
+  std::map<std::string, TreeSize> EmptyDirSizes(const v1::Pod& pod) const override;
 
  private:
   std::string PodDirectory(const std::string& pod_uid) const;

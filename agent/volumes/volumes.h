@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "agent/translate/context.h"
 #include "agent/translate/translate.h"
+#include "agent/volumes/tree_size.h"
 #include "muster/v1/container.pb.h"
 #include "muster/v1/pod.pb.h"
 
@@ -44,6 +46,9 @@ class VolumeHost {
 
   // The UIDs of which anything is there, also of a former life of the agent.
   virtual absl::StatusOr<std::vector<std::string>> ListPods() = 0;
+
+  // What the pod's emptyDirs take up on the disk, by volume. May take long; on any thread.
+  virtual std::map<std::string, TreeSize> EmptyDirSizes(const v1::Pod& pod) const = 0;
 };
 
 }  // namespace muster::agent

@@ -29,6 +29,8 @@ struct PodIntent {
   std::string hold;
   // It has run to its end, which is known whatever the runtime still holds of it.
   bool finished = false;
+  // The disk is full: of a container that runs, dead instances go too.
+  bool disk_is_full = false;
 };
 
 struct SandboxInstance {

@@ -212,7 +212,8 @@ void Planner::StartOne(const v1::Container& container, bool is_init,
                       count + seen.skipped_attempts, intent_.inputs});
 }
 
-// Keeps the newest dead instance of each container, and the current sandbox.
+// Keeps the newest dead instance of each container, and the current sandbox. When the disk is full,
+// dead instances are kept only where nothing newer tells of the container.
 void Planner::CollectGarbage(const SandboxInstance& sandbox) {
   if (TeardownHeld()) return;
   std::set<std::string> used;
@@ -223,7 +224,7 @@ void Planner::CollectGarbage(const SandboxInstance& sandbox) {
       used.insert(instance.status.sandbox_id);
       const bool exited = instance.status.state == ContainerState::kExited;
       const bool abandoned = instance.status.state == ContainerState::kCreated && i > 0;
-      if ((exited && kept_dead) || abandoned) {
+      if ((exited && (kept_dead || (intent_.disk_is_full && i > 0))) || abandoned) {
         Act(RemoveContainer{name, instance.status.id, instance.restart_count});
       }
       kept_dead = kept_dead || exited;

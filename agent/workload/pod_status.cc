@@ -164,6 +164,13 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
     status.set_phase(previous.phase());
     status.set_reason(previous.reason());
     status.set_message(previous.message());
+  } else if (input.disruption != nullptr && input.plan.stopped) {
+    status.set_phase("Failed");
+    status.set_reason(input.disruption->reason);
+    status.set_message(input.disruption->message);
+  } else if (input.disruption != nullptr) {
+    // How its containers end is our doing, so they cannot tell.
+    status.set_phase(PhaseOf(input.pod, status, false));
   } else {
     status.set_phase(PhaseOf(input.pod, status, input.terminating && !IsLaunching(input.observed)));
     if (RunsToItsEnd(input.pod) && input.terminating) SetInterrupted(input, status);
@@ -180,6 +187,12 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
   SetCondition("Ready", ready, previous, now, status);
   SetCondition("ContainersReady", ready, previous, now, status);
   SetCondition("PodScheduled", scheduled, previous, now, status);
+  if (input.disruption != nullptr) {
+    SetCondition("DisruptionTarget", {true, "", "", std::nullopt}, previous, now, status);
+    v1::PodCondition& target = *status.mutable_conditions(status.conditions_size() - 1);
+    target.set_reason("TerminationByKubelet");
+    target.set_message(input.disruption->message);
+  }
   for (const v1::PodCondition& old : previous.conditions()) {
     const bool ours = std::ranges::any_of(
         status.conditions(), [&old](const v1::PodCondition& c) { return c.type() == old.type(); });

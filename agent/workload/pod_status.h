@@ -12,6 +12,12 @@
 
 namespace muster::agent {
 
+// The node takes a pod away (kubelet's eviction). Its status says so once nothing of it runs.
+struct Disruption {
+  std::string reason;   // Of the pod, then in phase Failed: "Evicted".
+  std::string message;  // Of the pod and of its condition DisruptionTarget.
+};
+
 // What a status is made from. Borrows everything.
 struct StatusInput {
   const v1::Pod& pod;
@@ -23,6 +29,7 @@ struct StatusInput {
   std::string runtime_name;           // "containerd", the scheme of container ids.
   // Messages that instances left behind, by container id.
   const std::map<std::string, std::string>& termination_messages;
+  const Disruption* disruption = nullptr;
 };
 
 // The status of a pod as kubelet reports it: phase, conditions, container states.

@@ -23,12 +23,16 @@ enum class LogForm {
 // kJournal when standard error is the journal's.
 LogForm DetectLogForm();
 
-// Makes spdlog's default logger write to standard error from `level` on: "debug", "info",
-// "warning" or "error"; InvalidArgument otherwise. Call it again to change the level.
+// Makes spdlog's default logger write to the journal (kJournal, see JournalSink) or to standard
+// error from `level` on: "debug", "info", "warning" or "error"; InvalidArgument otherwise. Before
+// there are other threads.
 absl::Status SetUpLogging(std::string_view level, LogForm form);
 
 // The same on a sink of the caller, for tests.
 absl::Status SetUpLogging(std::string_view level, LogForm form,
                           std::shared_ptr<spdlog::sinks::sink> sink);
+
+// Another level from now on; at any time, on any thread.
+absl::Status SetLogLevel(std::string_view level);
 
 }  // namespace muster

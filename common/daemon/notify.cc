@@ -1,6 +1,9 @@
 #include "common/daemon/notify.h"
 
 #include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -23,6 +26,15 @@ void NotifyReady(const std::string& status) {
 }
 
 void NotifyStatus(const std::string& status) { Notify(absl::StrCat("STATUS=", OneLine(status))); }
+
+void NotifyReloading() {
+  timespec now = {};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  const int64_t microseconds = int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
+  // The time is for services of type notify-reload; others ignore it.
+  Notify(
+      absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", microseconds, "\nSTATUS=Reading the settings"));
+}
 
 void NotifyStopping() { Notify("STOPPING=1\nSTATUS=Stopping"); }
 

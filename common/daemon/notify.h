@@ -10,6 +10,8 @@ namespace muster {
 // It serves. Also `status`, one line for `systemctl status`.
 void NotifyReady(const std::string& status);
 void NotifyStatus(const std::string& status);
+// It reads its settings anew; NotifyReady says that this is over.
+void NotifyReloading();
 // To be sent on every way out.
 void NotifyStopping();
 

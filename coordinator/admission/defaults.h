@@ -1,6 +1,6 @@
 #pragma once
 
-#include "google/protobuf/message.h"
+#include "common/model/pod_defaults.h"
 #include "muster/v1/object.pb.h"
 
 namespace muster::coordinator {
@@ -11,16 +11,9 @@ namespace muster::coordinator {
 // Any kind of object. What belongs to the coordinator (uid, generation, status) is left alone.
 void SetDefaults(v1::Object& object);
 
-// Kubernetes' defaults for templates; they are stored and part of the template's hash. Every
-// value here is for ever: another one would replace all pods at an upgrade.
-void SetTemplateDefaults(v1::PodTemplateSpec& pod_template);
-
-// What only a pod gets, not a template: requests from limits, host ports of the host network,
-// service links, a service account. Priority is left to whoever knows the classes.
-void SetPodLevelDefaults(v1::PodSpec& spec);
-
-// Every quantity below `message` in its canonical text; what is no quantity is left for
-// validation to name.
-void CanonicalizeQuantities(google::protobuf::Message& message);
+// Those of pods are common to both ends.
+using model::CanonicalizeQuantities;
+using model::SetPodLevelDefaults;
+using model::SetTemplateDefaults;
 
 }  // namespace muster::coordinator

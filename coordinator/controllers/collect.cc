@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/daemon/log_fields.h"
 #include "common/model/kinds.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/daemonset/ownership.h"
@@ -104,10 +105,14 @@ void ControllerLoop::CollectPod(std::string_view key, const std::string& why, co
     case RemovalStep::kMark:
       transaction.Update(std::move(changed));
       break;
-    case RemovalStep::kRemove:
+    case RemovalStep::kRemove: {
+      const v1::ObjectMeta& meta = pod->pod().metadata();
+      const LogFields about({{kLogPod, absl::StrCat(meta.namespace_(), "/", meta.name())},
+                             {kLogNode, pod->pod().spec().node_name()}});
       spdlog::info("removing pod {} of node {}: {}", key, pod->pod().spec().node_name(), why);
       transaction.Delete(*pod);
       break;
+    }
   }
   batch.Add(std::move(transaction), done);
 }

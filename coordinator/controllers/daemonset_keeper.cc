@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "common/daemon/log_fields.h"
 #include "common/model/daemon_job.h"
 #include "common/model/kinds.h"
 #include "common/model/semantic_equal.h"
@@ -41,8 +42,10 @@ v1::Object Updated(const v1::Object& object, const DaemonSetPlan& plan, const Mo
     if (admitted.problems.empty()) {
       updated = std::move(admitted.object);
     } else {
-      spdlog::error("daemonset {}: the revision to go back to is not valid: {}",
-                    object.daemon_set().metadata().name(), admitted.problems.front().Text());
+      const v1::ObjectMeta& meta = object.daemon_set().metadata();
+      const LogFields about(kLogDaemonSet, absl::StrCat(meta.namespace_(), "/", meta.name()));
+      spdlog::error("daemonset {}: the revision to go back to is not valid: {}", meta.name(),
+                    admitted.problems.front().Text());
       updated = object;
     }
   }
@@ -121,6 +124,7 @@ void ControllerLoop::Finish(DaemonSetState& state, const absl::Status& status, c
   state.dirty = true;
   if (!absl::IsAborted(status)) {
     const v1::ObjectMeta& meta = state.daemon_set().metadata();
+    const LogFields about(kLogDaemonSet, absl::StrCat(meta.namespace_(), "/", meta.name()));
     spdlog::warn("daemonset {}/{}: {}", meta.namespace_(), meta.name(), status.ToString());
   }
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "common/daemon/log_fields.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "spdlog/spdlog.h"
 
@@ -75,6 +76,7 @@ void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now, Commi
         object,
         {false, "node-controller", reason, absl::StrCat("Node ", name, " status is now: ", reason)},
         now.wall, transaction);
+    const LogFields about(kLogNode, name);
     spdlog::info("node {} status is now: {}", name, reason);
   };
   if (health.turn != NodeHealth::Turn::kNone) {

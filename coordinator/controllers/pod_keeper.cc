@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/macros.h"
+#include "common/daemon/log_fields.h"
 #include "common/model/kinds.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/daemonset/ownership.h"
@@ -192,6 +193,9 @@ absl::Status ControllerLoop::Evict(const std::vector<std::string>& victims,
                   {false, kScheduler, "Preempted",
                    absl::StrCat("Preempted by pod ", winner, " on node ", node)},
                   now.wall, transaction);
+    const v1::ObjectMeta& meta = victim.pod().metadata();
+    const LogFields about(
+        {{kLogPod, absl::StrCat(meta.namespace_(), "/", meta.name())}, {kLogNode, node}});
     spdlog::info("pod {} on node {} gives way to pod {}", key, node, winner);
     transaction.Update(std::move(victim));
   }

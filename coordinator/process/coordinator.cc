@@ -12,10 +12,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
 #include "common/base/text_file.h"
 #include "common/daemon/event_loop.h"
+#include "common/daemon/log_fields.h"
+#include "common/daemon/logging.h"
 #include "common/daemon/notify.h"
 #include "common/version/version.h"
 #include "coordinator/api/admin_api.h"
@@ -58,8 +61,12 @@ std::string HostName() {
 // them: no part knows this class.
 class Coordinator {
  public:
-  Coordinator(const Settings& settings, const Clock& clock)
-      : settings_(settings), clock_(clock), host_name_(HostName()), metrics_(Version()) {}
+  Coordinator(const Settings& settings, const Clock& clock, ReadSettings read_again)
+      : settings_(settings),
+        read_again_(std::move(read_again)),
+        clock_(clock),
+        host_name_(HostName()),
+        metrics_(Version()) {}
 
   absl::Status Run();
 
@@ -67,7 +74,10 @@ class Coordinator {
   absl::Status OpenStore();
   absl::Status Build();
   absl::Status StartServers();
+  void Reload();
   void Stop();
+  std::string StatusLine() const;
+  void TellStatus();
 
   absl::StatusOr<session::v1::EnrolResponse> Enrol(const session::v1::EnrolRequest& request,
                                                    const std::string& peer);
@@ -79,6 +89,7 @@ class Coordinator {
   std::unique_ptr<Stepper> NewStepper(const std::string& name, Stepper::Step step);
 
   const Settings settings_;
+  const ReadSettings read_again_;
   const Clock& clock_;
   const std::string host_name_;
   Metrics metrics_;
@@ -105,6 +116,7 @@ class Coordinator {
   std::unique_ptr<LocalListener> listener_;
   std::unique_ptr<HealthServer> health_;
   std::vector<std::unique_ptr<EventLoop::Source>> signals_;
+  std::string told_status_;
   std::thread stopping_;  // Waits for the servers' calls to end, while the loop ends them.
 };
 
@@ -114,6 +126,8 @@ absl::Status Coordinator::Run() {
   for (const int signal : {SIGTERM, SIGINT}) {
     MUSTER_ASSIGN_OR_RETURN(signals_.emplace_back(), loop_->OnSignal(signal, [this] { Stop(); }));
   }
+  MUSTER_ASSIGN_OR_RETURN(signals_.emplace_back(), loop_->OnSignal(SIGHUP, [this] { Reload(); }));
+  NotifyStatus("Opening the store");
   MUSTER_RETURN_IF_ERROR(OpenStore());
   MUSTER_RETURN_IF_ERROR(Build());
   MUSTER_RETURN_IF_ERROR(StartServers());
@@ -121,15 +135,15 @@ absl::Status Coordinator::Run() {
   controller_stepper_->Wake();
   spdlog::info("muster-coordinator {} serves agents on port {} and root on {}", GitVersion(),
                servers_->port(), settings_.admin_socket);
-  NotifyReady(absl::StrCat("serving on port ", servers_->port()));
+  told_status_ = StatusLine();
+  NotifyReady(told_status_);
   const absl::Status status = loop_->Run();
   if (stopping_.joinable()) stopping_.join();
   return status;
 }
 
 absl::Status Coordinator::OpenStore() {
-  MUSTER_RETURN_IF_ERROR(
-      Annotate(MakeDirectories(settings_.state_dir, 0700), "state directory"));
+  MUSTER_RETURN_IF_ERROR(Annotate(MakeDirectories(settings_.state_dir, 0700), "state directory"));
   MUSTER_ASSIGN_OR_RETURN(store_, SqliteStore::Open({.path = settings_.state_dir + "/muster.db"}));
   objects_ = std::make_unique<ObjectStore>(*store_, clock_);
   MUSTER_ASSIGN_OR_RETURN(
@@ -147,6 +161,7 @@ absl::Status Coordinator::Build() {
   session_stepper_ = NewStepper("sessions", [this] {
     std::optional<MonoTime> next = sessions_->Step();
     metrics_.SetSessions(sessions_->session_count());
+    TellStatus();
     const std::optional<MonoTime> tunnel = tunnels_->Expire();
     return tunnel && (!next || *tunnel < *next) ? tunnel : next;
   });
@@ -205,9 +220,8 @@ absl::Status Coordinator::StartServers() {
       *api_, *tunnels_, create_token,
       [](const grpc::CallbackServerContext&) { return absl::OkStatus(); });
 
-  MUSTER_ASSIGN_OR_RETURN(
-      pki::KeyAndCertificate certificate,
-      ca_->IssueServer(ServerNames(settings_, host_name_), clock_.Wall()));
+  MUSTER_ASSIGN_OR_RETURN(pki::KeyAndCertificate certificate,
+                          ca_->IssueServer(ServerNames(settings_, host_name_), clock_.Wall()));
   RpcServers::Options options;
   options.listen = settings_.listen;
   options.identity = {ca_->certificate_pem(), certificate.certificate_pem, certificate.key_pem};
@@ -219,12 +233,44 @@ absl::Status Coordinator::StartServers() {
       listener_, LocalListener::Listen(settings_.admin_socket, *loop_,
                                        [this](int fd) { servers_->AddLocalConnection(fd); }));
   if (!settings_.metrics_listen.empty()) {
-    MUSTER_ASSIGN_OR_RETURN(
-        health_, HealthServer::Start(
-                     settings_.metrics_listen, [this] { return Healthy(); },
-                     [this] { return metrics_.Text(); }));
+    MUSTER_ASSIGN_OR_RETURN(health_, HealthServer::Start(
+                                         settings_.metrics_listen, [this] { return Healthy(); },
+                                         [this] { return metrics_.Text(); }));
   }
   return absl::OkStatus();
+}
+
+std::string Coordinator::StatusLine() const {
+  const size_t agents = sessions_->session_count();
+  return absl::StrCat("serving on port ", servers_->port(), "; ", agents,
+                      agents == 1 ? " agent" : " agents", " connected");
+}
+
+void Coordinator::TellStatus() {
+  if (told_status_.empty() || stopping_.joinable()) return;  // Not there yet, or no more.
+  std::string status = StatusLine();
+  if (status == told_status_) return;
+  NotifyStatus(status);
+  told_status_ = std::move(status);
+}
+
+void Coordinator::Reload() {
+  if (stopping_.joinable()) return;
+  NotifyReloading();
+  const absl::StatusOr<Settings> settings = read_again_();
+  absl::Status status = settings.status();
+  if (status.ok()) status = SetLogLevel(settings->log_level);
+  if (!status.ok()) {
+    spdlog::error("reload: {}; the settings stay as they were", std::string(status.message()));
+  } else if (const auto keys = NeedRestart(settings_, *settings); !keys.empty()) {
+    spdlog::warn(
+        "reload: {} changed, which needs a restart (no pod notices): systemctl restart "
+        "muster-coordinator",
+        absl::StrJoin(keys, ", "));
+  } else {
+    spdlog::info("reload: the settings were read again");
+  }
+  NotifyReady(told_status_);
 }
 
 // Calls that are under way are ended by the loop, so it goes on turning until they are.
@@ -249,6 +295,7 @@ absl::StatusOr<session::v1::EnrolResponse> Coordinator::Enrol(
   enrol.csr_pem = request.csr_pem();
   enrol.labels = {request.labels().begin(), request.labels().end()};
   enrol.taints = {request.taints().begin(), request.taints().end()};
+  const LogFields about(kLogNode, request.node_name());
   absl::StatusOr<EnrolResult> result = enrolment_->Enrol(enrol);
   if (!result.ok()) {
     if (absl::IsUnauthenticated(result.status())) enrol_limiter_->Failed(peer);
@@ -304,8 +351,13 @@ std::unique_ptr<Stepper> Coordinator::NewStepper(const std::string& name, Steppe
 
 }  // namespace
 
-absl::Status RunCoordinator(const Settings& settings, const Clock& clock) {
-  return Coordinator(settings, clock).Run();
+absl::Status RunCoordinator(const Settings& settings, const Clock& clock, ReadSettings read_again) {
+  return Coordinator(settings, clock, std::move(read_again)).Run();
+}
+
+std::string AgentAddress(const Settings& settings) {
+  const absl::StatusOr<NetworkAddress> listen = ParseNetworkAddress(settings.listen);
+  return AgentAddress(settings, HostName(), listen.ok() ? listen->port.value_or(0) : 0);
 }
 
 }  // namespace muster::coordinator

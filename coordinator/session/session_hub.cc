@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
+#include "common/daemon/log_fields.h"
 #include "coordinator/store/object_store.h"
 #include "coordinator/templates/references.h"
 #include "spdlog/spdlog.h"
@@ -205,6 +206,7 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
   by_node_[session.node] = &session;
   contacts_[session.node] = {.connected = true, .last_seen = clock_.Mono()};
   if (options_.on_contact) options_.on_contact(session.node);
+  const LogFields about(kLogNode, session.node);
   spdlog::info("node {}: session of agent {} begins, it holds {} objects", session.node,
                hello.agent_version(), hello.known_size());
 
@@ -260,6 +262,9 @@ void SessionHub::ReceivePodReport(Session& session, session::v1::PodReport& repo
 
 void SessionHub::ReceiveEvent(Session& session, v1::Event& event) {
   const v1::ObjectReference& about = event.involved_object();
+  if (about.kind() == "Node" && about.name() == session.node) {
+    return events_.Record(session.node, std::move(event));
+  }
   const AssignmentIndex::PodFacts* facts =
       index_.FindPod(SessionKey("pods", about.namespace_(), about.name()));
   // Others' pods are none of its business; its own may be gone before the last word about them.
@@ -268,6 +273,7 @@ void SessionHub::ReceiveEvent(Session& session, v1::Event& event) {
 }
 
 void SessionHub::RemoveNode(Session& session) {
+  const LogFields about(kLogNode, session.node);
   spdlog::info("node {}: is no longer known, its agent is told so", session.node);
   if (auto it = by_node_.find(session.node); it != by_node_.end() && it->second == &session) {
     by_node_.erase(it);
@@ -292,6 +298,7 @@ void SessionHub::End(Session& session, absl::Status why, Ending ending) {
     contact.broken = ending == Ending::kBroken;
     // An end of ours says nothing about the agent.
     if (contact.broken) contact.last_seen = clock_.Mono();
+    const LogFields about(kLogNode, session.node);
     spdlog::info("node {}: session ends: {}", session.node, why.ToString());
     if (options_.on_contact) options_.on_contact(session.node);
   }

@@ -122,6 +122,39 @@ absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::strin
   return ReadSettings(ConfigFile::Parse(text, name));
 }
 
+absl::StatusOr<Settings> LoadSettings(const std::string& path) {
+  absl::StatusOr<Settings> settings = ReadSettings(ConfigFile::Load(path));
+  if (absl::IsNotFound(settings.status())) settings = Settings();
+  if (!settings.ok()) return settings.status();
+  MUSTER_RETURN_IF_ERROR(CheckSettings(*settings));
+  return settings;
+}
+
+InitLine ParseInitLine(int argc, const char* const* argv) {
+  InitLine line;
+  line.config_path = kDefaultFile;
+  CLI::App app{"Says what a coordinator finds on this host, what is missing, and what comes next.",
+               "muster-coordinator init"};
+  app.add_option("--config", line.config_path, "Settings file")
+      ->option_text("FILE")
+      ->capture_default_str();
+  app.footer("Changes nothing. Exit codes: 0 a coordinator can work here, 1 problems.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    line.print_and_exit = true;
+    std::ostringstream out, err;
+    app.exit(e, out, err);
+    line.text = out.str();
+  } catch (const CLI::ParseError& e) {
+    line.print_and_exit = true;
+    line.exit_code = kUsageError;
+    line.text = absl::StrCat("muster-coordinator init: ", e.what(),
+                             "\nRun 'muster-coordinator init --help' for the flags.\n");
+  }
+  return line;
+}
+
 absl::Status CheckSettings(const Settings& settings) {
   MUSTER_RETURN_IF_ERROR(CheckPath("stateDir", settings.state_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("adminSocket", settings.admin_socket));
@@ -143,6 +176,24 @@ absl::Status CheckSettings(const Settings& settings) {
         "silent one");
   }
   return absl::OkStatus();
+}
+
+std::vector<std::string> NeedRestart(const Settings& running, const Settings& read) {
+  std::vector<std::string> keys;
+  const auto compare = [&](const char* key, const auto& a, const auto& b) {
+    if (a != b) keys.emplace_back(key);
+  };
+  compare("stateDir", running.state_dir, read.state_dir);
+  compare("listen", running.listen, read.listen);
+  compare("adminSocket", running.admin_socket, read.admin_socket);
+  compare("metricsListen", running.metrics_listen, read.metrics_listen);
+  compare("advertiseAddresses", running.advertise_addresses, read.advertise_addresses);
+  compare("heartbeatInterval", running.heartbeat_interval, read.heartbeat_interval);
+  compare("nodeLostAfter", running.node_lost_after, read.node_lost_after);
+  compare("reconnectGrace", running.reconnect_grace, read.reconnect_grace);
+  compare("podGcQuarantine", running.pod_gc_quarantine, read.pod_gc_quarantine);
+  compare("prePullLimit", running.pre_pull_limit, read.pre_pull_limit);
+  return keys;
 }
 
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
@@ -187,6 +238,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       ->check(CLI::Range(kPrePullMin, kPrePullMax))
       ->option_text("N");
   app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
+  app.footer(
+      "Subcommands:\n"
+      "  init                        Say what a coordinator finds on this host, and what comes "
+      "next");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

@@ -50,8 +50,26 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
 // The settings of a file's text, `name` stands for it in messages.
 absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::string& name);
 
+// The settings of a file; the defaults when it is not there. Checked.
+absl::StatusOr<Settings> LoadSettings(const std::string& path);
+
+// What the command line of "muster-coordinator init" says.
+struct InitLine {
+  // Print `text` (help, or what is wrong) and exit.
+  bool print_and_exit = false;
+  std::string text;
+  int exit_code = 0;
+  std::string config_path;
+};
+// `argv` begins at "init".
+InitLine ParseInitLine(int argc, const char* const* argv);
+
 // What holds for a value wherever it comes from.
 absl::Status CheckSettings(const Settings& settings);
+
+// Keys of the file whose values differ, but for those that a running coordinator takes over
+// (logLevel).
+std::vector<std::string> NeedRestart(const Settings& running, const Settings& read);
 
 // "host:port" and "[v6]:port" in their parts; the port is missing in "host", "v6" and "[v6]".
 struct NetworkAddress {

@@ -23,6 +23,23 @@ class FakeHost final : public Host {
     removed_groups.push_back(path);
     return absl::OkStatus();
   }
+  absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) override {
+    ++looks;
+    const auto found = spaces.find(path);
+    return found == spaces.end() ? space : found->second;
+  }
+  absl::StatusOr<HostLoad> Load() override { return load; }
+  int64_t PidsIn(const std::string& group) override {
+    const auto found = pids.find(group);
+    return found == pids.end() ? 1 : found->second;
+  }
+
+  // Of every path without one of its own: half full.
+  FilesystemSpace space{int64_t{100} << 30, int64_t{50} << 30, 1'000'000, 500'000};
+  std::map<std::string, FilesystemSpace> spaces;
+  HostLoad load{int64_t{8} << 30, int64_t{6} << 30, 32'768, 300};
+  std::map<std::string, int64_t> pids;  // By control group.
+  int looks = 0;
   HostFacts facts{.hostname = "some-host",
                   .boot_id = "boot-1",
                   .machine_id = "m",
@@ -74,6 +91,12 @@ class FakeVolumes final : public VolumeHost {
     return std::vector<std::string>(pods.begin(), pods.end());
   }
 
+  std::map<std::string, TreeSize> EmptyDirSizes(const v1::Pod& pod) const override {
+    const auto found = empty_dirs.find(pod.metadata().uid());
+    return found == empty_dirs.end() ? std::map<std::string, TreeSize>() : found->second;
+  }
+
+  std::map<std::string, std::map<std::string, TreeSize>> empty_dirs;  // By pod and volume.
   std::set<std::string> pods;
   int prepares = 0;
   absl::Status fail;
@@ -98,13 +121,47 @@ class FakeLogs final : public PodLogs {
     directories.erase(pod);
     return absl::OkStatus();
   }
+  absl::Status RemovePodByUid(const std::string& root, const std::string& uid) override {
+    std::erase_if(directories, [&](const std::string& directory) {
+      return directory.starts_with(root + "/") && directory.ends_with("_" + uid);
+    });
+    return absl::OkStatus();
+  }
   uint32_t RestartsFromLogs(const std::string&, const std::string&) override { return restarts; }
   std::string Tail(const std::string&) override { return tail; }
+  std::map<std::string, int64_t> BytesOf(const std::string& pod) override {
+    const auto found = bytes.find(pod);
+    return found == bytes.end() ? std::map<std::string, int64_t>() : found->second;
+  }
+  absl::StatusOr<int64_t> Size(const std::string& path) override {
+    ++looks;
+    const auto found = sizes.find(path);
+    return found == sizes.end() ? int64_t{0} : found->second;
+  }
+  absl::StatusOr<std::string> Rotate(const std::string& path, const LogLimits& limits,
+                                     WallTime) override {
+    if (!fail_rotation.ok()) return fail_rotation;
+    rotated.push_back(path);
+    files_max = limits.files_max;
+    sizes[path] = absl::NotFoundError("no such file");
+    return "rotated";
+  }
+  absl::Status RotateBack(const std::string& path, const std::string&) override {
+    rotated_back.push_back(path);
+    sizes[path] = 0;
+    return absl::OkStatus();
+  }
 
   std::set<std::string> directories;
   std::map<std::string, std::string> links;
   uint32_t restarts = 0;
   std::string tail;
+  std::map<std::string, absl::StatusOr<int64_t>> sizes;  // Others are empty.
+  int looks = 0;
+  int files_max = 0;
+  std::map<std::string, std::map<std::string, int64_t>> bytes;  // By directory and container.
+  absl::Status fail_rotation;
+  std::vector<std::string> rotated, rotated_back;
 };
 
 // Does it at once, on the caller's thread.

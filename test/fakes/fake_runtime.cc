@@ -338,6 +338,30 @@ void FakeRuntime::ReopenContainerLog(const std::string& id, DoneStatus done) {
       std::move(done));
 }
 
+void FakeRuntime::SetStats(const std::string& container_id, ContainerStats stats) {
+  stats.id = container_id;
+  stats_[container_id] = std::move(stats);
+}
+
+void FakeRuntime::ListContainerStats(Done<std::vector<ContainerStats>> done) {
+  Queue<std::vector<ContainerStats>>(
+      RuntimeCall::kListContainerStats, "ListContainerStats",
+      [this] {
+        std::vector<ContainerStats> all;
+        for (const ContainerStatus& container : containers()) {
+          if (container.state != ContainerState::kRunning) continue;
+          const auto set = stats_.find(container.id);
+          all.push_back(set != stats_.end() ? set->second
+                                            : ContainerStats{.id = container.id,
+                                                             .cpu_usage_ns = 1'000'000,
+                                                             .memory_working_set_bytes = 1 << 20,
+                                                             .writable_layer_bytes = 4096});
+        }
+        return all;
+      },
+      std::move(done));
+}
+
 void FakeRuntime::ExecSync(const std::string& container_id, const std::vector<std::string>& command,
                            std::chrono::seconds timeout, Done<ExecResult> done) {
   struct Run {
@@ -428,6 +452,17 @@ void FakeRuntime::RemoveImage(const std::string& image, DoneStatus done) {
       [this, image] {
         world_.RemoveImage(image);
         return absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void FakeRuntime::ImageFilesystems(Done<std::vector<ImageFilesystem>> done) {
+  Queue<std::vector<ImageFilesystem>>(
+      RuntimeCall::kImageFilesystems, "ImageFilesystems",
+      [this] {
+        uint64_t used = 0;
+        for (const auto& [name, image] : world_.images) used += image.size_bytes;
+        return std::vector<ImageFilesystem>{{"/var/lib/containerd", used}};
       },
       std::move(done));
 }

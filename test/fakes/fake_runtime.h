@@ -37,12 +37,14 @@ enum class RuntimeCall {
   kContainerStatusOf,
   kListContainers,
   kReopenContainerLog,
+  kListContainerStats,
   kExecSync,
   kExecUrl,
   kImageStatusOf,
   kPullImage,
   kListImages,
   kRemoveImage,
+  kImageFilesystems,
 };
 
 // A container runtime that exists in memory and behaves as containerd 1.6 was seen to: names stay
@@ -86,6 +88,8 @@ class FakeRuntime final : public Runtime {
   ImageStatus AddImage(const std::string& name) { return world_.AddImage(name); }
   void AddToRegistry(const std::string& name);
   void SetPullError(const std::string& name, absl::Status status);
+  // What a container uses, as long as it runs; 1 MiB of memory unless told otherwise.
+  void SetStats(const std::string& container_id, ContainerStats stats);
 
   // ---- Things that happen
 
@@ -127,6 +131,7 @@ class FakeRuntime final : public Runtime {
   void ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) override;
   void ListContainers(Done<std::vector<ContainerStatus>> done) override;
   void ReopenContainerLog(const std::string& id, DoneStatus done) override;
+  void ListContainerStats(Done<std::vector<ContainerStats>> done) override;
   void ExecSync(const std::string& container_id, const std::vector<std::string>& command,
                 std::chrono::seconds timeout, Done<ExecResult> done) override;
   void ExecUrl(const std::string& container_id, const std::vector<std::string>& command, bool stdin,
@@ -136,6 +141,7 @@ class FakeRuntime final : public Runtime {
                  const SandboxConfig* sandbox, Done<std::string> done) override;
   void ListImages(Done<std::vector<ImageStatus>> done) override;
   void RemoveImage(const std::string& image, DoneStatus done) override;
+  void ImageFilesystems(Done<std::vector<ImageFilesystem>> done) override;
 
  private:
   struct Pending;
@@ -157,6 +163,7 @@ class FakeRuntime final : public Runtime {
   std::set<RuntimeCall> held_;
   std::map<RuntimeCall, std::list<absl::Status>> failures_;
   FakeExecHandler on_exec_;
+  std::map<std::string, ContainerStats> stats_;
   std::vector<std::string> journal_;
 };
 

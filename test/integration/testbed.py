@@ -86,6 +86,10 @@ class Cluster:
         """The host's own "/", seen from this machine."""
         return self.state / "hosts" / host / "root"
 
+    def host_etc(self, host):
+        """The host's /etc/muster, as this machine sees it."""
+        return self.state / "hosts" / host / "etc-own/muster"
+
     def host_address(self, host):
         for line in self.testbed("status").out.splitlines():
             if line.startswith(host + " "):

@@ -128,6 +128,11 @@ void RemoteRuntime::ReopenContainerLog(const std::string& id, DoneStatus done) {
   });
 }
 
+void RemoteRuntime::ListContainerStats(Done<std::vector<agent::ContainerStats>> done) {
+  Ask(RuntimeCall::kListContainerStats,
+      [done = Late(std::move(done))](FakeRuntime& runtime) { runtime.ListContainerStats(done); });
+}
+
 void RemoteRuntime::ExecSync(const std::string& container_id,
                              const std::vector<std::string>& command, std::chrono::seconds timeout,
                              Done<agent::ExecResult> done) {
@@ -173,6 +178,11 @@ void RemoteRuntime::RemoveImage(const std::string& image, DoneStatus done) {
   Ask(RuntimeCall::kRemoveImage, [image, done = Late(std::move(done))](FakeRuntime& runtime) {
     runtime.RemoveImage(image, done);
   });
+}
+
+void RemoteRuntime::ImageFilesystems(Done<std::vector<agent::ImageFilesystem>> done) {
+  Ask(RuntimeCall::kImageFilesystems,
+      [done = Late(std::move(done))](FakeRuntime& runtime) { runtime.ImageFilesystems(done); });
 }
 
 }  // namespace muster::simulation

@@ -50,6 +50,7 @@ class RemoteRuntime final : public agent::Runtime {
   void ContainerStatusOf(const std::string& id, Done<agent::ContainerStatus> done) override;
   void ListContainers(Done<std::vector<agent::ContainerStatus>> done) override;
   void ReopenContainerLog(const std::string& id, DoneStatus done) override;
+  void ListContainerStats(Done<std::vector<agent::ContainerStats>> done) override;
   void ExecSync(const std::string& container_id, const std::vector<std::string>& command,
                 std::chrono::seconds timeout, Done<agent::ExecResult> done) override;
   void ExecUrl(const std::string& container_id, const std::vector<std::string>& command, bool stdin,
@@ -60,6 +61,7 @@ class RemoteRuntime final : public agent::Runtime {
                  const agent::SandboxConfig* sandbox, Done<std::string> done) override;
   void ListImages(Done<std::vector<agent::ImageStatus>> done) override;
   void RemoveImage(const std::string& image, DoneStatus done) override;
+  void ImageFilesystems(Done<std::vector<agent::ImageFilesystem>> done) override;
 
  private:
   void Ask(agent::RuntimeCall call, std::function<void(agent::FakeRuntime&)> ask);

@@ -11,12 +11,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/network.sh"
 . "$here/images.sh"
 . "$here/hosts.sh"
+. "$here/golden-root.sh"
+. "$here/systemd-hosts.sh"
+. "$here/host-kinds.sh"
 . "$here/programs.sh"
 
 usage() {
   cat <<'EOF'
-./dev cluster up [-n N] [--control-on node-I] [--bare] [--coordinator-config FILE]
-                                   N hosts (3), a coordinator, a registry; reports a running one
+./dev cluster up [-n N] [--systemd] [--control-on node-I] [--bare] [--coordinator-config FILE]
+                                   N hosts (3), a coordinator, a registry; reports a running one.
+                                   --systemd: hosts with systemd as pid 1, and Muster installed from
+                                   its packages; otherwise light ones that run what was built
 ./dev cluster status               hosts, addresses, services
 ./dev cluster env                  shell exports: eval "$(./dev cluster env)"
 ./dev cluster exec HOST -- CMD...  run a command inside a host
@@ -25,6 +30,7 @@ usage() {
 ./dev cluster kill HOST [SERVICE]  SIGKILL a service (it restarts), or cut the host's power
 ./dev cluster stop HOST [SERVICE]  stop a service or the host until it is started again
 ./dev cluster start HOST [SERVICE]
+./dev cluster reboot HOST          shut it down and boot it again
 ./dev cluster cut|heal HOST        pull the network cable, plug it in again
 ./dev cluster down                 remove everything
 
@@ -71,14 +77,19 @@ state_up() {
 }
 
 node_make() { # NODE: its network and files; nothing runs yet
-  mkdir -p "$(host_dir "$1")"
+  host_dir_make "$1"
   host_net_up "$1"
   host_files "$1"
   service_install "$1" containerd containerd
 }
 
+host_dir_make() { # HOST
+  mkdir -p "$(host_dir "$1")"
+  if with_systemd; then touch "$(host_dir "$1")/systemd"; fi
+}
+
 control_make() {
-  mkdir -p "$(host_dir control)"
+  host_dir_make control
   host_net_up control
   host_files control
 }
@@ -101,14 +112,14 @@ boot_all() { # NODE...: boots those that are down, at the same time
 }
 
 up() {
-  local count=3 control=control bare='' settings='' node
+  local count=3 control=control bare='' settings='' systemd='' node
   while [ $# -gt 0 ]; do
     case $1 in
       -n) count=${2:-} && shift ;;
       --control-on) control=${2:-} && shift ;;
       --coordinator-config) settings=${2:-} && shift ;;
       --bare) bare=1 ;;  # Hosts and registry only: what runs on them is the caller's business.
-      --systemd) die "--systemd: hosts with systemd are not there yet; only light ones are" ;;
+      --systemd) systemd=1 ;;
       *) usage_error "cluster up: what is $1?" ;;
     esac
     shift || usage_error "cluster up: a value is missing"
@@ -120,8 +131,17 @@ up() {
   lock
   state_up
   [ -e "$STATE/control-host" ] || echo "$control" >"$STATE/control-host"
-  for node in $(seq -f 'node-%g' "$count"); do mkdir -p "$(host_dir "$node")"; done
+  if [ "$systemd" ]; then
+    [ -z "$(nodes)" ] || with_systemd ||
+      die "this cluster has light hosts: ./dev cluster down first"
+    touch "$STATE/systemd"
+  fi
+  for node in $(seq -f 'node-%g' "$count"); do host_dir_make "$node"; done
 
+  if with_systemd; then
+    programs_built
+    golden_build
+  fi
   images_build
   registry_up
   registry_push_ours
@@ -213,6 +233,19 @@ power() {
   "service_$verb" "$host" "$service"
 }
 
+reboot() { # HOST
+  local host
+  [ $# = 1 ] || usage_error "cluster reboot HOST"
+  need_root
+  lock
+  need_up
+  host=$(resolve_host "$1")
+  need_host "$host"
+  host_shutdown "$host"
+  host_boot "$host"
+  if valid_node "$host"; then containerd_wait "$host"; fi
+}
+
 cable() { # cut|heal HOST
   local host
   [ $# = 2 ] || usage_error "cluster $1 HOST"
@@ -258,7 +291,11 @@ status() {
 environment() {
   need_up
   echo "export MUSTER_SERVER=unix:$(admin_socket)"
-  echo "export PATH=$BUILD/ctl:$BUILD/agent:$BUILD/coordinator:\$PATH"
+  if with_systemd; then
+    echo "export PATH=$(ctl_dir):\$PATH"
+  else
+    echo "export PATH=$BUILD/ctl:$BUILD/agent:$BUILD/coordinator:\$PATH"
+  fi
   echo "export MUSTER_TESTBED=$STATE"
   echo "export MUSTER_TESTBED_INDEX=$INDEX"
 }
@@ -291,6 +328,7 @@ main() {
     add) add "$@" ;;
     remove) remove "$@" ;;
     kill | stop | start) power "$verb" "$@" ;;
+    reboot) reboot "$@" ;;
     cut | heal) cable "$verb" "$@" ;;
     exec) in_host "$@" ;;
     status) status ;;

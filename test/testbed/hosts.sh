@@ -7,7 +7,7 @@
 
 # The host's pid 1 as this machine sees it; fails when the host is down. A pid that was given to
 # somebody else meanwhile is not in the host's cgroup.
-host_pid() { # HOST
+light_pid() { # HOST
   local pid
   pid=$(cat "$(host_dir "$1")/pid" 2>/dev/null) || return 1
   grep -qs "/$PREFIX/$1\(/init\)\?$" "/proc/$pid/cgroup" || return 1
@@ -15,28 +15,31 @@ host_pid() { # HOST
 }
 host_is_up() { host_pid "$1" >/dev/null; }
 
-host_files() { # HOST: its directory and what it reads from /etc
-  local dir etc number
+hosts_file() { # HOST
+  local number
+  echo "127.0.0.1 localhost"
+  echo "$(host_ip "$1") $1"
+  echo "$(host_ip "$(control_host)") control"
+  echo "$(host_ip registry) registry"
+  for number in $(seq 1 50); do echo "$(host_ip "node-$number") node-$number"; done
+}
+
+light_files() { # HOST: its directory and what it reads from /etc
+  local dir etc
   dir=$(host_dir "$1")
   etc=$dir/etc  # Upper layer over this machine's /etc; only written while the host is down.
   mkdir -p "$dir"/root/testbed/services "$dir"/etc-own/{cni,containerd,muster} "$dir"/etc-work \
     "$etc"
   [ -e "$etc/machine-id" ] || tr -d - </proc/sys/kernel/random/uuid >"$etc/machine-id"
   echo "$1" >"$etc/hostname"
-  {
-    echo "127.0.0.1 localhost"
-    echo "$(host_ip "$1") $1"
-    echo "$(host_ip "$(control_host)") control"
-    echo "$(host_ip registry) registry"
-    for number in $(seq 1 50); do echo "$(host_ip "node-$number") node-$number"; done
-  } >"$etc/hosts"
+  hosts_file "$1" >"$etc/hosts"
   # A link of this machine's /etc (systemd-resolved) must not lead out of the host.
   rm -f "$etc/resolv.conf"
   echo "# Nothing outside of the testbed has a name here." >"$etc/resolv.conf"
   if valid_node "$1"; then containerd_files "$1"; fi
 }
 
-service_install() { # HOST SERVICE COMMAND...: started now and at each boot of the host
+light_service_install() { # HOST SERVICE COMMAND...: started now and at each boot of the host
   local file
   file=$(host_root "$1")/testbed/services/$2
   printf '#!/bin/bash\nexec %s\n' "${*:3}" >"$file.new"
@@ -47,7 +50,7 @@ service_install() { # HOST SERVICE COMMAND...: started now and at each boot of t
 host_ready() { [ -e "$(host_root "$1")/run/testbed/ready" ]; }
 host_ready_or_gone() { host_ready "$1" || ! kill -0 "$2" 2>/dev/null; }
 
-host_boot() { # HOST
+light_boot() { # HOST
   local dir launcher
   host_is_up "$1" && return 0
   dir=$(host_dir "$1")
@@ -75,14 +78,14 @@ host_boot() { # HOST
 
 host_is_gone() { ! [ -d "/proc/$1" ]; }
 
-host_crash() { # HOST: a power cut
+light_crash() { # HOST: a power cut
   local pid
   if pid=$(host_pid "$1"); then kill -9 "$pid" 2>/dev/null || true; fi
   cgroup_remove "$1"
   rm -f "$(host_dir "$1")/pid"
 }
 
-host_shutdown() { # HOST: services are asked to stop first
+light_shutdown() { # HOST: services are asked to stop first
   local pid
   if pid=$(host_pid "$1"); then
     kill -TERM "$pid" 2>/dev/null || true
@@ -92,7 +95,7 @@ host_shutdown() { # HOST: services are asked to stop first
 }
 
 # Runs a command inside a host, in its cgroups and with the built programs in PATH.
-host_exec() { # HOST COMMAND...
+light_exec() { # HOST COMMAND...
   local pid host=$1
   shift
   pid=$(host_pid "$host") || die "$host is down (./dev cluster start $host)"
@@ -112,30 +115,30 @@ host_remove() { # HOST: as if it had never been
 }
 
 # Services of a host: service.sh keeps each one running, its pids are in the host's /run/testbed.
-services() { # HOST: names of the services it has
+light_services() { # HOST: names of the services it has
   local file
   for file in "$(host_root "$1")"/testbed/services/*; do
     if [ -x "$file" ]; then basename "$file"; fi
   done
 }
-service_exists() { [ -x "$(host_root "$1")/testbed/services/$2" ]; }
+light_service_exists() { [ -x "$(host_root "$1")/testbed/services/$2" ]; }
 service_pid() { cat "$(host_root "$1")/run/testbed/$2.pid" 2>/dev/null; }  # As the host sees it.
-service_alive() {
+light_service_alive() {
   local pid
   pid=$(service_pid "$1" "$2") && host_exec "$1" test -d "/proc/$pid"
 }
 
-service_start() { # HOST SERVICE
+light_service_start() { # HOST SERVICE
   host_exec "$1" setsid --fork "$TESTBED_SCRIPTS/service.sh" "$2" </dev/null >/dev/null 2>&1 9>&-
   wait_until 10 service_alive "$1" "$2" ||
     die "$2 does not start on $1: $(tail -n 3 "$(host_root "$1")/var/log/$2.log" 2>/dev/null)"
 }
 
-service_stop() { # HOST SERVICE: orderly, and it stays down until it is started
+light_service_stop() { # HOST SERVICE: orderly, and it stays down until it is started
   host_exec "$1" "$TESTBED_SCRIPTS/service.sh" --stop "$2"
 }
 
-service_kill() { # HOST SERVICE: SIGKILL; it is started again at once, as systemd does
+light_service_kill() { # HOST SERVICE: SIGKILL; it is started again at once, as systemd does
   local pid
   service_alive "$1" "$2" || die "$2 is not running on $1"
   pid=$(service_pid "$1" "$2")
@@ -144,13 +147,16 @@ service_kill() { # HOST SERVICE: SIGKILL; it is started again at once, as system
 }
 process_gone() { ! host_exec "$1" test -d "/proc/$2"; }
 
-containerd_socket() { echo "$(host_root "$1")/run/containerd/containerd.sock"; }
+light_run_dir() { echo "$(host_root "$1")/run"; }
+light_service_log_tail() { tail -n 5 "$(host_root "$1")/var/log/$2.log" 2>/dev/null || true; }
+
+containerd_socket() { echo "$(host_run_dir "$1")/containerd/containerd.sock"; }
 containerd_answers() {
   ctr --address "$(containerd_socket "$1")" --connect-timeout 1s version >/dev/null 2>&1
 }
 containerd_wait() {
   wait_until 60 containerd_answers "$1" ||
-    die "containerd on $1 does not answer: $(tail -n 3 "$(host_root "$1")/var/log/containerd.log")"
+    die "containerd on $1 does not answer: $(service_log_tail "$1" containerd)"
 }
 
 containerd_files() { # NODE

@@ -1,24 +1,33 @@
 # shellcheck shell=bash
 # Muster's own programs on the hosts: the coordinator, joining, the agents. Sourced.
 
-admin_socket() { echo "$(host_root "$(control_host)")/run/muster/coordinator.sock"; }
+admin_socket() { echo "$(host_run_dir "$(control_host)")/muster/coordinator.sock"; }
 
-musterctl() { "$BUILD/ctl/musterctl" --server "unix:$(admin_socket)" "$@"; }
+musterctl() { "$(ctl_dir)/musterctl" --server "unix:$(admin_socket)" "$@"; }
+
+# Where musterctl for this machine is: of the build, or of the package that the hosts have.
+ctl_dir() { if with_systemd; then echo "$STATE/musterctl/usr/bin"; else echo "$BUILD/ctl"; fi; }
 
 programs_built() {
   local program
+  if with_systemd; then
+    debs_built
+    return
+  fi
   for program in coordinator/muster-coordinator agent/muster-agent ctl/musterctl; do
     [ -x "$BUILD/$program" ] || die "$BUILD/$program is not built: ./dev build"
   done
 }
-
-service_log_tail() { tail -n 5 "$(host_root "$1")/var/log/$2.log" 2>/dev/null || true; }
 
 coordinator_answers() { musterctl version >/dev/null 2>&1; }
 
 coordinator_up() { # [CONFIG_FILE]
   local host
   host=$(control_host)
+  if with_systemd; then
+    systemd_coordinator_up "$host" "${1:-}"
+    return
+  fi
   if [ -n "${1:-}" ]; then cp "$1" "$(host_dir "$host")/etc-own/muster/coordinator.yaml"; fi
   service_install "$host" coordinator "$BUILD/coordinator/muster-coordinator"
   service_start "$host" coordinator
@@ -26,11 +35,19 @@ coordinator_up() { # [CONFIG_FILE]
     die "the coordinator does not answer: $(service_log_tail "$host" coordinator)"
 }
 
+node_has_joined() { # NODE
+  if with_systemd; then
+    host_exec "$1" test -e /var/lib/muster/agent/pki/node.crt
+  else
+    [ -e "$(host_dir "$1")/etc-own/muster/agent.yaml" ]
+  fi
+}
+
 # Enrols a node unless it is already, as an administrator would: a token made on the control host,
 # the printed line run on the node.
 node_join() { # NODE
   local line target token hash output
-  [ -e "$(host_dir "$1")/etc-own/muster/agent.yaml" ] && return 0
+  node_has_joined "$1" && return 0
   line=$(musterctl token create) || die "no token for $1"
   read -r _ _ target _ token _ hash <<<"$line"
   output=$(host_exec "$1" muster-agent join "$target" --token "$token" --ca-hash "$hash" \
@@ -38,6 +55,10 @@ node_join() { # NODE
 }
 
 agent_up() { # NODE
+  if with_systemd; then
+    systemd_agent_up "$1"
+    return
+  fi
   node_join "$1"
   service_install "$1" agent "$BUILD/agent/muster-agent"
   service_start "$1" agent

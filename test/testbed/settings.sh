@@ -6,6 +6,7 @@
 #   MUSTER_TESTBED        the directory that holds all state (default /var/tmp/muster-testbed)
 #   MUSTER_TESTBED_INDEX  0..99, picks addresses and the prefix of links, network namespaces and
 #                         cgroups. Two testbeds with other directories and indexes do not meet.
+#   MUSTER_DEBS           the directory of the packages for hosts with systemd (build/package/deb)
 #   MUSTER_BUILD          the build directory the hosts run the programs from (build/debug)
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -13,6 +14,7 @@ TESTBED_SCRIPTS=$REPO/test/testbed
 STATE=${MUSTER_TESTBED:-/var/tmp/muster-testbed}
 BUILD=${MUSTER_BUILD:-$REPO/build/debug}
 CACHE=$REPO/build/testbed  # Images, kept over `down`.
+DEBS=${MUSTER_DEBS:-$REPO/build/package/deb}  # The packages that hosts with systemd get.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # The default directory has index 0; any other one gets a number from its name, so that nobody has
@@ -59,6 +61,9 @@ host_ip() {
     node-*) echo "$NET.$((10 + ${1#node-}))" ;;
   esac
 }
+
+# Whether the hosts of this testbed are ones with systemd.
+with_systemd() { [ -e "$STATE/systemd" ]; }
 
 valid_node() { [[ $1 =~ ^node-([1-9]|[1-9][0-9]|1[0-9][0-9])$ ]]; }
 

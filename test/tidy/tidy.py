@@ -12,6 +12,7 @@ PROGRAMS = ("agent", "coordinator", "ctl")
 
 # Decisions live here: values in, values out. No I/O, no clock, no log, no gRPC.
 PURE = (
+    "agent/hygiene",
     "agent/translate",
     "agent/workload",
     "common/model",

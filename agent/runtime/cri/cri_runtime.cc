@@ -87,6 +87,7 @@ struct CriRuntime::Impl {
   // The cgroup driver as the connected runtime told it; asked for again after a broken connection,
   // since the runtime may have come back with another configuration.
   std::optional<std::string> cgroup_driver ABSL_GUARDED_BY(mutex);
+  std::string sandbox_image ABSL_GUARDED_BY(mutex);  // Told together with it.
 
   template <typename Request, typename Response>
   void Call(void (AsyncRuntime::*method)(grpc::ClientContext*, const Request*, Response*,
@@ -133,23 +134,27 @@ void CriRuntime::Impl::AskVersion(Done<RuntimeInfo> done) {
 
 void CriRuntime::Impl::AskStatus(v1::VersionResponse version, Done<RuntimeInfo> done) {
   std::optional<std::string> known;
+  std::string image;
   {
     absl::MutexLock lock(&mutex);
     known = cgroup_driver;
+    image = sandbox_image;
   }
   v1::StatusRequest request;
-  // The verbose form is several KiB of JSON; only worth it for the driver.
+  // The verbose form is several KiB of JSON; only worth it for the driver and the sandbox's image.
   request.set_verbose(!known.has_value());
   Call<v1::StatusRequest, v1::StatusResponse>(
       &AsyncRuntime::Status, std::move(request), kDeadline,
-      [this, known, version = std::move(version), done = std::move(done)](
+      [this, known, image, version = std::move(version), done = std::move(done)](
           absl::Status status, v1::StatusResponse& response) mutable {
         if (!status.ok()) return done(std::move(status));
         RuntimeInfo info = cri::InfoFrom(version, response);
         if (known) {
           info.cgroup_driver = *known;
+          info.sandbox_image = image;
           return done(std::move(info));
         }
+        info.sandbox_image = cri::SandboxImageFromStatus(response);
         AskDriver(std::move(info), cri::CgroupDriverFromStatus(response), std::move(done));
       });
 }
@@ -170,6 +175,7 @@ void CriRuntime::Impl::AskDriver(RuntimeInfo info, std::string fallback, Done<Ru
         {
           absl::MutexLock lock(&mutex);
           cgroup_driver = info.cgroup_driver;
+          sandbox_image = info.sandbox_image;
         }
         done(std::move(info));
       });
@@ -208,13 +214,13 @@ void CriRuntime::SandboxStatusOf(const std::string& id, Done<SandboxStatus> done
   v1::PodSandboxStatusRequest request;
   request.set_pod_sandbox_id(id);
   request.set_verbose(true);  // For the pid.
-  impl_->Call(&AsyncRuntime::PodSandboxStatus, std::move(request), kDeadline,
-              Answer<v1::PodSandboxStatusResponse, SandboxStatus>(
-                  std::move(done), [](auto& response) {
-                    SandboxStatus status = cri::FromMessage(response.status());
-                    status.pid = cri::PidFromInfo(response.info());
-                    return status;
-                  }));
+  impl_->Call(
+      &AsyncRuntime::PodSandboxStatus, std::move(request), kDeadline,
+      Answer<v1::PodSandboxStatusResponse, SandboxStatus>(std::move(done), [](auto& response) {
+        SandboxStatus status = cri::FromMessage(response.status());
+        status.pid = cri::PidFromInfo(response.info());
+        return status;
+      }));
 }
 
 void CriRuntime::ListSandboxes(Done<std::vector<SandboxStatus>> done) {
@@ -265,13 +271,13 @@ void CriRuntime::ContainerStatusOf(const std::string& id, Done<ContainerStatus> 
   v1::ContainerStatusRequest request;
   request.set_container_id(id);
   request.set_verbose(true);  // For the pid.
-  impl_->Call(&AsyncRuntime::ContainerStatus, std::move(request), kDeadline,
-              Answer<v1::ContainerStatusResponse, ContainerStatus>(
-                  std::move(done), [](auto& response) {
-                    ContainerStatus status = cri::FromMessage(response.status());
-                    status.pid = cri::PidFromInfo(response.info());
-                    return status;
-                  }));
+  impl_->Call(
+      &AsyncRuntime::ContainerStatus, std::move(request), kDeadline,
+      Answer<v1::ContainerStatusResponse, ContainerStatus>(std::move(done), [](auto& response) {
+        ContainerStatus status = cri::FromMessage(response.status());
+        status.pid = cri::PidFromInfo(response.info());
+        return status;
+      }));
 }
 
 void CriRuntime::ListContainers(Done<std::vector<ContainerStatus>> done) {
@@ -292,6 +298,19 @@ void CriRuntime::ReopenContainerLog(const std::string& id, DoneStatus done) {
   request.set_container_id(id);
   impl_->Call(&AsyncRuntime::ReopenContainerLog, std::move(request), kDeadline,
               StatusOnly<v1::ReopenContainerLogResponse>(std::move(done)));
+}
+
+void CriRuntime::ListContainerStats(Done<std::vector<ContainerStats>> done) {
+  impl_->Call(&AsyncRuntime::ListContainerStats, v1::ListContainerStatsRequest(), kDeadline,
+              Answer<v1::ListContainerStatsResponse, std::vector<ContainerStats>>(
+                  std::move(done), [](auto& response) {
+                    std::vector<ContainerStats> all;
+                    all.reserve(response.stats_size());
+                    for (const auto& stats : response.stats()) {
+                      all.push_back(cri::FromMessage(stats));
+                    }
+                    return all;
+                  }));
 }
 
 void CriRuntime::ExecSync(const std::string& container_id, const std::vector<std::string>& command,
@@ -366,6 +385,18 @@ void CriRuntime::RemoveImage(const std::string& image, DoneStatus done) {
   request.mutable_image()->set_image(image);
   impl_->Call(&AsyncImages::RemoveImage, std::move(request), kDeadline,
               GoneIsFine<v1::RemoveImageResponse>(std::move(done)));
+}
+
+void CriRuntime::ImageFilesystems(Done<std::vector<ImageFilesystem>> done) {
+  impl_->Call(&AsyncImages::ImageFsInfo, v1::ImageFsInfoRequest(), kDeadline,
+              Answer<v1::ImageFsInfoResponse, std::vector<ImageFilesystem>>(
+                  std::move(done), [](auto& response) {
+                    std::vector<ImageFilesystem> all;
+                    for (const auto& usage : response.image_filesystems()) {
+                      all.push_back({usage.fs_id().mountpoint(), usage.used_bytes().value()});
+                    }
+                    return all;
+                  }));
 }
 
 }  // namespace muster::agent

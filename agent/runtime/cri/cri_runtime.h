@@ -36,6 +36,7 @@ class CriRuntime final : public Runtime {
   void ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) override;
   void ListContainers(Done<std::vector<ContainerStatus>> done) override;
   void ReopenContainerLog(const std::string& id, DoneStatus done) override;
+  void ListContainerStats(Done<std::vector<ContainerStats>> done) override;
   void ExecSync(const std::string& container_id, const std::vector<std::string>& command,
                 std::chrono::seconds timeout, Done<ExecResult> done) override;
   void ExecUrl(const std::string& container_id, const std::vector<std::string>& command, bool stdin,
@@ -45,6 +46,7 @@ class CriRuntime final : public Runtime {
                  const SandboxConfig* sandbox, Done<std::string> done) override;
   void ListImages(Done<std::vector<ImageStatus>> done) override;
   void RemoveImage(const std::string& image, DoneStatus done) override;
+  void ImageFilesystems(Done<std::vector<ImageFilesystem>> done) override;
 
  private:
   struct Impl;

@@ -305,6 +305,16 @@ ImageStatus FromMessage(const v1::Image& message) {
   return status;
 }
 
+ContainerStats FromMessage(const v1::ContainerStats& message) {
+  ContainerStats stats;
+  stats.id = message.attributes().id();
+  stats.cpu_usage_ns = message.cpu().usage_core_nano_seconds().value();
+  stats.memory_working_set_bytes = message.memory().working_set_bytes().value();
+  stats.writable_layer_bytes = message.writable_layer().used_bytes().value();
+  stats.writable_layer_inodes = message.writable_layer().inodes_used().value();
+  return stats;
+}
+
 RuntimeInfo InfoFrom(const v1::VersionResponse& version, const v1::StatusResponse& status) {
   RuntimeInfo info;
   info.name = version.runtime_name();
@@ -344,6 +354,15 @@ std::string CgroupDriverFromStatus(const v1::StatusResponse& status) {
   const nlohmann::json* systemd = member(options, "SystemdCgroup");
   return systemd != nullptr && systemd->is_boolean() && systemd->get<bool>() ? "systemd"
                                                                              : "cgroupfs";
+}
+
+std::string SandboxImageFromStatus(const v1::StatusResponse& status) {
+  const auto found = status.info().find("config");
+  if (found == status.info().end()) return "";
+  const auto config = nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object()) return "";
+  const auto image = config.find("sandboxImage");
+  return image != config.end() && image->is_string() ? image->get<std::string>() : "";
 }
 
 int64_t PidFromInfo(const google::protobuf::Map<std::string, std::string>& info) {

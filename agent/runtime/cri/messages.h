@@ -12,6 +12,7 @@ namespace runtime::v1 {
 class AuthConfig;
 class Container;
 class ContainerConfig;
+class ContainerStats;
 class ContainerStatus;
 class Image;
 class PodSandbox;
@@ -33,6 +34,7 @@ SandboxStatus FromMessage(const ::runtime::v1::PodSandboxStatus& message);
 ContainerStatus FromMessage(const ::runtime::v1::Container& message);
 ContainerStatus FromMessage(const ::runtime::v1::ContainerStatus& message);
 ImageStatus FromMessage(const ::runtime::v1::Image& message);
+ContainerStats FromMessage(const ::runtime::v1::ContainerStats& message);
 
 // All but the cgroup driver.
 RuntimeInfo InfoFrom(const ::runtime::v1::VersionResponse& version,
@@ -40,6 +42,9 @@ RuntimeInfo InfoFrom(const ::runtime::v1::VersionResponse& version,
 // What containerd tells in a verbose status about its default runtime: "systemd" or "cgroupfs";
 // empty when it does not say.
 std::string CgroupDriverFromStatus(const ::runtime::v1::StatusResponse& status);
+
+// What containerd tells in a verbose status about the image of sandboxes; empty when it does not.
+std::string SandboxImageFromStatus(const ::runtime::v1::StatusResponse& status);
 
 // Of the first process, from the verbose part of a status (containerd and CRI-O tell it in the same
 // place); 0 when it is not there.

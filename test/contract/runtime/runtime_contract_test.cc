@@ -534,5 +534,37 @@ TEST_F(RuntimeContract, PullOfAnImageThatTheRegistryLacksIsNotFound) {
                                HasSubstr(subject_->missing_image()), HasSubstr("not found")));
 }
 
+TEST_F(RuntimeContract, OnlyRunningContainersUseMemory) {
+  const std::string running = Started(Behaviour::kRunsUntilStopped);
+  const auto stats_of = [this](const std::string& id) {
+    const auto all = Get<std::vector<ContainerStats>>(&Runtime::ListContainerStats);
+    EXPECT_TRUE(all.ok()) << all.status();
+    std::optional<ContainerStats> found;
+    for (const ContainerStats& stats : all.value_or(std::vector<ContainerStats>())) {
+      if (stats.id == id) found = stats;
+    }
+    return found;
+  };
+  const std::optional<ContainerStats> stats = stats_of(running);
+  ASSERT_TRUE(stats.has_value());
+  EXPECT_GT(stats->memory_working_set_bytes, 0u);
+  EXPECT_GT(stats->cpu_usage_ns, 0u);
+  ASSERT_TRUE(StopContainer(running, seconds(0)).ok());
+  // It may still be in the list, for its files.
+  const std::optional<ContainerStats> stopped = stats_of(running);
+  EXPECT_TRUE(!stopped || stopped->memory_working_set_bytes == 0);
+}
+
+TEST_F(RuntimeContract, FilesystemOfImagesHasAPlace) {
+  const auto filesystems = Get<std::vector<ImageFilesystem>>(&Runtime::ImageFilesystems);
+  ASSERT_TRUE(filesystems.ok()) << filesystems.status();
+  ASSERT_THAT(*filesystems, SizeIs(1));
+  EXPECT_THAT(filesystems->front().mountpoint, StartsWith("/"));
+}
+
+TEST_F(RuntimeContract, RemovingAnImageThatIsNotThereSucceeds) {
+  EXPECT_TRUE(Wait(&Runtime::RemoveImage, "example.test/not/there:1").ok());
+}
+
 }  // namespace
 }  // namespace muster::agent

@@ -55,6 +55,50 @@ TEST(LinuxHost, ReadsWhatItsRootSays) {
   EXPECT_FALSE(facts->systemd);
 }
 
+// pod-lifecycle.md, 19: what the signals are made from.
+TEST(LinuxHost, LoadIsWhatTheKernelSays) {
+  std::string pattern = fs::temp_directory_path() / "muster-host-XXXXXX";
+  const fs::path root = ::mkdtemp(pattern.data());
+  const auto write = [&root](const std::string& path, const std::string& text) {
+    fs::create_directories((root / path).parent_path());
+    std::ofstream(root / path) << text;
+  };
+  write("proc/meminfo",
+        "MemTotal: 2048 kB\nMemFree: 100 kB\nInactive:  900 kB\nInactive(file): 300 kB\n");
+  write("proc/sys/kernel/pid_max", "32768\n");
+  write("proc/sys/kernel/threads-max", "9000\n");
+  write("proc/loadavg", "0.10 0.20 0.30 2/345 6789\n");
+  write("sys/fs/cgroup/pids/kubepods/podx/pids.current", "17\n");
+  write("sys/fs/cgroup/kubepods/pody/pids.current", "4\n");
+  LinuxHost host({.root = root});
+  const absl::StatusOr<HostLoad> load = host.Load();
+  ASSERT_TRUE(load.ok()) << load.status();
+  EXPECT_EQ(*load, (HostLoad{2048 * 1024, 400 * 1024, 9000, 345}));
+  EXPECT_EQ(host.PidsIn("/kubepods/podx"), 17);
+  EXPECT_EQ(host.PidsIn("/kubepods/pody"), 4);
+  EXPECT_EQ(host.PidsIn("/kubepods/podz"), 0);
+  fs::remove_all(root);
+  EXPECT_FALSE(host.Load().ok());
+}
+
+TEST(LinuxHost, LoadAndSpaceOfThisMachineAreSane) {
+  LinuxHost host({});
+  const absl::StatusOr<HostLoad> load = host.Load();
+  ASSERT_TRUE(load.ok()) << load.status();
+  EXPECT_GT(load->memory_available_bytes, 0);
+  EXPECT_LT(load->memory_available_bytes, load->memory_bytes);
+  EXPECT_GT(load->pids, 1);
+  EXPECT_GT(load->pids_max, load->pids);
+  const absl::StatusOr<FilesystemSpace> space = host.SpaceOf("/");
+  ASSERT_TRUE(space.ok()) << space.status();
+  EXPECT_GT(space->capacity_bytes, space->available_bytes);
+  EXPECT_FALSE(host.SpaceOf("/not/there").ok());
+}
+
+TEST(ThreadsOf, LoadavgThatSaysNothingIsZero) {
+  for (const char* text : {"", "1 2 3", "1 2 3 4", "1 2 3 a/b c"}) EXPECT_EQ(ThreadsOf(text), 0);
+}
+
 TEST(LinuxHost, WithoutProcItSaysSo) {
   LinuxHost host({.root = "/nonexistent"});
   const absl::Status status = host.Facts().status();

@@ -171,6 +171,47 @@ TEST_F(NodeLoopTest, DeletedPodIsStoppedWithItsGraceRemovedAndReportedGone) {
   node_.Run(seconds(5));
 }
 
+// Whoever starts the unit is not kept waiting for a runtime that is not there.
+TEST_F(NodeLoopTest, ItIsReadyAfterTheFirstLookAtTheRuntimeWhateverCameOfIt) {
+  EXPECT_FALSE(node_.loop->ready());
+  node_.Settle();
+  EXPECT_TRUE(node_.loop->ready());
+  node_.KillAgent();
+  node_.runtime.set_available(false);
+  node_.StartAgent();
+  EXPECT_FALSE(node_.loop->ready());
+  node_.Settle();
+  EXPECT_TRUE(node_.loop->ready());
+  EXPECT_THAT(node_.loop->StatusLine(), HasSubstr("runtime: "));
+}
+
+TEST_F(NodeLoopTest, TheGateWaitsForThePodsThatHaveIt) {
+  using Waits = std::vector<std::string>;
+  const auto gate = [](v1::Object object, const std::string& value) {
+    (*object.mutable_pod()->mutable_metadata()->mutable_annotations())[kGateAnnotation] = value;
+    return object;
+  };
+  node_.Settle();
+  EXPECT_EQ(node_.loop->GateWaits(), std::nullopt);  // It may have been given pods.
+  v1::Object broken = gate(PodObject("db", "u2"), "true");
+  broken.mutable_pod()->mutable_spec()->mutable_containers(0)->set_image("no-such-image");
+  node_.Welcome({PodObject("web", "u1"), broken, gate(PodObject("log", "u3"), "true"),
+                 gate(PodObject("not", "u4"), "false")});
+  node_.Run(seconds(2));
+  EXPECT_EQ(node_.loop->GateWaits(), Waits{"ns/db"});
+  // What an agent without a coordinator finds on its disk counts.
+  node_.KillAgent();
+  node_.refuse_connects = true;
+  node_.StartAgent();
+  EXPECT_NE(node_.loop->GateWaits(), Waits{});
+  node_.Run(seconds(2));
+  EXPECT_EQ(node_.loop->GateWaits(), Waits{"ns/db"});
+  node_.link->AcceptConnects();
+  node_.Run(seconds(60));
+  node_.Welcome({}, {"pods/ns/db"});
+  EXPECT_EQ(node_.loop->GateWaits(), Waits{});
+}
+
 TEST_F(NodeLoopTest, GoneIsToldAgainInTheNextSession) {
   RunWeb();
   node_.Assign({Deleted(PodObject("web", "u1", 2), 1)});

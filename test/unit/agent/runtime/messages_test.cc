@@ -42,6 +42,37 @@ TEST(CriMessages, CgroupDriverIsReadFromContainerdsConfiguration) {
   EXPECT_EQ(CgroupDriverFromStatus(v1::StatusResponse()), "");
 }
 
+TEST(CriMessages, ImageOfSandboxesIsReadFromContainerdsConfiguration) {
+  for (const auto& [config, expected] : std::initializer_list<std::pair<const char*, const char*>>{
+           {R"({"sandboxImage":"registry.k8s.io/pause:3.6"})", "registry.k8s.io/pause:3.6"},
+           {R"({"sandboxImage":7})", ""},
+           {R"({})", ""},
+           {R"([])", ""},
+           {R"({"cut)", ""},
+       }) {
+    v1::StatusResponse status;
+    (*status.mutable_info())["config"] = config;
+    EXPECT_EQ(SandboxImageFromStatus(status), expected) << config;
+  }
+  EXPECT_EQ(SandboxImageFromStatus(v1::StatusResponse()), "");
+}
+
+TEST(CriMessages, StatsAreTakenOverAndWhatIsMissingIsZero) {
+  v1::ContainerStats message;
+  message.mutable_attributes()->set_id("c");
+  EXPECT_EQ(FromMessage(message).memory_working_set_bytes, 0u);
+  message.mutable_cpu()->mutable_usage_core_nano_seconds()->set_value(1);
+  message.mutable_memory()->mutable_working_set_bytes()->set_value(2);
+  message.mutable_writable_layer()->mutable_used_bytes()->set_value(3);
+  message.mutable_writable_layer()->mutable_inodes_used()->set_value(4);
+  const ContainerStats stats = FromMessage(message);
+  EXPECT_EQ(stats.id, "c");
+  EXPECT_EQ(stats.cpu_usage_ns, 1u);
+  EXPECT_EQ(stats.memory_working_set_bytes, 2u);
+  EXPECT_EQ(stats.writable_layer_bytes, 3u);
+  EXPECT_EQ(stats.writable_layer_inodes, 4u);
+}
+
 TEST(CriMessages, ConditionsOfTheRuntimeBecomeItsReadiness) {
   v1::VersionResponse version;
   version.set_runtime_name("containerd");

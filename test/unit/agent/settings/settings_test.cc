@@ -25,7 +25,8 @@ TEST(Settings, EveryKeyIsRead) {
   const absl::StatusOr<Settings> settings = ParseSettings(
       "coordinator: control:7440\nnodeName: node-1\nstateDir: /s\nrootDir: /r\n"
       "runtimeEndpoint: unix:///run/x.sock\nnodeIP: 192.0.2.7\nlogDir: /l\nlogLinkDir: /k\n"
-      "cgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: c.example\nmaxPods: 9\n"
+      "runDir: /run/a\ncgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: "
+      "c.example\nmaxPods: 9\n"
       "maxParallelImagePulls: 2\n"
       "relistPeriod: 500ms\nruntimeUnhealthyAfter: 3m\nlogLevel: debug\n",
       "agent.yaml");
@@ -39,6 +40,7 @@ TEST(Settings, EveryKeyIsRead) {
   expected.node_ip = "192.0.2.7";
   expected.log_dir = "/l";
   expected.log_link_dir = "/k";
+  expected.run_dir = "/run/a";
   expected.cgroup_root = "/muster";
   expected.cluster_dns = {"192.0.2.53"};
   expected.cluster_domain = "c.example";
@@ -49,6 +51,115 @@ TEST(Settings, EveryKeyIsRead) {
   expected.log_level = "debug";
   EXPECT_EQ(*settings, expected);
   EXPECT_TRUE(CheckSettings(*settings).ok());
+}
+
+TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
+  const std::vector<std::string> lines = {"coordinator: c:1",
+                                          "nodeName: n",
+                                          "stateDir: /s",
+                                          "rootDir: /r",
+                                          "runtimeEndpoint: /x",
+                                          "nodeIP: 192.0.2.7",
+                                          "logDir: /l",
+                                          "logLinkDir: /k",
+                                          "runDir: /run/a",
+                                          "cgroupRoot: /m",
+                                          "clusterDNS: [192.0.2.53]",
+                                          "clusterDomain: c.example",
+                                          "maxPods: 9",
+                                          "maxParallelImagePulls: 2",
+                                          "relistPeriod: 500ms",
+                                          "runtimeUnhealthyAfter: 3m",
+                                          "staticPodDir: /p",
+                                          "containerLogMaxSize: 64Ki",
+                                          "containerLogMaxFiles: 3",
+                                          "containerLogMonitorInterval: 2s",
+                                          "imageGCHighThresholdPercent: 90",
+                                          "imageGCLowThresholdPercent: 60",
+                                          "imageMinimumGCAge: 1s",
+                                          "imageMaximumGCAge: 24h",
+                                          "imageGCPeriod: 10s",
+                                          "evictionHard: {memory.available: 200Mi}",
+                                          "evictionMaxPodGracePeriod: 20",
+                                          "evictionPressureTransitionPeriod: 30s",
+                                          "evictionMonitorPeriod: 1s"};
+  const Settings running;
+  std::string all;
+  std::vector<std::string> keys;
+  for (const std::string& line : lines) {
+    const std::string key = line.substr(0, line.find(':'));
+    EXPECT_THAT(NeedRestart(running, *ParseSettings(line + "\n", "f")), testing::ElementsAre(key));
+    all += line + "\n";
+    keys.push_back(key);
+  }
+  const Settings read = *ParseSettings(all + "logLevel: debug\n", "f");
+  EXPECT_EQ(NeedRestart(running, read), keys);
+  EXPECT_TRUE(NeedRestart(running, *ParseSettings("logLevel: debug\n", "f")).empty());
+}
+
+// pod-lifecycle.md, 1 and 18: the defaults are Kubernetes'.
+TEST(Settings, HousekeepingDefaultsAreKubernetes) {
+  const Settings settings;
+  EXPECT_EQ(settings.log_limits.bytes_max, 10 << 20);
+  EXPECT_EQ(settings.log_limits.files_max, 5);
+  EXPECT_EQ(settings.log_monitor_period, std::chrono::seconds(10));
+  EXPECT_EQ(settings.image_gc.high_percent, 85);
+  EXPECT_EQ(settings.image_gc.low_percent, 80);
+  EXPECT_EQ(settings.image_gc.age_min, std::chrono::minutes(2));
+  EXPECT_EQ(settings.image_gc.age_max, Duration::zero());
+  EXPECT_EQ(settings.image_gc_period, std::chrono::minutes(5));
+  EXPECT_EQ(settings.eviction.thresholds, DefaultThresholds());
+  EXPECT_EQ(settings.eviction.transition, std::chrono::minutes(5));
+  EXPECT_EQ(settings.eviction_period, std::chrono::seconds(10));
+}
+
+TEST(Settings, HousekeepingIsRead) {
+  const absl::StatusOr<Settings> settings = ParseSettings(
+      "containerLogMaxSize: 64Ki\ncontainerLogMaxFiles: 3\ncontainerLogMonitorInterval: 2s\n"
+      "imageGCHighThresholdPercent: 70\nimageGCLowThresholdPercent: 60\nimageMinimumGCAge: 1s\n"
+      "imageMaximumGCAge: 24h\nimageGCPeriod: 10s\n"
+      "evictionHard:\n  memory.available: 200Mi\n  nodefs.inodesFree: \"0\"\n"
+      "  pid.available: 5%\n"
+      "evictionSoft:\n  memory.available: 300Mi\n"
+      "evictionSoftGracePeriod:\n  memory.available: 90s\n"
+      "evictionMaxPodGracePeriod: 20\nevictionPressureTransitionPeriod: 30s\n"
+      "evictionMonitorPeriod: 1s\n",
+      "agent.yaml");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->log_limits.bytes_max, 64 << 10);
+  EXPECT_EQ(settings->log_limits.files_max, 3);
+  EXPECT_EQ(settings->image_gc.high_percent, 70);
+  EXPECT_EQ(settings->image_gc.age_max, std::chrono::hours(24));
+  const std::vector<Threshold> expected = {
+      {.signal = Signal::kNodeFsAvailable, .percent = 10},
+      {.signal = Signal::kImageFsAvailable, .percent = 15},
+      {.signal = Signal::kImageFsInodesFree, .percent = 5},
+      {.signal = Signal::kMemoryAvailable, .amount = 200 << 20},
+      {.signal = Signal::kPidAvailable, .percent = 5},
+      {.signal = Signal::kMemoryAvailable, .amount = 300 << 20, .grace = std::chrono::seconds(90)},
+  };
+  EXPECT_EQ(settings->eviction.thresholds, expected);
+  EXPECT_EQ(settings->eviction.pod_grace_max, std::chrono::seconds(20));
+  EXPECT_EQ(settings->eviction_period, std::chrono::seconds(1));
+}
+
+TEST(Settings, WrongHousekeepingIsAnErrorThatNamesIt) {
+  struct {
+    const char *text, *said;
+  } const table[] = {
+      {"containerLogMaxSize: much\n", "containerLogMaxSize"},
+      {"containerLogMaxFiles: 1\n", "containerLogMaxFiles"},
+      {"imageGCLowThresholdPercent: 90\n", "has to be below the high one"},
+      {"evictionHard:\n  memory.free: 1Mi\n", "there is no signal \"memory.free\""},
+      {"evictionHard:\n  memory.available: 100%\n", "is not between"},
+      {"evictionSoft:\n  memory.available: 1Gi\n", "evictionSoftGracePeriod"},
+      {"evictionSoftGracePeriod:\n  memory.free: 1s\n", "memory.free"},
+  };
+  for (const auto& [text, said] : table) {
+    const absl::Status status = ParseSettings(text, "agent.yaml").status();
+    EXPECT_THAT(Message(status), HasSubstr("agent.yaml:")) << text;
+    EXPECT_THAT(Message(status), HasSubstr(said)) << text;
+  }
 }
 
 TEST(Settings, UnknownKeyIsAnErrorWithItsLine) {

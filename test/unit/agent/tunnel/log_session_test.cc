@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <atomic>
 #include <cstdio>
@@ -33,14 +34,16 @@ class LogSessionTest : public ::testing::Test {
 
   void Append(const std::string& text) { std::ofstream(path_, std::ios::app) << text; }
   std::string Show(const LogQuery& query) {
-    const absl::Status status = SendLog(path_, query, [] { return false; }, peer_);
+    const absl::Status status = SendLog(
+        path_, query, [] { return false; }, peer_);
     EXPECT_TRUE(status.ok()) << status;
     return peer_.out();
   }
   void Follow(LogQuery query) {
     query.follow = true;
     follower_ = std::thread([this, query] {
-      status_ = SendLog(path_, query, [this] { return running_.load(); }, peer_);
+      status_ = SendLog(
+          path_, query, [this] { return running_.load(); }, peer_);
     });
   }
   // The container ends, as the runtime shows it: its last words, and the file is closed.
@@ -121,30 +124,37 @@ TEST_F(LogSessionTest, WhatIsNotALogLineIsShownAsItIs) {
 }
 
 TEST_F(LogSessionTest, MissingLogIsNotFound) {
-  EXPECT_TRUE(absl::IsNotFound(SendLog(path_, {}, [] { return false; }, peer_)));
-  EXPECT_TRUE(absl::IsNotFound(
-      SendLog(root_ / "ns_pod_other/main/0.log", {}, [] { return false; }, peer_)));
+  EXPECT_TRUE(absl::IsNotFound(SendLog(
+      path_, {}, [] { return false; }, peer_)));
+  EXPECT_TRUE(absl::IsNotFound(SendLog(
+      root_ / "ns_pod_other/main/0.log", {}, [] { return false; }, peer_)));
 }
 
 TEST_F(LogSessionTest, SymbolicLinksOfAPodAreNotFollowed) {
   std::ofstream(root_ / "secret") << Line("secret");
   std::filesystem::create_symlink(root_ / "secret", path_);
-  EXPECT_FALSE(SendLog(path_, {}, [] { return false; }, peer_).ok());
+  EXPECT_FALSE(SendLog(
+                   path_, {}, [] { return false; }, peer_)
+                   .ok());
   // Neither is one in place of the container's directory, or the pod's.
   std::filesystem::create_directories(root_ / "elsewhere/main");
   std::ofstream(root_ / "elsewhere/main/0.log") << Line("secret");
   std::filesystem::create_directory_symlink(root_ / "elsewhere", root_ / "ns_pod_2");
-  EXPECT_FALSE(SendLog(root_ / "ns_pod_2/main/0.log", {}, [] { return false; }, peer_).ok());
+  EXPECT_FALSE(SendLog(
+                   root_ / "ns_pod_2/main/0.log", {}, [] { return false; }, peer_)
+                   .ok());
   std::filesystem::create_directories(root_ / "ns_pod_3");
   std::filesystem::create_directory_symlink(root_ / "elsewhere/main", root_ / "ns_pod_3/main");
-  EXPECT_FALSE(SendLog(root_ / "ns_pod_3/main/0.log", {}, [] { return false; }, peer_).ok());
+  EXPECT_FALSE(SendLog(
+                   root_ / "ns_pod_3/main/0.log", {}, [] { return false; }, peer_)
+                   .ok());
   EXPECT_EQ(peer_.out(), "");
 }
 
 TEST_F(LogSessionTest, PipeInPlaceOfALogIsRefused) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(SendLog(path_, {}, [] { return false; }, peer_)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(SendLog(
+      path_, {}, [] { return false; }, peer_)));
 }
 
 TEST_F(LogSessionTest, FollowShowsNewLinesUntilTheContainerHasEnded) {
@@ -201,6 +211,52 @@ TEST_F(LogSessionTest, RotationDuringFollowLosesNothing) {
   }
   EndWith("");
   EXPECT_EQ(peer_.out(), expected);
+}
+
+// pod-lifecycle.md, 18: a slow reader meets files that were rotated, and compressed, meanwhile.
+TEST_F(LogSessionTest, SeveralRotationsWhileTheReaderIsAwayLoseAndRepeatNothing) {
+  Append(Line("one"));
+  std::string expected = "one\n";
+  // The reader is held up in the middle of its output.
+  peer_.BlockAfter(expected.size());
+  Follow({});
+  ASSERT_TRUE(peer_.AwaitOut(expected.size()));
+  const auto rotate = [this](const std::string& stamp) {
+    std::filesystem::rename(path_, absl::StrCat(path_, ".", stamp));
+  };
+  const auto compress = [this](const std::string& stamp) {
+    const std::string name = absl::StrCat(path_, ".", stamp);
+    std::ifstream in(name);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    gzFile out = ::gzopen((name + ".gz").c_str(), "wb");
+    ::gzwrite(out, text.data(), static_cast<unsigned>(text.size()));
+    ::gzclose(out);
+    std::filesystem::remove(name);
+  };
+  Append(Line("two"));
+  rotate("20260101-000001");
+  Append(Line("three"));
+  rotate("20260101-000002");
+  compress("20260101-000001");
+  Append(Line("four"));
+  rotate("20260101-000003");
+  compress("20260101-000002");
+  Append(Line("five"));
+  peer_.Unblock();
+  EndWith("");
+  EXPECT_EQ(peer_.out(), "one\ntwo\nthree\nfour\nfive\n");
+}
+
+TEST_F(LogSessionTest, WhatWasRotatedBeforeTheFollowIsNotShown) {
+  Append(Line("old"));
+  std::filesystem::rename(path_, path_ + ".20260101-000001");
+  Append(Line("new"));
+  Follow({});
+  ASSERT_TRUE(peer_.AwaitOut(4));
+  std::filesystem::rename(path_, path_ + ".20260101-000002");
+  Append(Line("newer"));
+  EndWith("");
+  EXPECT_EQ(peer_.out(), "new\nnewer\n");
 }
 
 TEST_F(LogSessionTest, LastWordsAfterARotationAreShown) {

@@ -46,6 +46,12 @@ class RecordingPeer final : public TunnelPeer {
   void Resize(TerminalSize size) { Push({.resize = size}); }
   // The user goes away once so many bytes came out.
   void LeaveAfter(size_t bytes) { leave_after_ = bytes; }
+  // The user takes no more once so many bytes came out, until Unblock.
+  void BlockAfter(size_t bytes) { block_after_ = bytes; }
+  void Unblock() {
+    absl::MutexLock lock(&mutex_);
+    block_after_.reset();
+  }
 
   // ---- TunnelPeer
   bool SendStdout(std::string_view bytes) override { return Send(&out_, bytes); }
@@ -71,6 +77,7 @@ class RecordingPeer final : public TunnelPeer {
   bool gone() const override { return gone_; }
   void Cancel() override {
     gone_ = true;
+    Unblock();
     Wake();
   }
 
@@ -88,6 +95,10 @@ class RecordingPeer final : public TunnelPeer {
       gone_ = true;
       Wake();
     }
+    const auto may_go_on = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return !block_after_ || out_.size() < *block_after_;
+    };
+    mutex_.Await(absl::Condition(&may_go_on));
     return !gone_;
   }
   void Push(TunnelInput input) {
@@ -106,7 +117,7 @@ class RecordingPeer final : public TunnelPeer {
   std::optional<int32_t> exit_code_;
   std::optional<absl::Status> status_;
   std::deque<TunnelInput> input_;
-  std::optional<size_t> leave_after_;
+  std::optional<size_t> leave_after_, block_after_;
   std::atomic<bool> gone_ = false;
 };
 

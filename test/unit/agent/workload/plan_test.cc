@@ -555,5 +555,24 @@ TEST(PlanTermination, FailedStopIsHeldForAMoment) {
   EXPECT_EQ(plan.wake_at, kNow + seconds(1));
 }
 
+// pod-lifecycle.md, 18 and 19: dead instances that are kept, and when they are not.
+TEST(CollectGarbage, DeadInstanceOfARunningContainerGoesOnlyWhenTheDiskIsFull) {
+  const v1::Pod pod = MakePod({"web"});
+  ObservedPod observed = WithSandbox();
+  observed.containers["web"].instances = {Instance("c1", ContainerState::kRunning, 1),
+                                          Instance("c0", ContainerState::kExited, 0, 1)};
+  PodIntent intent = IntentOf(pod);
+  EXPECT_THAT(Described(PlanPod(intent, observed, kNow)), testing::IsEmpty());
+  intent.disk_is_full = true;
+  const Plan plan = PlanPod(intent, observed, kNow);
+  ASSERT_EQ(plan.actions.size(), 1u);
+  EXPECT_EQ(plan.actions[0], Action(RemoveContainer{"web", "c0", 0}));
+  // The last one of a container that waits for its restart is needed to know of it.
+  observed.containers["web"].instances = {Instance("c1", ContainerState::kExited, 1, 1)};
+  for (const Action& action : PlanPod(intent, observed, kNow).actions) {
+    EXPECT_FALSE(std::holds_alternative<RemoveContainer>(action));
+  }
+}
+
 }  // namespace
 }  // namespace muster::agent

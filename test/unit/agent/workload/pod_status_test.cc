@@ -276,5 +276,37 @@ TEST_F(PodStatusTest, SidecarsCountForReadinessAndInitialization) {
   EXPECT_EQ(Condition(status, "Ready").status(), "False");
 }
 
+// pod-lifecycle.md, 19: what an evicted pod shows, and when.
+TEST_F(PodStatusTest, EvictedPodFailsOnceNothingOfItRuns) {
+  const Disruption disruption{"Evicted", "The node was low on resource: memory. "};
+  const std::map<std::string, std::string> messages;
+  const auto make = [&] {
+    return MakePodStatus({.pod = pod_,
+                          .observed = observed_,
+                          .plan = plan_,
+                          .terminating = true,
+                          .start_time = kWall,
+                          .termination_messages = messages,
+                          .disruption = &disruption},
+                         {}, kWall + seconds(100));
+  };
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
+  v1::PodStatus status = make();
+  EXPECT_EQ(status.phase(), "Running");
+  EXPECT_EQ(status.reason(), "");
+  EXPECT_EQ(Condition(status, "DisruptionTarget").status(), "True");
+  EXPECT_EQ(Condition(status, "DisruptionTarget").reason(), "TerminationByKubelet");
+  // It ended well, but that it had to was our doing.
+  observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 0)};
+  EXPECT_EQ(make().phase(), "Running");
+  plan_.stopped = true;
+  status = make();
+  EXPECT_EQ(status.phase(), "Failed");
+  EXPECT_EQ(status.reason(), "Evicted");
+  EXPECT_EQ(status.message(), "The node was low on resource: memory. ");
+  EXPECT_EQ(Condition(status, "Ready").reason(), "PodFailed");
+  EXPECT_EQ(status.container_statuses(0).state().terminated().exit_code(), 0);
+}
+
 }  // namespace
 }  // namespace muster::agent

@@ -63,6 +63,16 @@ TEST_F(LoggingTest, WhatIsBelowTheLevelIsNotWritten) {
   EXPECT_EQ(Written(), "");
 }
 
+TEST_F(LoggingTest, TheLevelCanBeChangedWhileItRuns) {
+  ASSERT_TRUE(SetUpTo("info", LogForm::kJournal).ok());
+  spdlog::debug("no");
+  ASSERT_TRUE(SetLogLevel("debug").ok());
+  spdlog::debug("yes");
+  EXPECT_TRUE(absl::IsInvalidArgument(SetLogLevel("loud")));
+  spdlog::debug("still");
+  EXPECT_EQ(Written(), "<7>yes\n<7>still\n");
+}
+
 TEST_F(LoggingTest, AnUnknownLevelIsRefusedAndChangesNothing) {
   ASSERT_TRUE(SetUpTo("info", LogForm::kJournal).ok());
   for (const char* level : {"", "loud", "INFO", "warn"}) {

@@ -1,5 +1,6 @@
 #include "common/daemon/notify.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -49,6 +50,9 @@ TEST_F(NotifyTest, SaysWhatSystemdUnderstands) {
   EXPECT_EQ(Received(), "READY=1\nSTATUS=Holding 3 nodes");
   NotifyStatus("Waiting for\ncontainerd");
   EXPECT_EQ(Received(), "STATUS=Waiting for containerd");
+  NotifyReloading();
+  EXPECT_THAT(Received(), ::testing::MatchesRegex(
+                              "RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]+\nSTATUS=[A-Za-z ]+"));
   NotifyStopping();
   EXPECT_EQ(Received(), "STOPPING=1\nSTATUS=Stopping");
 }

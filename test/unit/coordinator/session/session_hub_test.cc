@@ -621,6 +621,20 @@ TEST_F(SessionHubTest, EventsAboutTheNodesOwnPodsGoToTheSink) {
   EXPECT_THAT(events_.recorded, ElementsAre(std::pair("n1", "a Pulled")));
 }
 
+TEST_F(SessionHubTest, EventsAboutTheNodeItselfGoToTheSink) {
+  PutNode("n2");
+  Settle();
+  Agent agent = Connected();
+  for (const char* node : {"n1", "n2"}) {
+    FromAgent message;
+    message.mutable_event()->set_reason("EvictionThresholdMet");
+    message.mutable_event()->mutable_involved_object()->set_kind("Node");
+    message.mutable_event()->mutable_involved_object()->set_name(node);
+    Say(agent, message);
+  }
+  EXPECT_THAT(events_.recorded, ElementsAre(std::pair("n1", "n1 EvictionThresholdMet")));
+}
+
 TEST_F(SessionHubTest, ATunnelIsAskedForByTheNodesSession) {
   session::v1::OpenTunnel request;
   request.set_tunnel_id("t1");

@@ -52,6 +52,20 @@ TEST(ParseSettings, TheExampleInThePackageIsTheDefaultsAndEveryKeyInItIsKnown) {
   EXPECT_EQ(*all, Settings());
 }
 
+TEST(NeedRestart, NamesEveryChangedKeyButTheLogLevel) {
+  const std::vector<std::string> lines = {
+      "stateDir: /s",        "listen: 127.0.0.1:1",     "adminSocket: /a",
+      "metricsListen: \"\"", "advertiseAddresses: [a]", "heartbeatInterval: 3s",
+      "nodeLostAfter: 11s",  "reconnectGrace: 2s",      "podGcQuarantine: 1s",
+      "prePullLimit: 3"};
+  for (const std::string& line : lines) {
+    const absl::StatusOr<Settings> read = ParseSettings(line + "\n", "f");
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_THAT(NeedRestart(Settings(), *read), ElementsAre(line.substr(0, line.find(':'))));
+  }
+  EXPECT_TRUE(NeedRestart(Settings(), *ParseSettings("logLevel: debug\n", "f")).empty());
+}
+
 TEST(ParseSettings, ReadsEveryKey) {
   const absl::StatusOr<Settings> settings = ParseSettings(R"(
 stateDir: /s

@@ -1,0 +1,183 @@
+"""The daemons as services of systemd: what it is told, what it may do to them, what survives."""
+
+import re
+import time
+
+import pytest
+from machines import AGENT, COORDINATOR
+from testbed import daemonset, identity, only_on, stays, wait_until
+
+NODES = ["node-1", "node-2"]
+
+
+def test_the_units_say_what_is_going_on(machines):
+    machines.apply(daemonset("web"))
+    machines.wait_ready("web", NODES)
+
+    told = machines.status_text
+    wait_until(lambda: told("node-1", AGENT) == "1 pod, 1 ready; coordinator connected", 10)
+    wait_until(lambda: told("control", COORDINATOR).endswith("; 2 agents connected"), 10)
+    machines.on("control", "systemctl", "stop", COORDINATOR)
+    try:
+        wait_until(lambda: "no coordinator" in told("node-1", AGENT), 20)
+        assert machines.is_active("node-1", AGENT)
+    finally:
+        machines.on("control", "systemctl", "start", COORDINATOR)
+
+
+def test_a_killed_daemon_is_started_again_and_no_pod_notices(machines):
+    machines.apply(daemonset("web"))
+    pods = machines.wait_ready("web", NODES)
+    before = {node: identity(pod) for node, pod in pods.items()}
+    tasks = {node: machines.tasks(node) for node in NODES}
+    assert all(tasks.values())
+    for host, unit in (("node-1", AGENT), ("control", COORDINATOR)):
+        pid = machines.pid(host, unit)
+        machines.on(host, "systemctl", "kill", "-s", "KILL", unit)
+        machines.await_new_pid(host, unit, pid)
+    wait_until(machines.answers, 30)
+    machines.wait_nodes_ready(*NODES)
+    assert {node: machines.tasks(node) for node in NODES} == tasks
+    pods = machines.wait_ready("web", NODES)
+    assert {node: identity(pod) for node, pod in pods.items()} == before
+
+
+def test_stopping_the_agent_leaves_the_pods(machines):
+    machines.apply(daemonset("web"))
+    machines.wait_ready("web", NODES)
+    tasks = machines.tasks("node-1")
+    machines.on("node-1", "systemctl", "stop", AGENT)
+    assert machines.tasks("node-1") == tasks
+    assert machines.show("node-1", AGENT, "Result")["Result"] == "success"
+    machines.on("node-1", "systemctl", "start", AGENT)
+    machines.wait_nodes_ready("node-1")
+    assert machines.tasks("node-1") == tasks
+
+
+@pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
+def test_the_watchdog_ends_a_daemon_whose_loop_stands_still(machines, host, unit, capsys):
+    machines.apply(daemonset("web"))
+    pods = machines.wait_ready("web", NODES)
+    before = {node: identity(pod) for node, pod in pods.items()}
+    machines.drop_in(host, unit, "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1")
+    machines.on(host, "systemctl", "restart", unit)
+    pid = machines.pid(host, unit)
+    restarts = int(machines.show(host, unit, "NRestarts")["NRestarts"])
+    # Longer than the watchdog allows: the loop feeds it.
+    stays(lambda: machines.pid(host, unit) == pid, 5, "the watchdog ends what is alive")
+
+    began = time.monotonic()
+    since = machines.now(host)
+    machines.on(host, "kill", "-STOP", str(pid))
+    machines.await_new_pid(host, unit, pid)
+    took = time.monotonic() - began
+    assert int(machines.show(host, unit, "NRestarts")["NRestarts"]) == restarts + 1
+    assert "Watchdog timeout" in machines.journal(host, f"UNIT={unit}", since=since)
+    with capsys.disabled():
+        print(f"\n{unit} with WatchdogSec=2 runs again {took:.1f} s after it stood still")
+    wait_until(machines.answers, 30)
+    machines.wait_nodes_ready(*NODES)
+    pods = machines.wait_ready("web", NODES)
+    assert {node: identity(pod) for node, pod in pods.items()} == before
+
+
+@pytest.mark.parametrize("host, unit, path, key", [
+    ("node-1", AGENT, "/etc/muster/agent.yaml", "maxPods: 77"),
+    ("control", COORDINATOR, "/etc/muster/coordinator.yaml", "prePullLimit: 3"),
+])
+def test_a_reload_takes_the_log_level_and_names_what_waits(machines, host, unit, path, key):
+    program = unit.removesuffix(".service")
+    pid = machines.pid(host, unit)
+    text = machines.write(host, path, (machines.host_root(host) / path[1:]).read_text())
+    machines.undoings.append(lambda: machines.on(host, "systemctl", "reload", unit))
+    machines.undoings.append(lambda: machines.write(host, path, text))
+
+    def reload(content, expected):
+        since = machines.now(host)
+        machines.write(host, path, content)
+        machines.on(host, "systemctl", "reload", unit)
+        log = wait_until(
+            lambda: re.search(expected, machines.journal(host, f"_PID={pid}", since=since)), 10,
+            f"{expected} in the journal")
+        wait_until(lambda: machines.is_active(host, unit), 10)
+        return log
+
+    reload(f"{text}\n{key}\n", rf"{key.split(':')[0]} changed, which needs a restart")
+    reload(f"{text}\nnosuchkey: 1\n", r"reload: .*nosuchkey.*; the settings stay as they were")
+    reload(f"{text}\nlogLevel: debug\n", r"reload: the settings were read again")
+    machines.apply(daemonset("chatty", nodeSelector=only_on("node-1")))
+    machines.wait_ready("chatty", ["node-1"])
+    if unit == AGENT:
+        assert "pod default/chatty" in machines.journal(host, "PRIORITY=7", f"_PID={pid}")
+    assert machines.pid(host, unit) == pid, f"{program} was restarted"
+
+
+def test_the_journal_knows_nodes_pods_and_daemonsets(machines):
+    machines.apply(daemonset("web"))
+    name = machines.wait_ready("web", NODES)["node-1"]["metadata"]["name"]
+    of_pod = machines.journal("node-1", f"MUSTER_POD=default/{name}")
+    for reason in ("Pulled", "Created", "Started"):
+        assert f"pod default/{name}: {reason}: " in of_pod, of_pod
+    assert of_pod in machines.journal("node-1", "MUSTER_DAEMONSET=default/web")
+    assert f"default/{name}" in machines.journal("node-1", "MUSTER_NODE=node-1")
+    assert not machines.journal("node-1", "MUSTER_POD=default/other")
+    sessions = machines.journal("control", "MUSTER_NODE=node-2")
+    assert "session of agent" in sessions and "node-1" not in sessions
+
+
+def test_systemd_finds_the_units_in_order(machines):
+    gate = ("muster-node-ready.target", "muster-node-ready.service")
+    for host, units in (("node-1", (AGENT,) + gate), ("control", (COORDINATOR,))):
+        for unit in units:
+            verified = machines.on(host, "systemd-analyze", "verify", "--man=no", unit, check=False)
+            assert verified.code == 0 and unit not in verified.text, verified
+    limits = {("node-1", AGENT): 5.0, ("control", COORDINATOR): 1.5}
+    for (host, unit), most in limits.items():
+        text = machines.on(host, "systemd-analyze", "security", "--no-pager", unit).text
+        level = float(re.search(r"exposure level for .*: ([0-9.]+)", text).group(1))
+        assert level <= most, text
+    status = machines.on("control", "cat", f"/proc/{machines.pid('control', COORDINATOR)}/status")
+    assert not re.search(r"^Uid:\s+0\b", status.out, re.M), "the coordinator runs as root"
+
+
+def test_the_target_waits_for_the_daemons_that_gate_the_host(machines):
+    """Also after a reboot without a coordinator: what runs comes from the node's own disk."""
+    probe = {"exec": {"command": ["test", "-e", "/gate/open"]}, "periodSeconds": 1}
+    volume = {"name": "gate", "hostPath": {"path": "/var/tmp/gate", "type": "DirectoryOrCreate"}}
+    mount = {"name": "gate", "mountPath": "/gate"}
+    gated = daemonset("gated", container={"readinessProbe": probe, "volumeMounts": [mount]},
+                      nodeSelector=only_on("node-2"), volumes=[volume])
+    gated["spec"]["template"]["metadata"]["annotations"] = {"muster.dev/gate": "true"}
+    machines.shell("node-2", "mkdir -p /var/tmp/gate; touch /var/tmp/gate/open")
+    machines.apply(gated)
+    machines.wait_ready("gated", ["node-2"])
+    machines.shell("node-2", """
+        rm /var/tmp/gate/open
+        cat >/etc/systemd/system/after-gate.service <<E
+[Unit]
+Wants=muster-node-ready.target
+After=muster-node-ready.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+[Install]
+WantedBy=multi-user.target
+E
+        systemctl daemon-reload
+        systemctl enable after-gate.service""")
+    machines.undoings.append(lambda: machines.shell("node-2", """
+        systemctl disable after-gate.service
+        rm /etc/systemd/system/after-gate.service"""))
+    machines.on("control", "systemctl", "stop", COORDINATOR)
+    machines.undoings.append(lambda: machines.on("control", "systemctl", "start", COORDINATOR))
+
+    machines.reboot("node-2")
+    wait_until(lambda: "waiting for default/gated-" in machines.status_text(
+        "node-2", "muster-node-ready.service"), 120)
+    assert not machines.is_active("node-2", "muster-node-ready.target")
+    assert not machines.is_active("node-2", "after-gate.service")
+    machines.shell("node-2", "touch /var/tmp/gate/open")
+    wait_until(lambda: machines.is_active("node-2", "after-gate.service"), 60)
+    assert machines.is_active("node-2", "muster-node-ready.target")
+    assert "no coordinator" in machines.status_text("node-2", AGENT)
