@@ -52,18 +52,6 @@ seconds GraceOf(const v1::Pod& pod) {
              : kDefaultGrace;
 }
 
-bool IsReady(const v1::PodStatus& status) {
-  return std::ranges::any_of(status.conditions(), [](const v1::PodCondition& condition) {
-    return condition.type() == "Ready" && condition.status() == "True";
-  });
-}
-
-bool IsGate(const v1::Pod& pod) {
-  const auto& annotations = pod.metadata().annotations();
-  const auto found = annotations.find(std::string(kGateAnnotation));
-  return found != annotations.end() && found->second == "true";
-}
-
 // What log entries about a pod are about.
 std::vector<LogFields::Field> FieldsOf(const v1::Pod* pod, const std::string& name_space,
                                        const std::string& name) {
@@ -565,29 +553,6 @@ std::vector<PodReport> PodSet::TakeReports(bool all) {
     reports.push_back(std::move(report));
   }
   return reports;
-}
-
-PodSet::Counts PodSet::Count() const {
-  Counts counts;
-  for (const auto& [uid, record] : records_) {
-    if (!record->desired) continue;
-    ++counts.pods;
-    if (record->status && IsReady(*record->status)) ++counts.ready;
-  }
-  return counts;
-}
-
-std::optional<std::vector<std::string>> PodSet::GateWaits() const {
-  if (assignment_ == nullptr || !assignment_->complete()) return std::nullopt;
-  std::vector<std::string> waits;
-  for (const auto& [uid, record] : records_) {
-    if (!record->desired || record->pod == nullptr || !IsGate(*record->pod)) continue;
-    const bool open =
-        record->status && (IsReady(*record->status) || record->status->phase() == "Succeeded");
-    if (!open) waits.push_back(absl::StrCat(record->namespace_, "/", record->name));
-  }
-  std::ranges::sort(waits);
-  return waits;
 }
 
 absl::StatusOr<ContainerTarget> PodSet::Find(const std::string& pod_uid,

@@ -1,0 +1,52 @@
+// The part of PodSet that tells others on this host how many pods are ready, and which are not.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "agent/loop/pod_record.h"
+#include "agent/loop/pod_set.h"
+
+namespace muster::agent {
+namespace {
+
+bool IsReady(const v1::PodStatus& status) {
+  return std::ranges::any_of(status.conditions(), [](const v1::PodCondition& condition) {
+    return condition.type() == "Ready" && condition.status() == "True";
+  });
+}
+
+bool IsGate(const v1::Pod& pod) {
+  const auto& annotations = pod.metadata().annotations();
+  const auto found = annotations.find(std::string(kGateAnnotation));
+  return found != annotations.end() && found->second == "true";
+}
+
+}  // namespace
+
+PodSet::Counts PodSet::Count() const {
+  Counts counts;
+  for (const auto& [uid, record] : records_) {
+    if (!record->desired) continue;
+    ++counts.pods;
+    if (record->status && IsReady(*record->status)) ++counts.ready;
+  }
+  return counts;
+}
+
+std::optional<std::vector<std::string>> PodSet::GateWaits() const {
+  if (assignment_ == nullptr || !assignment_->complete()) return std::nullopt;
+  std::vector<std::string> waits;
+  for (const auto& [uid, record] : records_) {
+    if (!record->desired || record->pod == nullptr || !IsGate(*record->pod)) continue;
+    const bool open =
+        record->status && (IsReady(*record->status) || record->status->phase() == "Succeeded");
+    if (!open) waits.push_back(absl::StrCat(record->namespace_, "/", record->name));
+  }
+  std::ranges::sort(waits);
+  return waits;
+}
+
+}  // namespace muster::agent
