@@ -136,9 +136,8 @@ TEST(EvictionGrace, IsASecondUnlessTheThresholdHasOne) {
     auto pod = std::make_shared<v1::Pod>(*usage.pod);
     if (own) pod->mutable_spec()->set_termination_grace_period_seconds(*own);
     usage.pod = pod;
-    const auto grace = [&](Duration of_threshold) {
-      return MakeEviction(usage, Of(Signal::kMemoryAvailable, 1, 0, of_threshold),
-                          seconds(grace_max))
+    const auto grace = [&usage, longest = seconds(grace_max)](Duration of_threshold) {
+      return MakeEviction(usage, Of(Signal::kMemoryAvailable, 1, 0, of_threshold), longest)
           .grace.count();
     };
     EXPECT_EQ(grace(Duration::zero()), hard);
