@@ -18,7 +18,7 @@ constexpr Duration kLoopLatency = 1ms;
 
 bool OnlyLooks(const std::string& call) {
   return absl::StartsWith(call, "List") || absl::StartsWith(call, "Info") ||
-         absl::StrContains(call, "StatusOf");
+         absl::StartsWith(call, "ImageFilesystems") || absl::StrContains(call, "StatusOf");
 }
 
 // A disk that the process may not live to hear from.
