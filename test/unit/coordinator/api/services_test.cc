@@ -75,13 +75,12 @@ class ServicesTest : public ::testing::Test {
     local_ = std::make_unique<AdminService>(
         api_, *tunnels_, no_tokens,
         [](const grpc::CallbackServerContext&) { return absl::OkStatus(); });
-    absl::StatusOr<std::unique_ptr<RpcServers>> servers =
-        RpcServers::Start({.listen = "127.0.0.1:0",
-                           .identity = {ca_.certificate_pem, server.certificate_pem,
-                                        server.key_pem},
-                           .sessions = sessions_.get(),
-                           .remote_admin = remote_.get(),
-                           .local_admin = local_.get()});
+    absl::StatusOr<std::unique_ptr<RpcServers>> servers = RpcServers::Start(
+        {.listen = "127.0.0.1:0",
+         .identity = {ca_.certificate_pem, server.certificate_pem, server.key_pem},
+         .sessions = sessions_.get(),
+         .remote_admin = remote_.get(),
+         .local_admin = local_.get()});
     ASSERT_TRUE(servers.ok()) << servers.status();
     servers_ = *std::move(servers);
     PutNode("n1");
@@ -534,8 +533,7 @@ TEST_F(ServicesTest, ExecSaysWhatIsMissing) {
   input.set_stdin("x");
   EXPECT_EQ(run(input).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   input.mutable_start()->set_pod("web");
-  EXPECT_EQ(run(input).error_message(),
-            "you must specify at least one command for the container");
+  EXPECT_EQ(run(input).error_message(), "you must specify at least one command for the container");
   input.mutable_start()->add_command("ls");
   // Nobody is connected.
   EXPECT_EQ(run(input).error_message(), "node \"n1\" is not connected");
