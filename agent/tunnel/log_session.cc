@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -144,8 +145,9 @@ class LogSession {
     }
     MUSTER_ASSIGN_OR_RETURN(file_, OpenLogFile(directory_, name_));
     if (query_.follow) known_ = RotatedStems();
+    MUSTER_ASSIGN_OR_RETURN(const int64_t size, file_.Size());
+    if (!query_.follow) end_ = size;
     if (query_.tail_lines >= 0) {
-      MUSTER_ASSIGN_OR_RETURN(const int64_t size, file_.Size());
       MUSTER_ASSIGN_OR_RETURN(
           offset_, FindTail([this](int64_t offset, char* buffer,
                                    size_t length) { return file_.ReadAt(offset, buffer, length); },
@@ -170,7 +172,7 @@ class LogSession {
   // All there is, in this file and in one that took its place. False: no need to go on.
   absl::StatusOr<bool> ReadToEnd() {
     while (true) {
-      std::string buffer(kReadBytes, '\0');
+      std::string buffer(std::min<int64_t>(kReadBytes, end_ - offset_), '\0');
       MUSTER_ASSIGN_OR_RETURN(const size_t got,
                               file_.ReadAt(offset_, buffer.data(), buffer.size()));
       offset_ += static_cast<int64_t>(got);
@@ -250,6 +252,9 @@ class LogSession {
   std::string name_;
   LogFile directory_, file_;
   int64_t offset_ = 0;
+  // Without follow, how long the file was when it was asked for: a container that writes faster
+  // than its log is read would have no end, and --tail more lines than it says.
+  int64_t end_ = std::numeric_limits<int64_t>::max();
   std::set<std::string> known_;  // Rotated files that were there before file_ was one of them.
   bool successor_seen_ = false;
   bool ended_ = false;  // The container will write no more.

@@ -77,6 +77,21 @@ TEST_F(LogSessionTest, TailShowsTheLastLines) {
   EXPECT_EQ(Show({.tail_lines = 2}), "two\nthree\n");
 }
 
+TEST_F(LogSessionTest, WithoutFollowNothingIsShownThatWasWrittenSinceItWasAskedFor) {
+  Append(Line("one") + Line("two"));
+  peer_.BlockAfter(1);
+  follower_ = std::thread([this] {
+    status_ = SendLog(
+        path_, {.tail_lines = 2}, [] { return true; }, peer_);
+  });
+  ASSERT_TRUE(peer_.AwaitOut(1));
+  Append(Line("three"));
+  peer_.Unblock();
+  follower_.join();
+  EXPECT_TRUE(status_.ok()) << status_;
+  EXPECT_EQ(peer_.out(), "one\ntwo\n");
+}
+
 TEST_F(LogSessionTest, TailOfZeroShowsNothing) {
   Append(Line("one"));
   EXPECT_EQ(Show({.tail_lines = 0}), "");
