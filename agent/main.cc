@@ -41,6 +41,7 @@
 #include "common/base/macros.h"
 #include "common/base/status.h"
 #include "common/base/text_file.h"
+#include "common/config/parse_line.h"
 #include "common/daemon/event_loop.h"
 #include "common/daemon/log_fields.h"
 #include "common/daemon/logging.h"
@@ -62,13 +63,6 @@ int Fail(const absl::Status& status, int exit_code = kFailed) {
   return exit_code;
 }
 
-int Print(const std::string& text, int exit_code) {
-  std::FILE* out = exit_code == 0 ? stdout : stderr;
-  std::fputs(text.c_str(), out);
-  if (!text.ends_with('\n')) std::fputc('\n', out);
-  return exit_code;
-}
-
 // Looks at this host with the settings as they are, wrong or not.
 std::vector<Finding> ExamineThisHost(const Settings& settings, const absl::Status& settings_status,
                                      const std::string& settings_path) {
@@ -79,7 +73,7 @@ std::vector<Finding> ExamineThisHost(const Settings& settings, const absl::Statu
 
 int RunDoctor(int argc, const char* const* argv) {
   const DoctorLine line = ParseDoctorLine(argc, argv);
-  if (line.print_and_exit) return Print(line.text, line.exit_code);
+  if (line.print_and_exit) return PrintLine(line);
   absl::StatusOr<Settings> settings = LoadSettings(line.config_path);
   absl::Status status = settings.status();
   if (absl::IsNotFound(status)) status = absl::OkStatus();  // Then the defaults hold.
@@ -91,7 +85,7 @@ int RunDoctor(int argc, const char* const* argv) {
 
 int RunJoin(int argc, const char* const* argv) {
   const JoinLine line = ParseJoinLine(argc, argv);
-  if (line.print_and_exit) return Print(line.text, line.exit_code);
+  if (line.print_and_exit) return PrintLine(line);
   const SystemClock clock;
   const absl::StatusOr<JoinResult> joined = Join(line.options, clock);
   if (!joined.ok()) return Fail(joined.status());
@@ -113,7 +107,7 @@ int RunJoin(int argc, const char* const* argv) {
 
 int RunWaitReady(int argc, const char* const* argv) {
   const WaitLine line = ParseWaitLine(argc, argv);
-  if (line.print_and_exit) return Print(line.text, line.exit_code);
+  if (line.print_and_exit) return PrintLine(line);
   const absl::Status waited =
       AwaitGate(GatePath(line.run_dir), line.timeout, [](const std::string& what) {
         NotifyStatus(what);
@@ -293,14 +287,10 @@ int Main(int argc, const char* const* argv) {
   if (task == "wait-ready") return RunWaitReady(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) return Fail(line.status(), kWrongSettings);
-  switch (line->task) {
-    case CommandLine::Task::kPrintAndExit:
-      return Print(line->text, line->exit_code);
-    case CommandLine::Task::kCheckConfig:
-      std::puts("The settings are good.");
-      return 0;
-    case CommandLine::Task::kRun:
-      break;
+  if (line->print_and_exit) return PrintLine(*line);
+  if (line->check_config) {
+    std::puts("The settings are good.");
+    return 0;
   }
   if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm()); !status.ok()) {
     return Fail(status, kWrongSettings);

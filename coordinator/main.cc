@@ -31,10 +31,7 @@ int FailOverSettings(const absl::Status& status) {
 
 int RunInit(int argc, const char* const* argv) {
   const InitLine line = ParseInitLine(argc, argv);
-  if (line.print_and_exit) {
-    std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
-    return line.exit_code;
-  }
+  if (line.print_and_exit) return PrintLine(line);
   const absl::StatusOr<Settings> settings = LoadSettings(line.config_path);
   if (!settings.ok()) return FailOverSettings(settings.status());
   const InitSurvey survey = SurveyForInit(*settings, line.config_path, AgentAddress(*settings));
@@ -48,15 +45,10 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "init") return RunInit(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) return FailOverSettings(line.status());
-  switch (line->task) {
-    case CommandLine::Task::kPrintAndExit:
-      std::fputs(line->text.c_str(), line->exit_code == 0 ? stdout : stderr);
-      return line->exit_code;
-    case CommandLine::Task::kCheckConfig:
-      std::puts("The settings are good.");
-      return 0;
-    case CommandLine::Task::kRun:
-      break;
+  if (line->print_and_exit) return PrintLine(*line);
+  if (line->check_config) {
+    std::puts("The settings are good.");
+    return 0;
   }
   if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm()); !status.ok()) {
     return FailOverSettings(status);

@@ -1,14 +1,12 @@
 #include "agent/settings/join_line.h"
 
 #include <CLI/CLI.hpp>
-#include <sstream>
 
-#include "absl/strings/str_cat.h"
+#include "common/config/parse_line.h"
 
 namespace muster::agent {
 
 JoinLine ParseJoinLine(int argc, const char* const* argv) {
-  constexpr int kUsageError = 64;
   JoinLine line;
   JoinFlags& flags = line.options.flags;
   CLI::App app{"Makes this host a node: gets a certificate and writes the settings.",
@@ -36,19 +34,7 @@ JoinLine ParseJoinLine(int argc, const char* const* argv) {
   app.add_option("--state-dir", line.options.state_dir, "Where key and certificate are kept")
       ->option_text("DIR")
       ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& e) {
-    line.print_and_exit = true;
-    std::ostringstream out, err;
-    app.exit(e, out, err);
-    line.text = out.str();
-  } catch (const CLI::ParseError& e) {
-    line.print_and_exit = true;
-    line.exit_code = kUsageError;
-    line.text = absl::StrCat("muster-agent join: ", e.what(),
-                             "\nRun 'muster-agent join --help' for the flags.\n");
-  }
+  static_cast<ParsedLine&>(line) = ParseLine(app, argc, argv);
   return line;
 }
 

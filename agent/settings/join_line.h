@@ -3,15 +3,12 @@
 #include <string>
 
 #include "agent/enrol/join.h"
+#include "common/config/parse_line.h"
 
 namespace muster::agent {
 
 // What the command line of "muster-agent join" says.
-struct JoinLine {
-  // Print `text` (help, or what is wrong) and exit.
-  bool print_and_exit = false;
-  std::string text;
-  int exit_code = 0;
+struct JoinLine : ParsedLine {
   JoinOptions options;
 };
 

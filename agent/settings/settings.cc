@@ -5,13 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/config/config_file.h"
+#include "common/config/parse_line.h"
 #include "common/model/names.h"
 #include "common/model/quantity.h"
 #include "common/version/version.h"
@@ -290,27 +290,14 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       "  join                        Make this host a node\n"
       "  doctor                      Look for what is missing on this host, and say how to get it\n"
       "  wait-ready                  Wait until the pods that gate this host are ready");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& e) {
-    line.task = CommandLine::Task::kPrintAndExit;
-    std::ostringstream out, err;
-    app.exit(e, out, err);
-    line.text = out.str();
-    return line;
-  } catch (const CLI::ParseError& e) {
-    line.task = CommandLine::Task::kPrintAndExit;
-    line.exit_code = kUsageError;
-    line.text =
-        absl::StrCat("muster-agent: ", e.what(), "\nRun 'muster-agent --help' for the flags.\n");
-    return line;
-  }
+  static_cast<ParsedLine&>(line) = ParseLine(app, argc, argv);
+  if (line.print_and_exit) return line;
 
   absl::StatusOr<Settings> settings = ReadSettings(ConfigFile::Load(file));
   if (absl::IsNotFound(settings.status()) && config->count() == 0) settings = Settings();
   if (!settings.ok()) return settings.status();
   line.settings = *std::move(settings);
-  line.task = check ? CommandLine::Task::kCheckConfig : CommandLine::Task::kRun;
+  line.check_config = check;
   if (coordinator) line.settings.coordinator = *coordinator;
   if (node_name) line.settings.node_name = *node_name;
   if (state_dir) line.settings.state_dir = *state_dir;

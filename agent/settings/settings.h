@@ -10,6 +10,7 @@
 #include "agent/hygiene/log_rotation.h"
 #include "agent/hygiene/pressure.h"
 #include "common/base/clock.h"
+#include "common/config/parse_line.h"
 
 namespace muster::agent {
 
@@ -48,14 +49,9 @@ struct Settings {
 };
 
 // What the command line says, without its subcommands.
-struct CommandLine {
-  enum class Task { kRun, kCheckConfig, kPrintAndExit };
-
-  Task task = Task::kRun;
-  // For kPrintAndExit: help, the version, or what is wrong with the command line.
-  std::string text;
-  int exit_code = 0;
-  Settings settings;  // For the other tasks: the file, and flags over it.
+struct CommandLine : ParsedLine {
+  bool check_config = false;  // Say whether the settings are good, and exit.
+  Settings settings;          // The file, and flags over it.
 };
 
 // Reads the file as well. A file that was not asked for by --config may be missing. The status is

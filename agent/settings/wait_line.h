@@ -5,15 +5,12 @@
 #include <string>
 
 #include "agent/settings/settings.h"
+#include "common/config/parse_line.h"
 
 namespace muster::agent {
 
 // What the command line of "muster-agent wait-ready" says.
-struct WaitLine {
-  // Print `text` (help, or what is wrong) and exit.
-  bool print_and_exit = false;
-  std::string text;
-  int exit_code = 0;
+struct WaitLine : ParsedLine {
   std::optional<std::chrono::milliseconds> timeout;  // nullopt: without end.
   std::string run_dir = Settings().run_dir;
 };

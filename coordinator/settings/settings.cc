@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "common/base/macros.h"
 #include "common/config/config_file.h"
+#include "common/config/parse_line.h"
 #include "common/version/version.h"
 
 namespace muster::coordinator {
@@ -16,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr char kDefaultFile[] = "/etc/muster/coordinator.yaml";
-constexpr int kUsageError = 64;
 
 struct Range {
   Duration min, max;
@@ -139,19 +139,7 @@ InitLine ParseInitLine(int argc, const char* const* argv) {
       ->option_text("FILE")
       ->capture_default_str();
   app.footer("Changes nothing. Exit codes: 0 a coordinator can work here, 1 problems.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& e) {
-    line.print_and_exit = true;
-    std::ostringstream out, err;
-    app.exit(e, out, err);
-    line.text = out.str();
-  } catch (const CLI::ParseError& e) {
-    line.print_and_exit = true;
-    line.exit_code = kUsageError;
-    line.text = absl::StrCat("muster-coordinator init: ", e.what(),
-                             "\nRun 'muster-coordinator init --help' for the flags.\n");
-  }
+  static_cast<ParsedLine&>(line) = ParseLine(app, argc, argv);
   return line;
 }
 
@@ -242,27 +230,14 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       "Subcommands:\n"
       "  init                        Say what a coordinator finds on this host, and what comes "
       "next");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& e) {
-    line.task = CommandLine::Task::kPrintAndExit;
-    std::ostringstream out, err;
-    app.exit(e, out, err);
-    line.text = out.str();
-    return line;
-  } catch (const CLI::ParseError& e) {
-    line.task = CommandLine::Task::kPrintAndExit;
-    line.exit_code = kUsageError;
-    line.text = absl::StrCat("muster-coordinator: ", e.what(),
-                             "\nRun 'muster-coordinator --help' for the flags.\n");
-    return line;
-  }
+  static_cast<ParsedLine&>(line) = ParseLine(app, argc, argv);
+  if (line.print_and_exit) return line;
 
   absl::StatusOr<Settings> settings = ReadSettings(ConfigFile::Load(file));
   if (absl::IsNotFound(settings.status()) && config->count() == 0) settings = Settings();
   if (!settings.ok()) return settings.status();
   line.settings = *std::move(settings);
-  line.task = check ? CommandLine::Task::kCheckConfig : CommandLine::Task::kRun;
+  line.check_config = check;
   if (state_dir) line.settings.state_dir = *state_dir;
   if (listen) line.settings.listen = *listen;
   if (admin_socket) line.settings.admin_socket = *admin_socket;

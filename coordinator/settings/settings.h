@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/config/parse_line.h"
 
 namespace muster::coordinator {
 
@@ -33,14 +34,9 @@ struct Settings {
 };
 
 // What the command line says.
-struct CommandLine {
-  enum class Task { kRun, kCheckConfig, kPrintAndExit };
-
-  Task task = Task::kRun;
-  // For kPrintAndExit: help, the version, or what is wrong with the command line.
-  std::string text;
-  int exit_code = 0;
-  Settings settings;  // For the other tasks: the file, and flags over it.
+struct CommandLine : ParsedLine {
+  bool check_config = false;  // Say whether the settings are good, and exit.
+  Settings settings;          // The file, and flags over it.
 };
 
 // Reads the file as well. A file that was not asked for by --config may be missing. The status is
@@ -54,11 +50,7 @@ absl::StatusOr<Settings> ParseSettings(const std::string& text, const std::strin
 absl::StatusOr<Settings> LoadSettings(const std::string& path);
 
 // What the command line of "muster-coordinator init" says.
-struct InitLine {
-  // Print `text` (help, or what is wrong) and exit.
-  bool print_and_exit = false;
-  std::string text;
-  int exit_code = 0;
+struct InitLine : ParsedLine {
   std::string config_path;
 };
 // `argv` begins at "init".

@@ -205,7 +205,7 @@ TEST(CommandLine, FlagsWinOverTheFile) {
   const absl::StatusOr<CommandLine> line = ParseCommandLine(6, argv);
   std::filesystem::remove_all(directory);
   ASSERT_TRUE(line.ok()) << line.status();
-  EXPECT_EQ(line->task, CommandLine::Task::kCheckConfig);
+  EXPECT_TRUE(line->check_config);
   EXPECT_EQ(line->settings.coordinator, "b:2");
   EXPECT_EQ(line->settings.node_name, "node-1");
 }
@@ -214,7 +214,7 @@ TEST(CommandLine, UnknownFlagIsAUsageError) {
   const char* argv[] = {"muster-agent", "--nope"};
   const absl::StatusOr<CommandLine> line = ParseCommandLine(2, argv);
   ASSERT_TRUE(line.ok());
-  EXPECT_EQ(line->task, CommandLine::Task::kPrintAndExit);
+  EXPECT_TRUE(line->print_and_exit);
   EXPECT_EQ(line->exit_code, 64);
   EXPECT_THAT(line->text, HasSubstr("--nope"));
 }

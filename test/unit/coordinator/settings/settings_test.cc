@@ -108,7 +108,8 @@ TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
              "--advertise-address", "b", "--node-lost-after=1m", "--reconnect-grace=2s",
              "--pre-pull-limit=7"});
   ASSERT_TRUE(line.ok()) << line.status();
-  EXPECT_EQ(line->task, CommandLine::Task::kRun);
+  EXPECT_FALSE(line->print_and_exit);
+  EXPECT_FALSE(line->check_config);
   EXPECT_EQ(line->settings.listen, "0.0.0.0:7440");
   EXPECT_EQ(line->settings.log_level, "debug");
   EXPECT_THAT(line->settings.advertise_addresses, ElementsAre("a", "b"));
@@ -118,8 +119,7 @@ TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
 }
 
 TEST_F(SettingsFileTest, CheckConfigIsATaskOfItsOwn) {
-  EXPECT_EQ(Parse({"--check-config", "--config", path_.c_str()})->task,
-            CommandLine::Task::kCheckConfig);
+  EXPECT_TRUE(Parse({"--check-config", "--config", path_.c_str()})->check_config);
 }
 
 TEST(ParseCommandLine, AFileThatWasAskedForHasToBeThere) {
@@ -131,7 +131,7 @@ TEST(ParseCommandLine, HelpAndVersionArePrinted) {
   for (const char* flag : {"--help", "--version"}) {
     const absl::StatusOr<CommandLine> line = Parse({flag});
     ASSERT_TRUE(line.ok());
-    EXPECT_EQ(line->task, CommandLine::Task::kPrintAndExit);
+    EXPECT_TRUE(line->print_and_exit);
     EXPECT_EQ(line->exit_code, 0);
     EXPECT_THAT(line->text, HasSubstr("muster-coordinator"));
   }
@@ -141,7 +141,7 @@ TEST(ParseCommandLine, HelpAndVersionArePrinted) {
 TEST(ParseCommandLine, AnUnknownFlagIsAUsageError) {
   const absl::StatusOr<CommandLine> line = Parse({"--frobnicate"});
   ASSERT_TRUE(line.ok());
-  EXPECT_EQ(line->task, CommandLine::Task::kPrintAndExit);
+  EXPECT_TRUE(line->print_and_exit);
   EXPECT_EQ(line->exit_code, 64);
 }
 
