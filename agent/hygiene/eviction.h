@@ -30,14 +30,15 @@ struct PodUsage {
   int64_t pids = 0;
 };
 
+inline constexpr char kEvictedReason[] = "Evicted";
+
 // Why a pod goes, in the words of Kubernetes.
 struct Eviction {
   std::string message;
   std::chrono::seconds grace{1};
+  std::string reason = kEvictedReason;
   bool operator==(const Eviction&) const = default;
 };
-
-inline constexpr char kEvictedReason[] = "Evicted";
 
 // Static pods, and those of system priority: they are not evicted, and admitted under pressure.
 bool IsCritical(const v1::Pod& pod);

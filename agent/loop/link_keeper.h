@@ -10,14 +10,22 @@
 
 namespace muster::agent {
 
-// Keeps the session open: connects, heartbeats, and after a break waits a random part of an
-// exponentially growing time (full jitter), so that a coordinator that returns is not stormed.
-// Loop thread only. What the stream carries is not its business.
+// Keeps the session open: connects, heartbeats, and after a break waits a random part of a growing
+// time (full jitter) before it tries again.
+//
+// How long depends on what was met. Nobody there (refused at once) is cheap to ask, and a restart
+// of the coordinator is over soon: the wait stays at 1.5 s at most, and then at an eighth of the
+// outage. Somebody who took the connection and did not get to answer is overwhelmed, by thousands
+// like us: then the wait doubles from try to try. Loop thread only. What the stream carries is not
+// its business.
 class LinkKeeper {
  public:
   struct Options {
     std::chrono::milliseconds backoff_first{500};
+    std::chrono::milliseconds backoff_restart{1'500};  // While it may just be restarting.
     std::chrono::milliseconds backoff_ceiling{30'000};
+    // A try that failed after longer than this was not refused.
+    std::chrono::milliseconds slow{1'000};
     // A stream that is open but stays silent is given up.
     std::chrono::milliseconds welcome_within{20'000};
     uint64_t seed = 0;
@@ -38,11 +46,15 @@ class LinkKeeper {
  private:
   enum class State { kDown, kConnecting, kUp };
 
+  std::chrono::milliseconds LongestWait(MonoTime now) const;
+
   Link& link_;
   const Options options_;
   std::mt19937_64 dice_;
   State state_ = State::kDown;
-  int failures_ = 0;
+  int failures_ = 0, slow_failures_ = 0;  // Since it was up.
+  std::optional<MonoTime> down_since_;    // None before the first failure.
+  MonoTime tried_at_{};
   MonoTime next_{};  // The next try, the end of patience, or the next heartbeat.
   std::chrono::milliseconds heartbeat_{10'000};
 };

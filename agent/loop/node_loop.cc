@@ -73,6 +73,7 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
                           WarnOfNode(reason, message);
                         }},
                        options_.eviction),
+      shutdown_keeper_(pods_, options_.shutdown),
       static_pods_(options_.static_pod_dir, options_.node_name) {}
 
 NodeLoop::~NodeLoop() { *alive_ = false; }
@@ -146,6 +147,7 @@ std::optional<MonoTime> NodeLoop::Step() {
   Earlier(eviction_keeper_.Step(now, knows_all), wake);
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
+  Earlier(shutdown_keeper_.Step(now, view_.listed_once()), wake);
   Earlier(runner_.Wake(now), wake);
   SaveMemories(now);
   // After the pods, who may have asked for a list.
@@ -170,6 +172,14 @@ std::optional<MonoTime> NodeLoop::Step() {
     if (unhealthy > now) Earlier(unhealthy, wake);
   }
   return wake;
+}
+
+void NodeLoop::NoticeShutdown(bool goes_down) {
+  if (goes_down) {
+    shutdown_keeper_.Begin(seams_.clock.Mono());
+  } else {
+    shutdown_keeper_.Cancel();
+  }
 }
 
 // An agent that has just started knows nothing of the runtime yet. Saying so would make its node
@@ -337,6 +347,7 @@ NodeSituation NodeLoop::MakeSituation() const {
     situation.network_message = NetworkProblem(*runtime_info_);
   }
   situation.pressure = eviction_keeper_.Conditions();
+  situation.shutting_down = shutdown_keeper_.under_way();
   return situation;
 }
 
@@ -355,6 +366,7 @@ void NodeLoop::UpdateNodeStatus() {
     problems.push_back(RuntimeProblem(*runtime_info_));
     problems.push_back(NetworkProblem(*runtime_info_));
   }
+  if (shutdown_keeper_.under_way()) problems.push_back(kShuttingDown);
   std::vector<std::string> pressure = eviction_keeper_.Conditions();
   if (!std::exchange(node_status_due_, false) && problems == problems_ && pressure == pressure_) {
     return;
@@ -444,6 +456,7 @@ void NodeLoop::SweepFiles() {
                       spdlog::warn("cannot list the files of pods: {}", Text(found->status()));
                       return;
                     }
+                    files_swept_ = true;
                     for (const std::string& uid : **found) pods_.NoticeFiles(uid);
                   });
 }
@@ -453,6 +466,7 @@ std::string NodeLoop::StatusLine() const {
   std::string line =
       absl::StrCat(counts.pods, counts.pods == 1 ? " pod, " : " pods, ", counts.ready, " ready");
   absl::StrAppend(&line, keeper_.up() ? "; coordinator connected" : "; no coordinator");
+  if (shutdown_keeper_.under_way()) absl::StrAppend(&line, "; ", kShuttingDown);
   if (!view_.status().ok()) absl::StrAppend(&line, "; runtime: ", view_.status().message());
   if (!save_problem_.empty()) absl::StrAppend(&line, "; ", save_problem_);
   return line;

@@ -23,6 +23,7 @@
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/pod_set.h"
 #include "agent/loop/runtime_view.h"
+#include "agent/loop/shutdown_keeper.h"
 #include "agent/loop/static_pods.h"
 #include "agent/loop/worker.h"
 #include "agent/probe/prober.h"
@@ -56,6 +57,7 @@ struct NodeOptions {
   LogKeeper::Options logs;
   ImageKeeper::Options images;
   EvictionKeeper::Options eviction;
+  ShutdownTurns shutdown;
 };
 
 // The node: owns its whole state, and puts together what it is told, what it sees and what it does.
@@ -101,6 +103,16 @@ class NodeLoop {
   // The next Step looks at the files of static pods, which it does now and then anyway.
   void NoticeStaticPods() { static_pods_due_ = {}; }
 
+  // The host is about to go down, or does not after all: from the next Step on. When a shutdown is
+  // over, the host need not wait for this node any longer.
+  void NoticeShutdown(bool goes_down);
+  bool shutdown_over() const { return shutdown_keeper_.over(); }
+
+  // It has looked everywhere, and there is nothing of any pod: what a node that was removed comes
+  // to.
+  bool holds_nothing() const { return files_swept_ && view_.listed_once() && pods_.empty(); }
+  size_t pods_held() const { return pods_.size(); }
+
   // The checkpoint was read and the first look at the runtime is over. It may have failed: whoever
   // starts a unit is not kept waiting for a runtime that is not there, but reads it in its status.
   bool ready() const { return looked_; }
@@ -145,6 +157,7 @@ class NodeLoop {
   LogKeeper log_keeper_;
   ImageKeeper image_keeper_;
   EvictionKeeper eviction_keeper_;
+  ShutdownKeeper shutdown_keeper_;
 
   CheckpointState identity_;  // Without the objects, which are in assignment_.
   Assignment assignment_;
@@ -173,6 +186,7 @@ class NodeLoop {
   MonoTime status_due_{};
   bool session_is_new_ = false;  // Everything is to be told again.
   bool swept_ = false;
+  bool files_swept_ = false;      // The sweep has come to its end.
   std::deque<v1::Event> events_;  // Kept while there is no session.
   std::string last_down_;         // Said once, not at every try.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

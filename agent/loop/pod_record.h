@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,12 @@ struct PodSet::Record {
   bool admitted = false;  // It was not refused, so it will not be any more.
   std::optional<Eviction> evicted;
 
+  // The runtime has something of it.
+  bool HasInstances() const {
+    return !observed.sandboxes.empty() ||
+           std::ranges::any_of(observed.containers,
+                               [](const auto& entry) { return !entry.second.instances.empty(); });
+  }
   // Its containers have run to their end by themselves.
   bool IsFinished() const {
     return !refused && !evicted && status_final && status &&

@@ -9,7 +9,6 @@
 #include "agent/loop/pod_record.h"
 #include "agent/translate/translate.h"
 #include "agent/workload/completion.h"
-#include "agent/workload/host_ports.h"
 #include "agent/workload/pod_status.h"
 #include "common/daemon/log_fields.h"
 #include "common/model/static_pod.h"
@@ -88,12 +87,6 @@ bool IsDiskFull(const std::vector<std::string>& pressure) {
   return std::ranges::find(pressure, "DiskPressure") != pressure.end();
 }
 
-bool HasInstances(const ObservedPod& observed) {
-  if (!observed.sandboxes.empty()) return true;
-  return std::ranges::any_of(observed.containers,
-                             [](const auto& entry) { return !entry.second.instances.empty(); });
-}
-
 }  // namespace
 
 PodSet::PodSet(const Clock& clock, Runtime& runtime, Prober& prober,
@@ -143,8 +136,11 @@ void PodSet::SetAssignment(const Assignment& assignment, const StaticPodMap& sta
       record->uid = uid;
       record->name = pod->metadata().name();
       record->namespace_ = pod->metadata().namespace_();
-      // It failed on this node before, and what has failed is not tried again.
-      if (IsFinal(pod->status().phase())) {
+      // It failed on this node before, and what has failed is not tried again. What the host took
+      // with it when it went down did not fail; with no coordinator there is nobody to replace it.
+      if (EndedWithItsHost(pod->status()) && !RunsToItsEnd(*pod)) {
+        record->status.emplace();
+      } else if (IsFinal(pod->status().phase())) {
         record->refused = !RunsToItsEnd(*pod);
         record->status = pod->status();
         record->status_final = true;
@@ -171,7 +167,8 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
   const bool changed = runtime_ok != runtime_ok_ || node.network_ready != node_.network_ready ||
                        node.context.node_uid != node_.context.node_uid ||
                        node.context.host_ips != node_.context.host_ips ||
-                       IsDiskFull(node.pressure) != IsDiskFull(node_.pressure);
+                       IsDiskFull(node.pressure) != IsDiskFull(node_.pressure) ||
+                       node.shutting_down != node_.shutting_down;
   runtime_ok_ = runtime_ok;
   node_ = node;
   if (changed) {
@@ -204,7 +201,11 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
     }
     all_planned = all_planned && !record.dirty;
     if (record.wake_at && (!wake || *record.wake_at < *wake)) wake = record.wake_at;
-    if (record.gone && !record.desired && !record.dirty) {
+    if (RunsAgain(record)) {
+      at->second = BeginAnew(record);
+      wake = now;
+      ++at;
+    } else if (record.gone && !record.desired && !record.dirty) {
       {
         const LogFields about(FieldsOf(record.pod.get(), record.namespace_, record.name));
         spdlog::info("pod {}/{} ({}) is gone", record.namespace_, record.name, record.uid);
@@ -354,34 +355,6 @@ PodIntent PodSet::MakeIntent(const Record& record) const {
   return intent;
 }
 
-// Why a pod that has nothing yet must wait; refuses it when it can never have what it asks for.
-std::string PodSet::HoldOf(const Record& record) {
-  if (node_.context.node_uid.empty()) return "the coordinator has not named this node yet";
-  for (const auto& [uid, other] : records_) {
-    if (other.get() == &record || other->gone) continue;
-    if (other->name == record.name && other->namespace_ == record.namespace_) {
-      return absl::StrCat("the pod of the same name (", uid, ") is not gone yet");
-    }
-    if (other->pod == nullptr || other->refused ||
-        !HostPortsClash(record.pod->spec(), other->pod->spec())) {
-      continue;
-    }
-    if (other->IsFinished() && !CurrentSandbox(other->observed)) continue;
-    if (other->IsTerminating() || other->IsFinished()) {
-      return absl::StrCat("pod ", other->name, " still has its host ports");
-    }
-    if (HasInstances(other->observed) || other->uid < record.uid) return kNodePortsReason;
-  }
-  return "";
-}
-
-void PodSet::Refuse(Record& record, const std::string& reason, const std::string& message) {
-  record.refused = true;
-  record.status = MakeRejectedStatus(*record.pod, reason, message, clock_.Wall());
-  record.status_final = true;
-  Tell(record, {reason, message, true, ""});
-}
-
 void PodSet::PlanOne(Record& record, MonoTime now) {
   record.dirty = false;
   record.report_due = true;
@@ -394,7 +367,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   // It may only be missing.
   if (!record.desired && !assignment_->complete() && !is_static) return;
   if (record.gone) {
-    if (!HasInstances(record.observed)) return;
+    if (!record.HasInstances()) return;
     // What an earlier agent had asked for came up after all.
     record.gone = false;
     record.observed.cleaned_up = false;
@@ -402,15 +375,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
 
   PodIntent intent = MakeIntent(record);
   if (!intent.terminate && !intent.finished && record.observed.sandboxes.empty()) {
-    intent.hold = HoldOf(record);
-    if (intent.hold == kNodePortsReason && !HasInstances(record.observed)) {
-      Refuse(record, kNodePortsReason, kNodePortsMessage);
-    } else if (!record.admitted && !HasInstances(record.observed)) {
-      if (const auto message = RefusedUnderPressure(*record.pod, node_.pressure)) {
-        Refuse(record, kEvictedReason, *message);
-      }
-    }
-    if (record.refused) intent = MakeIntent(record);
+    RefuseUnfit(record, intent);
   }
   record.admitted = !record.refused;
   if (intent.terminate && !record.observed.terminating_since) {
@@ -437,7 +402,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
 void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan) {
   if (record.pod == nullptr || record.status_final) return;
   std::optional<Disruption> disruption;
-  if (record.evicted) disruption = {kEvictedReason, record.evicted->message};
+  if (record.evicted) disruption = {record.evicted->reason, record.evicted->message};
   const StatusInput input{.pod = *record.pod,
                           .observed = record.observed,
                           .plan = plan,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/hygiene/eviction.h"
+#include "agent/hygiene/node_shutdown.h"
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
@@ -35,6 +36,8 @@ struct NodeSituation {
   std::string network_message;
   // True conditions that the node suffers from, sorted: "DiskPressure".
   std::vector<std::string> pressure;
+  // The host goes down: what comes now is refused.
+  bool shutting_down = false;
 };
 
 // A pod that may be taken from the node, and where it is found there. Plain value.
@@ -93,7 +96,14 @@ class PodSet {
   // One that was evicted still has something that runs.
   bool EvictionUnderWay() const;
 
+  // Pods that have come up and are not stopped, whether they go already or not.
+  std::vector<ShutdownPod> NotStopped() const;
+  // Takes the pod from the node because that goes down, also when it is going more slowly already.
+  // False: it was told before.
+  bool Terminate(const std::string& pod_uid, std::chrono::seconds grace);
+
   bool empty() const { return records_.empty(); }
+  size_t size() const { return records_.size(); }  // Also of those that nobody wants.
   // Pods, and those of them with every container running; for people.
   struct Counts {
     int pods = 0, ready = 0;
@@ -115,6 +125,9 @@ class PodSet {
   std::string HoldOf(const Record& record);
   // The node will not run it, now or later.
   void Refuse(Record& record, const std::string& reason, const std::string& message);
+  void RefuseUnfit(Record& record, PodIntent& intent);
+  bool RunsAgain(const Record& record) const;
+  std::unique_ptr<Record> BeginAnew(const Record& record);
   void PlanOne(Record& record, MonoTime now);
   void UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan);
   void TellWaiting(Record& record, const Plan& plan);

@@ -7,6 +7,8 @@
 #include "agent/loop/pod_set.h"
 #include "agent/translate/resources.h"
 #include "agent/translate/translate.h"
+#include "agent/workload/completion.h"
+#include "common/model/static_pod.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::agent {
@@ -46,6 +48,54 @@ bool PodSet::EvictionUnderWay() const {
   return std::ranges::any_of(records_, [](const auto& entry) {
     return entry.second->evicted && !entry.second->status_final && !entry.second->gone;
   });
+}
+
+std::vector<ShutdownPod> PodSet::NotStopped() const {
+  std::vector<ShutdownPod> pods;
+  for (const auto& [uid, record] : records_) {
+    if (record->gone || record->status_final) continue;
+    // Refused when it is planned.
+    if (!record->HasInstances() && record->observed.in_flight.empty()) continue;
+    ShutdownPod& pod = pods.emplace_back(ShutdownPod{.uid = uid});
+    pod.grace = MakeIntent(*record).grace;
+    if (record->pod == nullptr) continue;
+    pod.priority = record->pod->spec().priority();
+    pod.is_run = RunsToItsEnd(*record->pod);
+  }
+  return pods;
+}
+
+bool PodSet::Terminate(const std::string& pod_uid, std::chrono::seconds grace) {
+  const auto found = records_.find(pod_uid);
+  if (found == records_.end()) return false;
+  Record& record = *found->second;
+  if (record.refused || (record.evicted && record.evicted->reason == kTerminatedReason)) {
+    return false;
+  }
+  record.evicted = Eviction{kTerminatedMessage, grace, kTerminatedReason};
+  record.dirty = true;
+  Tell(record, {kTerminatedReason, kTerminatedMessage, true, ""});
+  return true;
+}
+
+// A static pod, which nobody replaces, when the host did not go down after all.
+bool PodSet::RunsAgain(const Record& record) const {
+  return !node_.shutting_down && record.desired && record.pod != nullptr && !record.dirty &&
+         model::IsStatic(*record.pod) && record.status && record.status_final &&
+         EndedWithItsHost(*record.status) && (record.gone || record.refused);
+}
+
+std::unique_ptr<PodSet::Record> PodSet::BeginAnew(const Record& record) {
+  probes_.Forget(record.uid);
+  auto fresh = std::make_unique<Record>();
+  fresh->uid = record.uid;
+  fresh->name = record.name;
+  fresh->namespace_ = record.namespace_;
+  fresh->pod = record.pod;
+  fresh->desired = true;
+  fresh->configs = record.configs;
+  fresh->inputs = record.inputs;
+  return fresh;
 }
 
 }  // namespace muster::agent

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -20,8 +22,6 @@ namespace muster::agent {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int kUsageError = 64;
 
 const std::vector<std::string> kLogLevels = {"debug", "info", "warning", "error"};
 
@@ -114,6 +114,40 @@ void ReadEviction(ConfigSection& root, Settings& settings) {
   root.Read("evictionMonitorPeriod", settings.eviction_period, 1s, 10min);
 }
 
+// Kubernetes' two forms; one or the other.
+void ReadShutdown(ConfigSection& root, Settings& settings) {
+  constexpr char kTable[] = "shutdownGracePeriodByPodPriority";
+  Duration total(0), critical(0);
+  root.Read("shutdownGracePeriod", total, 0s, 1h);
+  root.Read("shutdownGracePeriodCriticalPods", critical, 0s, 1h);
+  if (critical > total) {
+    root.Refuse("shutdownGracePeriodCriticalPods",
+                "it is a part of shutdownGracePeriod, so it cannot be longer");
+    return;
+  }
+  settings.shutdown = SimpleShutdown(std::chrono::ceil<std::chrono::seconds>(total),
+                                     std::chrono::floor<std::chrono::seconds>(critical));
+  std::map<int64_t, std::chrono::seconds> periods;
+  for (ConfigSection& entry : root.Sections(kTable)) {
+    int64_t priority = 0, period = 0;
+    entry.Read("priority", priority, INT32_MIN, INT32_MAX);
+    entry.Read("shutdownGracePeriodSeconds", period, 1, 3600);
+    if (!entry.Has("priority") || !entry.Has("shutdownGracePeriodSeconds")) {
+      root.Refuse(kTable, "each entry has a priority and shutdownGracePeriodSeconds");
+    } else if (!periods.emplace(priority, period).second) {
+      root.Refuse(kTable, absl::StrCat("priority ", priority, " is there twice"));
+    }
+  }
+  if (periods.empty()) return;
+  if (!settings.shutdown.empty()) {
+    root.Refuse(kTable, "there is shutdownGracePeriod already; only one of them can hold");
+    return;
+  }
+  for (const auto& [priority, period] : periods) {
+    settings.shutdown.push_back({static_cast<int32_t>(priority), period});
+  }
+}
+
 absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   if (!file.ok()) return file.status();
   Settings settings;
@@ -143,6 +177,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("containerLogMonitorInterval", settings.log_monitor_period, 1s, 1h);
   ReadImageGc(root, settings);
   ReadEviction(root, settings);
+  ReadShutdown(root, settings);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
 }
@@ -256,6 +291,7 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("evictionPressureTransitionPeriod", running.eviction.transition,
           read.eviction.transition);
   compare("evictionMonitorPeriod", running.eviction_period, read.eviction_period);
+  compare("shutdownGracePeriod", running.shutdown, read.shutdown);
   return keys;
 }
 
@@ -289,7 +325,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       "Subcommands:\n"
       "  join                        Make this host a node\n"
       "  doctor                      Look for what is missing on this host, and say how to get it\n"
-      "  wait-ready                  Wait until the pods that gate this host are ready");
+      "  wait-ready                  Wait until the pods that gate this host are ready\n"
+      "  reset                       Make this host what it was before it became a node");
   static_cast<ParsedLine&>(line) = ParseLine(app, argc, argv);
   if (line.print_and_exit) return line;
 

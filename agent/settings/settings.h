@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "agent/hygiene/image_gc.h"
 #include "agent/hygiene/log_rotation.h"
+#include "agent/hygiene/node_shutdown.h"
 #include "agent/hygiene/pressure.h"
 #include "common/base/clock.h"
 #include "common/config/parse_line.h"
@@ -43,6 +44,7 @@ struct Settings {
   Duration image_gc_period = std::chrono::minutes(5);
   EvictionLimits eviction;
   Duration eviction_period = std::chrono::seconds(10);
+  ShutdownTurns shutdown;
 
   const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
   bool operator==(const Settings&) const = default;

@@ -196,6 +196,22 @@ ConfigSection ConfigSection::Section(std::string_view key) {
           document_->NewMapping(std::move(path), node == nullptr ? YAML::Node() : *node)};
 }
 
+std::vector<ConfigSection> ConfigSection::Sections(std::string_view key) {
+  const YAML::Node* node =
+      Find(*this, *mapping_, key, YAML::NodeType::Sequence, "a list of mappings");
+  std::vector<ConfigSection> sections;
+  if (node == nullptr) return sections;
+  for (const YAML::Node& item : *node) {
+    if (!item.IsMap()) {
+      Refuse(key, absl::StrCat("expected a list of mappings, found ", Found(item), " in it"));
+      return {};
+    }
+    std::string path = absl::StrCat(mapping_->path, std::string(key), "[", sections.size(), "].");
+    sections.push_back(ConfigSection(document_, document_->NewMapping(std::move(path), item)));
+  }
+  return sections;
+}
+
 bool ConfigSection::Has(std::string_view key) const {
   return mapping_->entries.find(key) != mapping_->entries.end();
 }

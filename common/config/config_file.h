@@ -41,6 +41,8 @@ class ConfigSection {
 
   // Empty when the key is not there.
   ConfigSection Section(std::string_view key);
+  // Of a list of mappings, in its order.
+  std::vector<ConfigSection> Sections(std::string_view key);
 
   bool Has(std::string_view key) const;
   // For what the caller finds wrong with the value of a key: "file:line: key: problem".

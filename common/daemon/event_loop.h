@@ -78,6 +78,9 @@ class EventLoop {
   // Whenever there is something to read, for as long as there is. `fd` stays the caller's.
   absl::StatusOr<std::unique_ptr<Source>> OnReadable(int fd, Callback callback);
 
+  // For libraries that add sources of their own (sd-bus). The loop's own thread only.
+  sd_event* native() const { return event_; }
+
   // Tells systemd's watchdog that the loop still turns, when the unit asks for it.
   absl::Status KeepWatchdogQuiet();
 

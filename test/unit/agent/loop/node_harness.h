@@ -40,7 +40,10 @@ class NodeHarness {
     loop = std::make_unique<NodeLoop>(
         NodeLoop::Seams{clock, runtime, prober, *link, *checkpoint_, host, volumes, logs, worker_,
                         inbox_},
-        NodeOptions{.node_name = "node-a", .agent_version = "1", .static_pod_dir = static_pod_dir},
+        NodeOptions{.node_name = "node-a",
+                    .agent_version = "1",
+                    .static_pod_dir = static_pod_dir,
+                    .shutdown = shutdown},
         [this](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
           tunnels.emplace_back(request.tunnel_id, target);
         });
@@ -114,7 +117,8 @@ class NodeHarness {
   FakeLogs logs;
   const std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>();
   bool refuse_connects = false;
-  std::string static_pod_dir;  // From the next StartAgent on.
+  std::string static_pod_dir;  // From the next StartAgent on, likewise:
+  ShutdownTurns shutdown;
   std::unique_ptr<FakeLink> link;
   std::unique_ptr<NodeLoop> loop;
   absl::Status start_status;

@@ -549,7 +549,7 @@ TEST_F(NodeLoopTest, UnreachableCoordinatorIsTriedEverMoreSeldom) {
   node_.RestartAgent();
   node_.Run(seconds(10));
   const int early = node_.link->connects();
-  EXPECT_GE(early, 3);
+  EXPECT_GE(early, 7) << "it may only be restarting";
   node_.Run(seconds(600));
   const int late = node_.link->connects() - early;
   EXPECT_GE(late, 600 / 30);

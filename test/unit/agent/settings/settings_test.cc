@@ -82,7 +82,8 @@ TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
                                           "evictionHard: {memory.available: 200Mi}",
                                           "evictionMaxPodGracePeriod: 20",
                                           "evictionPressureTransitionPeriod: 30s",
-                                          "evictionMonitorPeriod: 1s"};
+                                          "evictionMonitorPeriod: 1s",
+                                          "shutdownGracePeriod: 30s"};
   const Settings running;
   std::string all;
   std::vector<std::string> keys;
@@ -154,6 +155,56 @@ TEST(Settings, WrongHousekeepingIsAnErrorThatNamesIt) {
       {"evictionHard:\n  memory.available: 100%\n", "is not between"},
       {"evictionSoft:\n  memory.available: 1Gi\n", "evictionSoftGracePeriod"},
       {"evictionSoftGracePeriod:\n  memory.free: 1s\n", "memory.free"},
+  };
+  for (const auto& [text, said] : table) {
+    const absl::Status status = ParseSettings(text, "agent.yaml").status();
+    EXPECT_THAT(Message(status), HasSubstr("agent.yaml:")) << text;
+    EXPECT_THAT(Message(status), HasSubstr(said)) << text;
+  }
+}
+
+TEST(Settings, ShutdownIsOffUnlessOneOfItsFormsIsThere) {
+  constexpr int32_t kCritical = 2'000'000'000;
+  struct {
+    const char* text;
+    ShutdownTurns turns;
+  } const table[] = {
+      {"", {}},
+      {"shutdownGracePeriod: 0s\n", {}},
+      {"shutdownGracePeriod: 30s\nshutdownGracePeriodCriticalPods: 10s\n",
+       {{0, std::chrono::seconds(20)}, {kCritical, std::chrono::seconds(10)}}},
+      {"shutdownGracePeriodByPodPriority:\n"
+       "- {priority: 100, shutdownGracePeriodSeconds: 7}\n"
+       "- {priority: -5, shutdownGracePeriodSeconds: 9}\n",
+       {{-5, std::chrono::seconds(9)}, {100, std::chrono::seconds(7)}}},
+  };
+  for (const auto& [text, turns] : table) {
+    const absl::StatusOr<Settings> settings = ParseSettings(text, "agent.yaml");
+    ASSERT_TRUE(settings.ok()) << settings.status();
+    EXPECT_EQ(settings->shutdown, turns) << text;
+  }
+}
+
+TEST(Settings, WrongShutdownIsAnErrorThatNamesIt) {
+  struct {
+    const char *text, *said;
+  } const table[] = {
+      {"shutdownGracePeriod: 10s\nshutdownGracePeriodCriticalPods: 11s\n", "cannot be longer"},
+      {"shutdownGracePeriodCriticalPods: 1s\n", "cannot be longer"},
+      {"shutdownGracePeriod: 2h\n", "shutdownGracePeriod"},
+      {"shutdownGracePeriodByPodPriority: 10\n", "a list of mappings"},
+      {"shutdownGracePeriodByPodPriority: [10]\n", "a list of mappings"},
+      {"shutdownGracePeriodByPodPriority: [{priority: 1}]\n", "each entry has"},
+      {"shutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 0}]\n",
+       "shutdownGracePeriodSeconds"},
+      {"shutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 1, x: 1}]\n",
+       "unknown key"},
+      {"shutdownGracePeriodByPodPriority:\n- {priority: 1, shutdownGracePeriodSeconds: 1}\n"
+       "- {priority: 1, shutdownGracePeriodSeconds: 2}\n",
+       "is there twice"},
+      {"shutdownGracePeriod: 10s\n"
+       "shutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 1}]\n",
+       "only one of them"},
   };
   for (const auto& [text, said] : table) {
     const absl::Status status = ParseSettings(text, "agent.yaml").status();

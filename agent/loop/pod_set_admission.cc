@@ -1,0 +1,61 @@
+// The part of PodSet that says whether a pod may come up on this node, now or at all.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "agent/hygiene/eviction.h"
+#include "agent/hygiene/node_shutdown.h"
+#include "agent/loop/pod_record.h"
+#include "agent/loop/pod_set.h"
+#include "agent/workload/host_ports.h"
+#include "agent/workload/pod_status.h"
+
+namespace muster::agent {
+
+// Why a pod that has nothing yet must wait; refuses it when it can never have what it asks for.
+std::string PodSet::HoldOf(const Record& record) {
+  if (node_.context.node_uid.empty()) return "the coordinator has not named this node yet";
+  for (const auto& [uid, other] : records_) {
+    if (other.get() == &record || other->gone) continue;
+    if (other->name == record.name && other->namespace_ == record.namespace_) {
+      return absl::StrCat("the pod of the same name (", uid, ") is not gone yet");
+    }
+    if (other->pod == nullptr || other->refused ||
+        !HostPortsClash(record.pod->spec(), other->pod->spec())) {
+      continue;
+    }
+    if (other->IsFinished() && !CurrentSandbox(other->observed)) continue;
+    if (other->IsTerminating() || other->IsFinished()) {
+      return absl::StrCat("pod ", other->name, " still has its host ports");
+    }
+    if (other->HasInstances() || other->uid < record.uid) return kNodePortsReason;
+  }
+  return "";
+}
+
+void PodSet::Refuse(Record& record, const std::string& reason, const std::string& message) {
+  record.refused = true;
+  record.status = MakeRejectedStatus(*record.pod, reason, message, clock_.Wall());
+  record.status_final = true;
+  Tell(record, {reason, message, true, ""});
+}
+
+// Of a pod that has no sandbox yet: why it waits, or why it is never run.
+void PodSet::RefuseUnfit(Record& record, PodIntent& intent) {
+  intent.hold = HoldOf(record);
+  if (record.HasInstances()) return;
+  if (node_.shutting_down && record.observed.in_flight.empty()) {
+    Refuse(record, kNodeShutdownReason, kNodeShutdownRefusal);
+  } else if (intent.hold == kNodePortsReason) {
+    Refuse(record, kNodePortsReason, kNodePortsMessage);
+  } else if (!record.admitted) {
+    if (const auto message = RefusedUnderPressure(*record.pod, node_.pressure)) {
+      Refuse(record, kEvictedReason, *message);
+    }
+  }
+  if (record.refused) intent = MakeIntent(record);
+}
+
+}  // namespace muster::agent
