@@ -1,11 +1,8 @@
 // muster-agent: runs on this host what the coordinator assigns to it.
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "agent/checkpoint/file_checkpoint.h"
+#include "agent/checkpoint/state_lock.h"
 #include "agent/doctor/examine.h"
 #include "agent/doctor/look.h"
 #include "agent/enrol/join.h"
@@ -26,12 +24,15 @@
 #include "agent/host/folder_watch.h"
 #include "agent/host/linux_host.h"
 #include "agent/host/process_exits.h"
+#include "agent/host/shutdown_inhibitor.h"
 #include "agent/link/grpc_link.h"
 #include "agent/loop/node_loop.h"
 #include "agent/probe/net/net_prober.h"
+#include "agent/reset/reset.h"
 #include "agent/runtime/cri/cri_runtime.h"
 #include "agent/settings/doctor_line.h"
 #include "agent/settings/join_line.h"
+#include "agent/settings/reset_line.h"
 #include "agent/settings/settings.h"
 #include "agent/settings/wait_line.h"
 #include "agent/tunnel/rpc/grpc_tunnel_dialer.h"
@@ -55,6 +56,8 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kTimedOut = 3;
+// As sysexits.h has it: systemd does not start an agent again that would find the same settings.
+constexpr int kWrongSettings = 78;
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
@@ -117,18 +120,48 @@ int RunWaitReady(int argc, const char* const* argv) {
   return waited.ok() ? 0 : Fail(waited, absl::IsDeadlineExceeded(waited) ? kTimedOut : kFailed);
 }
 
-// Two agents on one state directory would undo each other's work.
-absl::Status LockStateDir(const std::string& state_dir) {
-  MUSTER_RETURN_IF_ERROR(MakeDirectories(state_dir, 0711));
-  const std::string path = state_dir + "/lock";
-  const int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
-  // Held, and the file open, as long as the process lives.
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("another muster-agent is running on ", state_dir));
+// What cannot be taken back is asked for; whoever cannot be asked has to have said so.
+bool IsConfirmed(const ResetLine& line) {
+  if (line.yes) return true;
+  if (::isatty(STDIN_FILENO) == 0) {
+    std::fputs("muster-agent reset: without a terminal it takes --yes\n", stderr);
+    return false;
   }
-  return absl::OkStatus();
+  std::printf(
+      "All pods of Muster on this host, their data and its identity are removed. Go on? [y/N] ");
+  std::fflush(stdout);
+  const int answer = std::getchar();
+  return answer == 'y' || answer == 'Y';
+}
+
+int RunReset(int argc, const char* const* argv) {
+  const ResetLine line = ParseResetLine(argc, argv);
+  if (line.print_and_exit) return PrintLine(line);
+  absl::StatusOr<Settings> settings = LoadSettings(line.config_path);
+  if (absl::IsNotFound(settings.status())) settings = Settings();  // As after a purge.
+  if (!settings.ok()) return Fail(settings.status(), kWrongSettings);
+  if (::geteuid() != 0) return Fail(absl::PermissionDeniedError("reset: only root may do that"));
+  if (!IsConfirmed(line)) return kFailed;
+  // Messages about pods are those of an agent, and would drown what is said here.
+  if (absl::Status status = SetUpLogging("error", DetectLogForm()); !status.ok())
+    return Fail(status);
+  if (line.stop && std::system("systemctl stop muster-agent.service") != 0) {
+    return Fail(absl::UnavailableError("cannot stop muster-agent.service"));
+  }
+  BlockSignals({SIGTERM, SIGINT});
+  ::signal(SIGPIPE, SIG_IGN);
+  const absl::Status reset =
+      Reset(*settings,
+            {.patience = line.timeout, .all = line.all, .without_runtime = line.without_runtime},
+            SystemClock(), [](const std::string& what) {
+              std::puts(what.c_str());
+              std::fflush(stdout);
+            });
+  if (absl::IsFailedPrecondition(reset)) {
+    return Fail(absl::FailedPreconditionError(absl::StrCat(
+        reset.message(), "; stop it first (systemctl stop muster-agent), or use --stop")));
+  }
+  return reset.ok() ? 0 : Fail(reset);
 }
 
 SessionChannel::CredentialsSource CredentialsFrom(const std::string& state_dir) {
@@ -159,12 +192,10 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.logs = {settings.log_limits, settings.log_monitor_period};
   options.images = {settings.image_gc, settings.image_gc_period};
   options.eviction = {settings.eviction, settings.eviction_period, settings.pods_root()};
+  options.shutdown = settings.shutdown;
   options.link.seed = std::random_device()();
   return options;
 }
-
-// As sysexits.h has it: systemd does not start an agent again that would find the same settings.
-constexpr int kWrongSettings = 78;
 
 absl::StatusOr<NodeIdentity> LoadIdentity(const Settings& settings) {
   MUSTER_ASSIGN_OR_RETURN(NodeIdentity identity, LoadNodeIdentity(settings.state_dir));
@@ -194,7 +225,7 @@ void Reload(const Settings& running, const absl::StatusOr<CommandLine>& read) {
 
 absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
                    const std::function<absl::StatusOr<CommandLine>()>& read_again) {
-  MUSTER_RETURN_IF_ERROR(LockStateDir(settings.state_dir));
+  MUSTER_ASSIGN_OR_RETURN(const StateLock lock, StateLock::Take(settings.state_dir));
   MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<EventLoop> events, EventLoop::Create());
 
   // In the order of who uses whom: the last is destroyed first, and those that call back from
@@ -227,6 +258,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   MUSTER_RETURN_IF_ERROR(node.Start());
 
   const std::unique_ptr<EventLoop::Timer> timer = events->NewTimer([&step] { step(); });
+  std::unique_ptr<ShutdownInhibitor> inhibitor;
   GateSign gate(GatePath(settings.run_dir));
   absl::Status gate_status;
   bool told_ready = false;
@@ -243,6 +275,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
       NotifyStatus(status);
     }
     told_status = status;
+    if (node.shutdown_over() && inhibitor) inhibitor->Release();
     if (absl::Status shown = gate.Show(node.GateWaits()); shown != gate_status) {
       if (!shown.ok()) spdlog::warn("cannot show the node's state: {}", Text(shown));
       gate_status = shown;
@@ -256,6 +289,16 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
       node.NoticeStaticPods();
       step();
     }));
+  }
+  ShutdownInhibitor::Options shutdown{.delay = TotalOf(settings.shutdown)};
+  if (settings.shutdown.empty()) {
+    RemoveDelaySetting(shutdown.drop_in);
+  } else {
+    inhibitor = std::make_unique<ShutdownInhibitor>(*events, clock, std::move(shutdown),
+                                                    [&node, &step](bool goes_down) {
+                                                      node.NoticeShutdown(goes_down);
+                                                      step();
+                                                    });
   }
   std::vector<std::unique_ptr<EventLoop::Source>> signals;
   for (const int signal : {SIGTERM, SIGINT}) {
@@ -284,6 +327,7 @@ int Main(int argc, const char* const* argv) {
   const std::string_view task = argc > 1 ? argv[1] : "";
   if (task == "join") return RunJoin(argc - 1, argv + 1);
   if (task == "doctor") return RunDoctor(argc - 1, argv + 1);
+  if (task == "reset") return RunReset(argc - 1, argv + 1);
   if (task == "wait-ready") return RunWaitReady(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) return Fail(line.status(), kWrongSettings);

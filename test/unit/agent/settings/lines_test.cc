@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/settings/doctor_line.h"
+#include "agent/settings/reset_line.h"
 #include "agent/settings/wait_line.h"
 
 namespace muster::agent {
@@ -53,6 +54,21 @@ TEST(DoctorLine, TakesTheSettingsFileAndNothingElse) {
   EXPECT_EQ(ParseDoctorLine(2, wrong.data()).exit_code, 64);
   const std::vector<const char*> help = {"doctor", "--help"};
   EXPECT_THAT(ParseDoctorLine(2, help.data()).text, HasSubstr("Usage: muster-agent doctor"));
+}
+
+TEST(ResetLine, TakesBackNothingUnlessToldSo) {
+  const std::vector<const char*> bare = {"reset"};
+  const ResetLine line = ParseResetLine(1, bare.data());
+  EXPECT_FALSE(line.print_and_exit);
+  EXPECT_FALSE(line.yes || line.stop || line.all || line.without_runtime);
+  const std::vector<const char*> all = {"reset", "-y", "--stop", "--timeout", "90s", "--all"};
+  const ResetLine told = ParseResetLine(6, all.data());
+  EXPECT_TRUE(told.yes && told.stop && told.all);
+  EXPECT_EQ(told.timeout, std::chrono::seconds(90));
+  const std::vector<const char*> wrong = {"reset", "--timeout", "soon"};
+  EXPECT_EQ(ParseResetLine(3, wrong.data()).exit_code, 64);
+  const std::vector<const char*> help = {"reset", "--help"};
+  EXPECT_THAT(ParseResetLine(2, help.data()).text, HasSubstr("Usage: muster-agent reset"));
 }
 
 }  // namespace
