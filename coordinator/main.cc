@@ -7,10 +7,12 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/macros.h"
 #include "common/daemon/event_loop.h"
 #include "common/daemon/logging.h"
+#include "coordinator/backup/backup.h"
 #include "coordinator/init/init_survey.h"
 #include "coordinator/process/coordinator.h"
 #include "coordinator/settings/settings.h"
@@ -39,10 +41,44 @@ int RunInit(int argc, const char* const* argv) {
   return InitHasProblem(survey) ? 1 : 0;
 }
 
+void PrintReport(const char* what, const BackupReport& report) {
+  std::printf(
+      "%s: %lld objects at revision %lld, %s, muster-coordinator %s\n", what,
+      static_cast<long long>(report.objects), static_cast<long long>(report.revision),
+      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromChrono(report.made), absl::UTCTimeZone())
+          .c_str(),
+      report.version.c_str());
+}
+
+int RunBackup(int argc, const char* const* argv) {
+  const bool restores = std::string_view(argv[0]) == "restore";
+  const BackupLine line = ParseBackupLine(argc, argv);
+  if (line.print_and_exit) return PrintLine(line);
+  const absl::StatusOr<Settings> settings = LoadSettings(line.config_path);
+  if (!settings.ok()) return FailOverSettings(settings.status());
+  const std::string state_dir = line.state_dir.value_or(settings->state_dir);
+  const WallTime now = SystemClock().Wall();
+  const absl::StatusOr<BackupReport> report =
+      restores ? RestoreBackup(line.file, state_dir, line.replace, now)
+               : MakeBackup(state_dir, line.file, now);
+  if (!report.ok()) {
+    std::fprintf(stderr, "muster-coordinator %s: %s\n", argv[0],
+                 std::string(report.status().message()).c_str());
+    return 1;
+  }
+  PrintReport(restores ? "Restored" : line.file.c_str(), *report);
+  if (restores) std::puts("Start the coordinator: systemctl enable --now muster-coordinator");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "init") return RunInit(argc - 1, argv + 1);
+  if (argc > 1 &&
+      (std::string_view(argv[1]) == "backup" || std::string_view(argv[1]) == "restore")) {
+    return RunBackup(argc - 1, argv + 1);
+  }
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) return FailOverSettings(line.status());
   if (line->print_and_exit) return PrintLine(*line);

@@ -143,6 +143,34 @@ InitLine ParseInitLine(int argc, const char* const* argv) {
   return line;
 }
 
+BackupLine ParseBackupLine(int argc, const char* const* argv) {
+  BackupLine line;
+  line.config_path = kDefaultFile;
+  const bool restores = std::string_view(argv[0]) == "restore";
+  const std::string name = absl::StrCat("muster-coordinator ", argv[0]);
+  CLI::App app{restores ? "Makes the coordinator of this host what it was when a backup was made."
+                        : "Copies the store and the keys of this host's coordinator, which may "
+                          "run, into one file.",
+               name};
+  app.add_option("FILE", line.file, restores ? "The backup" : "Replaced as a whole, or not at all")
+      ->required();
+  app.add_option("--config", line.config_path, "Settings file")
+      ->option_text("FILE")
+      ->capture_default_str();
+  app.add_option("--state-dir", line.state_dir, "Where the store and the keys are")
+      ->option_text("DIR");
+  if (restores) {
+    app.add_flag("--replace", line.replace,
+                 "Also when there is a store already, which is kept in a directory beside");
+  }
+  app.footer(restores
+                 ? "Refuses while a coordinator runs. Agents accept the restored one where they "
+                   "look for it: under its old name or address."
+                 : "The file can impersonate the coordinator: keep it like a private key.");
+  static_cast<ParsedLine&>(line) = ParseLine(app, argc, argv);
+  return line;
+}
+
 absl::Status CheckSettings(const Settings& settings) {
   MUSTER_RETURN_IF_ERROR(CheckPath("stateDir", settings.state_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("adminSocket", settings.admin_socket));
@@ -229,7 +257,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.footer(
       "Subcommands:\n"
       "  init                        Say what a coordinator finds on this host, and what comes "
-      "next");
+      "next\n"
+      "  backup                      Copy the store and the keys into one file, while it runs\n"
+      "  restore                     Make it what it was when a backup was made");
   static_cast<ParsedLine&>(line) = ParseLine(app, argc, argv);
   if (line.print_and_exit) return line;
 

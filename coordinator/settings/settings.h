@@ -56,6 +56,16 @@ struct InitLine : ParsedLine {
 // `argv` begins at "init".
 InitLine ParseInitLine(int argc, const char* const* argv);
 
+// What the command lines of "muster-coordinator backup" and "restore" say.
+struct BackupLine : ParsedLine {
+  std::string config_path;
+  std::optional<std::string> state_dir;  // Instead of the file's.
+  std::string file;
+  bool replace = false;  // Of restore.
+};
+// `argv` begins at "backup" or "restore".
+BackupLine ParseBackupLine(int argc, const char* const* argv);
+
 // What holds for a value wherever it comes from.
 absl::Status CheckSettings(const Settings& settings);
 

@@ -2,6 +2,7 @@
 
 #include "ctl/commands/api_resources.h"
 #include "ctl/commands/apply.h"
+#include "ctl/commands/backup.h"
 #include "ctl/commands/delete.h"
 #include "ctl/commands/describe.h"
 #include "ctl/commands/diff.h"
@@ -41,6 +42,7 @@ void AddAllCommands(CommandLine& line) {
   AddLogs(line);
   AddExec(line);
   AddToken(line);
+  AddBackup(line);
   AddApiResources(line);
   AddVersion(line);
   AddPlan(line);

@@ -9,9 +9,6 @@
 namespace muster::coordinator {
 namespace {
 
-// "Mstr": tells our files from other SQLite databases.
-constexpr int64_t kApplicationId = 0x4d737472;
-
 // `entries` is the present. `changes` is the way back: what each written key held before. What it
 // held after is what the next change of the key held before, or the entry itself. So a value is
 // written once when it becomes the present and once when it becomes the past.
@@ -43,7 +40,7 @@ CREATE TABLE changes (
 absl::Status CreateTables(Database& database) {
   MUSTER_RETURN_IF_ERROR(database.Execute("BEGIN IMMEDIATE"));
   absl::Status status =
-      database.Execute(absl::StrCat(kTables, "PRAGMA application_id = ", kApplicationId,
+      database.Execute(absl::StrCat(kTables, "PRAGMA application_id = ", kStoreApplicationId,
                                     "; PRAGMA user_version = ", kSchemaVersion, "; COMMIT"));
   if (!status.ok()) database.Rollback();
   return status;
@@ -68,7 +65,7 @@ absl::StatusOr<bool> CheckIdentity(Database& database) {
   MUSTER_ASSIGN_OR_RETURN(const int64_t tables,
                           database.QueryNumber("SELECT count(*) FROM sqlite_schema"));
   if (application == 0 && version == 0 && tables == 0) return true;
-  if (application != kApplicationId) {
+  if (application != kStoreApplicationId) {
     return absl::FailedPreconditionError("a SQLite database, but not one of Muster");
   }
   if (version > kSchemaVersion) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -10,6 +11,8 @@ namespace muster::coordinator {
 // The version that this program writes. A change of the schema raises it and brings the step from
 // the version before (docs: checklist "change a stored schema").
 inline constexpr int kSchemaVersion = 1;
+// "Mstr": tells our files from other SQLite databases.
+inline constexpr int64_t kStoreApplicationId = 0x4d737472;
 
 // Makes `database` (the file `path`) ready for use: creates the tables in an empty file, and
 // checks those of an older start.
