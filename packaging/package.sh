@@ -2,6 +2,8 @@
 # Builds the packages of Muster from a copy of the tree. `./dev package` runs it:
 #   package.sh deb [--twice]   Debian packages into build/package/deb, checked by lintian; --twice
 #                              builds them again elsewhere and compares byte by byte
+#   package.sh deb-next        the same programs under a higher version, in build/package/deb-next, to
+#                              test upgrades and downgrades with
 #   package.sh rpm [--twice]   RPM packages into build/package/rpm, from the same install
 #   package.sh tarball         build/package/muster-VERSION-ARCH.tar.gz, for any place on any host
 # Nothing is built when the packages are newer than the sources. With MUSTER_BUILT_IN=DIR Debian
@@ -62,9 +64,13 @@ logged() { # LOG COMMAND...
 # --- Debian ----------------------------------------------------------------------------------
 
 build_debs() { # STAGE OUT_DIR
+  stage "$1/muster"
+  mv "$1/muster/packaging/debian" "$1/muster/debian"
+  pack_debs "$1" "$2"
+}
+
+pack_debs() { # STAGE OUT_DIR: of the copy in it
   local dir=$1/muster
-  stage "$dir"
-  mv "$dir/packaging/debian" "$dir/debian"
   use_ccache
   # A copy is no clone, whatever directory it lies in: its version is that of the package.
   logged "$2.log" env -C "$dir" GIT_CEILING_DIRECTORIES="$1" SOURCE_DATE_EPOCH="$(source_date)" \
@@ -104,6 +110,29 @@ deb() { # [--twice]
   fi
   say "package: $(find "$out/deb" -name '*.deb' | wc -l) packages in build/package/deb" \
     "($((SECONDS - started)) s)"
+}
+
+# The version after this one: only its number differs, so that a test may go back and forth.
+next_version=0.9.9
+deb_next() {
+  local dir=$out/stage-next started=$SECONDS
+  if fresh deb-next; then return; fi
+  stage "$dir/muster"
+  mv "$dir/muster/packaging/debian" "$dir/muster/debian"
+  sed -i "s/^  version: '.*',$/  version: '$next_version',/" "$dir/muster/meson.build"
+  sed -i "1s/(.*)/($next_version)/" "$dir/muster/debian/changelog"
+  if [ -n "${MUSTER_BUILT_IN:-}" ]; then
+    # As quick to make as the build that it is the next version of: the cache has nearly all of it.
+    use_ccache
+    if command -v mold >/dev/null; then export CC_LD=mold CXX_LD=mold; fi
+    logged "$dir/setup.log" meson setup "$dir/built" "$dir/muster" -Dtests=false
+    logged "$dir/build.log" ninja -C "$dir/built" -j "${MUSTER_JOBS:-$(nproc)}"
+    MUSTER_BUILT_IN=$dir/built pack_debs "$dir" "$out/deb-next"
+  else
+    pack_debs "$dir" "$out/deb-next"
+  fi
+  built deb-next
+  say "package: version $next_version in build/package/deb-next ($((SECONDS - started)) s)"
 }
 
 # --- what RPM packages and the tarball are made of ---------------------------------------------
@@ -229,6 +258,7 @@ check_tarball() { # FILE NAME
 
 case ${1:-deb} in
   deb) deb "${@:2}" ;;
+  deb-next) deb_next ;;
   rpm) rpm_packages "${@:2}" ;;
   tarball) tarball ;;
   *) die "package: what is '$1'?" ;;

@@ -31,6 +31,11 @@ class Machines(Cluster):
             self.env.get("MUSTER_DEBS") or pathlib.Path(__file__).parents[2] / "build/package/deb")
         return {path.name.split("_")[0]: path for path in directory.glob("muster-*.deb")}
 
+    def next_debs(self):
+        """The same programs under a higher version, as `package.sh deb-next` makes them."""
+        directory = pathlib.Path(__file__).parents[2] / "build/package/deb-next"
+        return {path.name.split("_")[0]: path for path in directory.glob("muster-*.deb")}
+
     def rpms(self):
         directory = pathlib.Path(__file__).parents[2] / "build/package/rpm"
         return {path.name.rsplit("-", 2)[0]: path for path in directory.glob("muster-*.rpm")}
@@ -95,10 +100,10 @@ class Machines(Cluster):
         self.on(host, "systemctl", "reboot", check=False)  # It may be gone before it answers.
         wait_until(lambda: self.boot_id(host) not in ("", before), 120, f"{host} boots anew")
 
-    def install(self, host, *names):
+    def install(self, host, *names, debs=None):
         for name in names:
             target = self.host_root(host) / f"var/tmp/{name}.deb"
-            target.write_bytes(self.debs()[name].read_bytes())
+            target.write_bytes((debs or self.debs())[name].read_bytes())
         files = [f"/var/tmp/{name}.deb" for name in names]
         return self.on(host, "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "-i", *files,
                        timeout=120)
