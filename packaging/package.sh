@@ -2,8 +2,8 @@
 # Builds the packages of Muster from a copy of the tree. `./dev package` runs it:
 #   package.sh deb [--twice]   Debian packages into build/package/deb, checked by lintian; --twice
 #                              builds them again elsewhere and compares byte by byte
-#   package.sh deb-next        the same programs under a higher version, in build/package/deb-next, to
-#                              test upgrades and downgrades with
+#   package.sh deb-next        the same programs under a higher version, in build/package/deb-next,
+#                              to test upgrades and downgrades with
 #   package.sh rpm [--twice]   RPM packages into build/package/rpm, from the same install
 #   package.sh tarball         build/package/muster-VERSION-ARCH.tar.gz, for any place on any host
 # Nothing is built when the packages are newer than the sources. With MUSTER_BUILT_IN=DIR Debian

@@ -18,6 +18,13 @@ using Pods = std::vector<const PodFacts*>;
 constexpr std::chrono::seconds kTimeUnit(1);
 constexpr Duration kPullPatienceDefault = std::chrono::minutes(10);
 
+bool SaysNotReady(const v1::Node& node) {
+  const auto& conditions = node.status().conditions();
+  return std::any_of(conditions.begin(), conditions.end(), [](const v1::NodeCondition& condition) {
+    return condition.type() == "Ready" && condition.status() != "True";
+  });
+}
+
 bool IsUnreachable(const v1::Node* node) {
   return node == nullptr || std::any_of(node->spec().taints().begin(), node->spec().taints().end(),
                                         [](const v1::Taint& taint) {
@@ -139,7 +146,7 @@ class NodeJudge {
     for (const PodFacts* pod : pods_) {
       if (pod->terminating) continue;
       if (pod->phase == PodPhase::kFailed) {
-        failed_one_waits |= !HealFailed(*pod);
+        failed_one_waits |= !HealFailed(*pod, placement);
       } else if (pod->phase == PodPhase::kSucceeded) {
         Remove(*pod, RemovalReason::kSucceeded);
       } else {
@@ -159,7 +166,10 @@ class NodeJudge {
   }
 
   // False when the pod is left alone for now.
-  bool HealFailed(const PodFacts& pod) {
+  bool HealFailed(const PodFacts& pod, const Placement& placement) {
+    // The host took it along when it went down, and has it when it is back, also without us. Its
+    // word that it is not ready comes before the taint that follows from it.
+    if (pod.silenced && (!placement.should_run || SaysNotReady(*node_))) return false;
     // One deletion arms the wait, so a second failed pod on the node has to wait already.
     if (verdict_.advance_backoff) return false;
     if (const std::optional<MonoTime> until = backoff_.WaitsUntil(node_name_, now_.mono)) {
@@ -291,7 +301,7 @@ class NodeJudge {
       if (pod.received && !node_is_gone_)
         Fail(pod, RolloutFailure::kNodeLost, "the node went silent with this pod");
     } else if (pod.phase == PodPhase::kFailed) {
-      Fail(pod, RolloutFailure::kPodFailed, "the pod is in phase Failed");
+      if (!pod.silenced) Fail(pod, RolloutFailure::kPodFailed, "the pod is in phase Failed");
     } else if (pod.out_of_memory) {
       Fail(pod, RolloutFailure::kOutOfMemory, pod.last_ending);
     } else if (pod.endings > rules_.failures->endings_usual) {

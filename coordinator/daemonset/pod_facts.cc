@@ -93,6 +93,11 @@ PodFacts PodFactsOf(const v1::Pod& pod) {
       facts.ready_changed = ToWallTime(condition.last_transition_time());
     }
   }
+  // Its host shut down and took it along, which says nothing of it.
+  const std::string& reason = pod.status().reason();
+  if (facts.phase == PodPhase::kFailed && (reason == "Terminated" || reason == "NodeShutdown")) {
+    facts.silenced = true;
+  }
   facts.received = pod.status().has_start_time();
   WallTime newest;
   AddEndings(pod.status().init_container_statuses(), /*init=*/true, facts, newest);

@@ -38,7 +38,7 @@ struct PodFacts {
   bool terminating = false;
   bool ready = false;
   bool received = false;       // Its agent has reported about it.
-  bool silenced = false;       // Not ready only because its node went silent: nobody knows.
+  bool silenced = false;       // Not ready only because its node went silent, or was shut down.
   bool out_of_memory = false;  // One of its containers was killed for memory.
   int32_t endings = 0;         // How often its containers have ended, all of them together.
   std::string last_ending;     // The newest of them in words; empty without one.

@@ -39,7 +39,11 @@ RepeatedPtrField<Condition> MergeConditions(RepeatedPtrField<Condition> stored,
   return stored;
 }
 
-bool IsFinal(const std::string& phase) { return phase == "Succeeded" || phase == "Failed"; }
+// A pod that went with its host runs again when that is back: the one way out of a final phase.
+bool IsFinal(const v1::PodStatus& status) {
+  const bool went_with_host = status.reason() == "Terminated" || status.reason() == "NodeShutdown";
+  return status.phase() == "Succeeded" || (status.phase() == "Failed" && !went_with_host);
+}
 
 void SetLabel(v1::ObjectMeta& metadata, const std::string& key, const std::string& value) {
   if (!value.empty()) (*metadata.mutable_labels())[key] = value;
@@ -59,7 +63,7 @@ v1::PodStatus MergePodStatus(const v1::PodStatus& stored, const v1::PodStatus& r
   v1::PodStatus merged = reported;
   *merged.mutable_conditions() = MergeConditions(stored.conditions(), reported.conditions(),
                                                  model::ToTime(absl::FromChrono(now)));
-  if (IsFinal(stored.phase()) && reported.phase() != stored.phase()) {
+  if (IsFinal(stored) && reported.phase() != stored.phase()) {
     merged.set_phase(stored.phase());
     merged.set_reason(stored.reason());
     merged.set_message(stored.message());

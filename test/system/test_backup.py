@@ -86,7 +86,8 @@ def test_backups_of_a_store_that_is_written_are_all_good(machines):
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{i}"},
              "data": {"n": str(n)}} for i in range(20)))
         machines.on("control", "muster-coordinator", "backup", "/root/b")
-        machines.shell("control", "rm -rf /root/r; muster-coordinator restore /root/b --state-dir /root/r")
+        machines.shell("control", "rm -rf /root/r; "
+                                  "muster-coordinator restore /root/b --state-dir /root/r")
     machines.shell("control", "rm -rf /root/r /root/b")
     machines.ctl("delete", "configmap", *(f"m{i}" for i in range(20)))
 

@@ -24,6 +24,7 @@ enum class Fate {
   kNeverReady,
   kKillsNode,  // The node goes silent.
   kFails,      // The node refuses it.
+  kShutDown,   // The node goes down, and takes it along.
 };
 
 // A fleet of nodes that carries out plans: a Scene that lives. One Step is one look of the
@@ -271,6 +272,10 @@ class Fleet {
         break;
       case Fate::kFails:
         status.set_phase("Failed");
+        break;
+      case Fate::kShutDown:
+        status.set_phase("Failed");
+        status.set_reason("Terminated");
         break;
     }
     return false;

@@ -25,14 +25,18 @@ struct PodState {
   PodPhase phase = PodPhase::kRunning;
   bool bound = true;
   std::chrono::seconds age{60};
+  bool silenced = false;
 };
 
-enum class Fitness { kRuns, kMayStay, kMustLeave, kGone };
+enum class Fitness { kRuns, kNotReady, kMayStay, kMustLeave, kGone };
 
 class NodeVerdictTest : public testing::Test {
  protected:
   NodeVerdict Judge(Fitness fitness, std::vector<PodState> states) {
     v1::Node node = NodeNamed("n");
+    v1::NodeCondition& ready = *node.mutable_status()->add_conditions();
+    ready.set_type("Ready");
+    ready.set_status(fitness == Fitness::kNotReady ? "False" : "True");
     if (fitness == Fitness::kMayStay) AddTaint(node, "k", "NoSchedule");
     if (fitness == Fitness::kMustLeave) AddTaint(node, "k", "NoExecute");
     std::vector<PodFacts> facts;
@@ -45,7 +49,8 @@ class NodeVerdictTest : public testing::Test {
                        .phase = state.phase,
                        .bound = state.bound,
                        .terminating = state.terminating,
-                       .ready = state.ready && state.phase == PodPhase::kRunning});
+                       .ready = state.ready && state.phase == PodPhase::kRunning,
+                       .silenced = state.silenced});
     }
     std::vector<const PodFacts*> pointers;
     for (const PodFacts& each : facts) pointers.push_back(&each);
@@ -154,6 +159,15 @@ TEST_F(NodeVerdictTest, AFailedPodIsDeletedAndReplacedLater) {
 }
 
 // Spec: 3.2/failed-in-backoff
+// A host that is shut down says that it is not ready, and has its pods again at its next boot.
+TEST_F(NodeVerdictTest, APodThatWentWithItsHostIsReplacedWhenThatCouldRunAnother) {
+  const PodState went{.name = "a", .ready = false, .phase = PodPhase::kFailed, .silenced = true};
+  EXPECT_THAT(Judge(Fitness::kMayStay, {went}).removals, IsEmpty());
+  EXPECT_FALSE(Judge(Fitness::kMayStay, {went}).create);
+  EXPECT_THAT(Judge(Fitness::kNotReady, {went}).removals, IsEmpty()) << "before it is tainted";
+  EXPECT_EQ(Judge(Fitness::kRuns, {went}).removals, Gone("a", RemovalReason::kFailed));
+}
+
 TEST_F(NodeVerdictTest, AFailedPodInBackoffIsLeftAndLookedAtLater) {
   backoff_.Advance("n", kNow.mono - 400ms);
   const NodeVerdict verdict = Judge(Fitness::kRuns, {{.name = "a", .phase = PodPhase::kFailed}});

@@ -86,6 +86,9 @@ TEST(PodFacts, TellWhetherTheNodeHasThePodAndWhetherItIsOnlyTheNodeThatIsSilent)
                    .silenced);
   EXPECT_FALSE(
       FactsOf("conditions { type: 'Ready' status: 'True' reason: 'NodeNotReady' }").silenced);
+  EXPECT_TRUE(FactsOf("phase: 'Failed' reason: 'Terminated'").silenced) << "its host shut down";
+  EXPECT_TRUE(FactsOf("phase: 'Failed' reason: 'NodeShutdown'").silenced);
+  EXPECT_FALSE(FactsOf("phase: 'Failed' reason: 'Evicted'").silenced);
 }
 
 TEST(TargetNode, IsTheNodeNameBeforeTheAffinity) {

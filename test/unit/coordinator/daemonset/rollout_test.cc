@@ -163,6 +163,21 @@ TEST_F(RolloutTest, EveryKindOfFailureCountsAndEndsTheRollout) {
   }
 }
 
+TEST_F(RolloutTest, AHostThatIsShutDownInTheMiddleIsNoFailure) {
+  fleet_.Annotate("max-failed", "0");
+  int left = 3;
+  fleet_.fate = [&left](const std::string& node, const std::string& image) {
+    const bool goes_down = image == kNext && node == "node-01" && left > 0;
+    if (goes_down) --left;
+    return goes_down ? Fate::kShutDown : Fate::kHealthy;
+  };
+  fleet_.Release(kNext);
+  ASSERT_TRUE(fleet_.Settle());
+  EXPECT_EQ(left, 0);
+  EXPECT_THAT(fleet_.rollout().failures(), IsEmpty());
+  EXPECT_THAT(fleet_.NodesWith(kNext), SizeIs(5));
+}
+
 TEST_F(RolloutTest, WithoutAPolicyFailuresAreToldAndNothingElse) {
   LetNextBe(Fate::kOutOfMemory);  // Available in the end, so the rollout goes on.
   fleet_.Release(kNext);

@@ -35,8 +35,9 @@ TEST(MergePodStatus, AConditionThatDidNotFlipKeepsItsTransitionTime) {
 TEST(MergePodStatus, AConditionThatFlippedTakesTheReportedTimeOrElseNow) {
   const std::string stored =
       "conditions { type: 'Ready' status: 'False' last_transition_time { seconds: 5 } }";
-  EXPECT_EQ(MergePod(stored, "conditions { type: 'Ready' status: 'True' "
-                             "last_transition_time { seconds: 9 } }")
+  EXPECT_EQ(MergePod(stored,
+                     "conditions { type: 'Ready' status: 'True' "
+                     "last_transition_time { seconds: 9 } }")
                 .conditions(0)
                 .last_transition_time()
                 .seconds(),
@@ -58,6 +59,19 @@ TEST(MergePodStatus, ConditionsOfOthersStay) {
   EXPECT_EQ(merged.conditions(1).status(), "True");
 }
 
+// With the next boot of the host; see agent/hygiene/node_shutdown.h.
+TEST(MergePodStatus, WhatWentWithItsHostMayRunAgain) {
+  for (const std::string reason : {"Terminated", "NodeShutdown", "Evicted"}) {
+    v1::PodStatus stored, reported;
+    stored.set_phase("Failed");
+    stored.set_reason(reason);
+    reported.set_phase("Running");
+    const v1::PodStatus merged = MergePodStatus(stored, reported, WallTime());
+    EXPECT_EQ(merged.phase(), reason == "Evicted" ? "Failed" : "Running") << reason;
+    EXPECT_EQ(merged.reason(), reason == "Evicted" ? "Evicted" : "") << reason;
+  }
+}
+
 TEST(MergePodStatus, FinalPhasesNeverChangeAgain) {
   for (const std::string phase : {"Failed", "Succeeded"}) {
     const v1::PodStatus merged =
@@ -70,10 +84,10 @@ TEST(MergePodStatus, FinalPhasesNeverChangeAgain) {
 }
 
 TEST(MergePodStatus, WhatTheAgentDoesNotKnowStays) {
-  const v1::PodStatus merged =
-      MergePod("qos_class: 'Burstable' start_time { seconds: 7 } host_ip: '10.0.0.1' "
-               "nominated_node_name: 'n' pod_ip: '10.1.0.9'",
-               "phase: 'Running'");
+  const v1::PodStatus merged = MergePod(
+      "qos_class: 'Burstable' start_time { seconds: 7 } host_ip: '10.0.0.1' "
+      "nominated_node_name: 'n' pod_ip: '10.1.0.9'",
+      "phase: 'Running'");
   EXPECT_EQ(merged.qos_class(), "Burstable");
   EXPECT_EQ(merged.start_time().seconds(), 7);
   EXPECT_EQ(merged.host_ip(), "10.0.0.1");
@@ -141,9 +155,9 @@ TEST_F(MergeNodeStatusTest, ARemovedWellKnownLabelComesBack) {
 
 TEST_F(MergeNodeStatusTest, WithoutAHostnameAddressTheNodesNameIsTheLabel) {
   reported_.clear_addresses();
-  EXPECT_EQ(MergeNodeStatus(stored_, reported_, kNow)->metadata().labels().at(
-                "kubernetes.io/hostname"),
-            "n1");
+  EXPECT_EQ(
+      MergeNodeStatus(stored_, reported_, kNow)->metadata().labels().at("kubernetes.io/hostname"),
+      "n1");
 }
 
 }  // namespace
