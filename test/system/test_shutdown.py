@@ -8,7 +8,8 @@ from testbed import daemonset, only_on, wait_until
 
 NODE = "node-1"
 # Writes down when it was told to stop, and takes a while.
-LAST_WORDS = ["sh", "-c", "trap 'cut -d\" \" -f1 /proc/uptime >/order/$NAME; sleep 2; exit 0' TERM; "
+LAST_WORDS = ["sh", "-c",
+              "trap 'cut -d\" \" -f1 /proc/uptime >/order/$NAME; sleep 2; exit 0' TERM; "
               "sleep 1000000 & wait"]
 LAST_UNIT = """
 [Service]
