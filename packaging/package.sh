@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds the packages of Muster from a copy of the tree. `./dev package` runs it:
-#   package.sh deb [--twice]   Debian packages into build/package/deb, checked by lintian; --twice
+#   package.sh deb [--twice]   Debian packages into build/package/deb, checked by lintian, with a
+#                              list of what they consist of (muster.spdx.json, SPDX); --twice
 #                              builds them again elsewhere and compares byte by byte
 #   package.sh deb-next        the same programs under a higher version, in build/package/deb-next,
 #                              to test upgrades and downgrades with
@@ -79,6 +80,7 @@ pack_debs() { # STAGE OUT_DIR: of the copy in it
   rm -rf "$2"
   mkdir -p "$2"
   mv "$1"/*.deb "$1"/*.changes "$1"/*.buildinfo "$2"
+  /usr/bin/python3 packaging/sbom.py "$(source_date)" "$2"/*.deb >"$2/muster.spdx.json"
 }
 
 check_debs() { # DIR
