@@ -100,6 +100,7 @@ def test_what_cannot_change_is_refused(cluster, tmp_path):
 
 
 def test_what_is_not_honoured_is_refused_by_name(cluster, tmp_path):
+    # Spec: pod/3/unsupported
     volume = """\
       volumes:
       - name: data

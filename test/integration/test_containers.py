@@ -7,6 +7,7 @@ from testbed import container_status, daemonset, is_ready, only_on, wait_until, 
 
 
 def test_a_missing_image_is_named_and_pulled_once_it_is_there(cluster, tmp_path):
+    # Spec: pod/7/pull-error
     container = {"image": "late/arrival:1", "command": ["/bin/sleep", "100000"]}
     cluster.apply(daemonset("late", container=container, nodeSelector=only_on("node-1")))
 
@@ -89,6 +90,7 @@ def test_a_single_crash_is_reported_and_restarted_at_once(cluster):
 
 
 def test_config_maps_and_secrets_come_as_files_and_variables(cluster):
+    # Spec: pod/13/field-ref, pod/14.3/modes
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"},
               "data": {"level": "debug", "app.conf": "one\ntwo\n"}}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"},
@@ -144,6 +146,7 @@ def test_config_maps_and_secrets_come_as_files_and_variables(cluster):
 
 
 def test_resource_limits_reach_the_kernel(cluster):
+    # Spec: pod/17.1/memory
     cluster.apply(daemonset(
         "limited", container={"resources": {"limits": {"memory": "32Mi", "cpu": "500m"}}},
         nodeSelector=only_on("node-1")))

@@ -41,6 +41,7 @@ def numbers(text):
 
 
 def test_logs_are_rotated_and_a_follower_loses_and_repeats_nothing(cluster):
+    # Spec: pod/18/files
     with agent_settings(cluster, "node-1", "containerLogMaxSize: 32Ki\n"
                         "containerLogMaxFiles: 3\ncontainerLogMonitorInterval: 1s\n"):
         cluster.apply(daemonset("counting", ["sh", "-c", COUNTING],
@@ -89,6 +90,7 @@ def test_previous_log_of_a_container_that_waits_for_its_restart(cluster):
 
 
 def test_unused_images_go_and_needed_ones_stay(cluster, tmp_path):
+    # Spec: pod/18/images-kept
     host = "node-3"
 
     def images():
@@ -148,6 +150,7 @@ def test_directories_of_pods_that_went_unseen_are_removed(cluster):
 
 
 def test_a_pod_that_fills_the_disk_is_evicted_and_comes_back_when_there_is_room(cluster):
+    # Spec: pod/19/result
     host = "node-2"
     storage = os.statvfs(cluster.host_root(host) / "var/lib/muster/agent")
     threshold = storage.f_bavail * storage.f_frsize - (3 << 30)
@@ -200,6 +203,7 @@ def test_a_pod_that_fills_the_disk_is_evicted_and_comes_back_when_there_is_room(
 
 
 def test_an_empty_dir_beyond_its_limit_takes_its_pod_along(cluster):
+    # Spec: pod/14.2/size-limit
     host = "node-2"
     cluster.apply(daemonset(
         "limited", container={"volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]},

@@ -24,6 +24,7 @@ spec:
 
 
 def test_static_pods_run_from_their_files_without_a_coordinator(cluster):
+    # Spec: pod/21/alone
     host = "node-3"
     folder = cluster.host_etc(host) / "static-pods"
     said = cluster.host_root(host) / "var/lib/fixed/said"

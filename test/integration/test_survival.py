@@ -17,6 +17,7 @@ def pids(cluster, nodes):
 
 
 def test_killing_the_agent_twenty_times_changes_nothing_that_runs(cluster, nodes):
+    # Spec: pod/23/adopt
     cluster.apply(daemonset("steady"), daemonset("neighbour", hostNetwork=True))
     names = ("steady", "neighbour")
     before = {n: {k: identity(p) for k, p in cluster.wait_ready(n, nodes).items()} for n in names}
@@ -99,6 +100,7 @@ def is_busybox(cluster, node, container):
 
 
 def test_the_agent_restarts_containers_while_the_coordinator_is_unreachable(cluster, nodes):
+    # Spec: pod/22/heartbeat-lost
     cluster.apply(daemonset("lonely"))
     before = cluster.wait_ready("lonely", nodes)
 
@@ -121,6 +123,7 @@ def test_the_agent_restarts_containers_while_the_coordinator_is_unreachable(clus
 
 
 def test_a_node_that_reboots_alone_starts_its_pods_from_its_own_disk(cluster, nodes):
+    # Spec: pod/23/reboot
     cluster.apply(daemonset("alone"))
     before = cluster.wait_ready("alone", nodes)
 
@@ -138,6 +141,7 @@ def test_a_node_that_reboots_alone_starts_its_pods_from_its_own_disk(cluster, no
 
 @pytest.mark.parametrize("how", ["killed", "stopped for a while"])
 def test_pods_are_adopted_when_containerd_comes_back(cluster, nodes, how):
+    # Spec: pod/23/runtime-restart, pod/26/restart
     cluster.apply(daemonset("adopted"))
     before = cluster.wait_ready("adopted", nodes)
     processes = pids(cluster, nodes)

@@ -1,18 +1,20 @@
 #!/usr/bin/python3
-"""Which rules of the DaemonSet specification have a test. Usage: rows.py ROOT
+"""Which rules of the behavioural specifications have a test. Usage: rows.py ROOT
 
-daemonset_rows.txt lists the rules. A test names those it proves in a comment, `Spec: 5.2/none,
-5.2/new-only`. A rule that no test names has to stand in untested.txt, which may only shrink: a rule
-in it that has a test is a problem too. Prints one line for each problem, exits 1 when there is one.
+One list for each specification: daemonset_rows.txt, and pod_lifecycle_rows.txt whose ids begin with
+`pod/`. A test names the rules it proves in a comment, `Spec: 5.2/none, pod/4.2/keep`. A rule that no
+test names has to stand in untested.txt, which may only shrink: a rule in it that has a test is a
+problem too. Prints one line for each problem, exits 1 when there is one.
 """
 
 import os
 import re
 import sys
 
-ROWS = "test/spec/daemonset_rows.txt"
+# The lists of rules, and what the ids of each begin with.
+ROWS = {"test/spec/daemonset_rows.txt": "", "test/spec/pod_lifecycle_rows.txt": "pod/"}
 UNTESTED = "test/spec/untested.txt"
-ID = re.compile(r"\d+(\.\d+)?/[a-z0-9]+(-[a-z0-9]+)*")
+ID = re.compile(r"([a-z]+/)?\d+(\.\d+)?/[a-z0-9]+(-[a-z0-9]+)*")
 TAG = re.compile(r"(?://|#) Spec: (.*)")
 TEST = re.compile(r"^(?:TEST(?:_[FP])?\(|INSTANTIATE_TEST_SUITE_P\(|\s*def test_)", re.MULTILINE)
 
@@ -50,15 +52,29 @@ def read_tags(files):
     return tags, problems
 
 
-def check(rows_text, untested_text, files):
-    rows, problems = read_ids(rows_text, ROWS)
+def read_rows(lists):
+    """({id: where}, problems) of all lists of rules, given as {path: text}."""
+    rows, problems = {}, []
+    for path, text in lists.items():
+        ids, more = read_ids(text, path)
+        problems += more
+        for name, number in ids.items():
+            rows[name] = f"{path}:{number}"
+            form = ID.fullmatch(name)
+            if form and (form[1] or "") != ROWS[path]:
+                problems.append(f"{path}:{number}: {name} belongs into another list")
+    return rows, problems
+
+
+def check(lists, untested_text, files):
+    rows, problems = read_rows(lists)
     untested, more = read_ids(untested_text, UNTESTED)
     problems += more
     tags, more = read_tags(files)
     problems += more
-    for name, number in rows.items():
+    for name, where in rows.items():
         if name not in tags and name not in untested:
-            problems.append(f"{ROWS}:{number}: no test names {name}")
+            problems.append(f"{where}: no test names {name}")
     for name, number in untested.items():
         if name not in rows:
             problems.append(f"{UNTESTED}:{number}: there is no rule {name}")
@@ -89,7 +105,8 @@ def read(root, path):
 
 def main():
     root = sys.argv[1]
-    problems = check(read(root, ROWS), read(root, UNTESTED), read_tests(root))
+    lists = {path: read(root, path) for path in ROWS}
+    problems = check(lists, read(root, UNTESTED), read_tests(root))
     for problem in problems:
         print(problem)
     sys.exit(1 if problems else 0)

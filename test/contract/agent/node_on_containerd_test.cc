@@ -154,6 +154,7 @@ class NodeOnContainerd : public testing::Test {
   RealNode node_{containerd_};
 };
 
+// Spec: pod/10/cleanup, pod/12/log-paths, pod/23/adopt
 TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
   const auto begun = std::chrono::steady_clock::now();
   node_.Welcome({SleepingPod()});
@@ -299,6 +300,7 @@ v1::Object ProbedPod() {
 }
 
 // Spec 4.4, 8, 9, 10 on the runtime itself.
+// Spec: pod/9/pre-stop
 TEST_F(NodeOnContainerd, ProbesHooksAndSidecarsDoWhatTheySay) {
   const auto exec = [&](const std::string& command) {
     std::atomic<bool> done{false};

@@ -167,6 +167,8 @@ class CriFields : public ::testing::Test {
 PrivateContainerd* CriFields::containerd_ = nullptr;
 CriRuntime* CriFields::runtime_ = nullptr;
 
+// Spec: pod/24/sandbox-metadata, pod/24/sandbox-places, pod/24/sandbox-labels
+// Spec: pod/24/sandbox-linux, pod/24/sandbox-security
 TEST_F(CriFields, SandboxFieldsArriveAsTheyWereMeant) {
   const SandboxConfig config = FullSandbox(*containerd_);
   const std::string id = Run(config);
@@ -203,6 +205,9 @@ TEST_F(CriFields, SandboxFieldsArriveAsTheyWereMeant) {
   Remove(id);
 }
 
+// Spec: pod/7/ids, pod/13/entrypoint, pod/14.4/read-only, pod/14.4/propagation
+// Spec: pod/15/read-only-root, pod/24/container-metadata, pod/24/image-command, pod/24/envs
+// Spec: pod/24/mounts, pod/24/log-labels, pod/24/stdin-tty, pod/24/resources, pod/24/security
 TEST_F(CriFields, ContainerFieldsArriveAsTheyWereMeant) {
   SandboxConfig sandbox = FullSandbox(*containerd_);
   sandbox.attempt = 4;
@@ -267,6 +272,7 @@ TEST_F(CriFields, ContainerFieldsArriveAsTheyWereMeant) {
   Remove(sandbox_id);
 }
 
+// Spec: pod/17.1/hugepages-sent, pod/24/security
 TEST_F(CriFields, UserByNameAndHugePagesArriveToo) {
   SandboxConfig sandbox = FullSandbox(*containerd_);
   sandbox.attempt = 6;
@@ -288,6 +294,7 @@ TEST_F(CriFields, UserByNameAndHugePagesArriveToo) {
   Remove(sandbox_id);
 }
 
+// Spec: pod/15/seccomp-sent
 TEST_F(CriFields, SeccompAndAppArmorProfilesReachTheRuntime) {
   SandboxConfig sandbox = FullSandbox(*containerd_);
   sandbox.attempt = 7;

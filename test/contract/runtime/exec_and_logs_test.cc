@@ -199,6 +199,7 @@ TEST_F(ExecAndLogs, AddressIsGoodForOneSessionOnly) {
   EXPECT_THAT(std::string(again.status().message()), HasSubstr("404"));
 }
 
+// Spec: pod/26/log-lines
 TEST_F(ExecAndLogs, LogIsFollowedToTheLastWordOfTheContainer) {
   const std::string id = Start("chatty",
                                "echo first; sleep 0.3; echo second; echo err >&2; "
@@ -218,6 +219,7 @@ TEST_F(ExecAndLogs, LogIsFollowedToTheLastWordOfTheContainer) {
   EXPECT_EQ(log.back(), 'd');
 }
 
+// Spec: pod/26/log-lines
 TEST_F(ExecAndLogs, RotationByTheRuntimeLosesNothing) {
   const std::string id = Start("counter",
                                "i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); "

@@ -211,6 +211,7 @@ TEST_F(RuntimeContract, SandboxGoesFromReadyToNotReadyToGone) {
   EXPECT_TRUE(absl::IsNotFound(Get<SandboxStatus>(&Runtime::SandboxStatusOf, *id).status()));
 }
 
+// Spec: pod/26/host-network-status
 TEST_F(RuntimeContract, SandboxOnTheNodesNetworkHasNoAddressOfItsOwn) {
   const auto status = Get<SandboxStatus>(&Runtime::SandboxStatusOf, Sandbox());
   ASSERT_TRUE(status.ok()) << status.status();
@@ -228,6 +229,7 @@ TEST_F(RuntimeContract, SandboxOnThePodNetworkHasAnAddress) {
   EXPECT_EQ(status->network, NamespaceMode::kPod);
 }
 
+// Spec: pod/26/host-network-name
 TEST_F(RuntimeContract, HostnameOnTheNodesNetworkIsRefused) {
   sandbox_.hostname = "pod";
   const auto id = RunSandbox(sandbox_);
@@ -251,6 +253,7 @@ TEST_F(RuntimeContract, ListingTellsOfEverySandboxAndItsState) {
   EXPECT_THAT(*all, Contains(entry(*second, SandboxState::kReady)));
 }
 
+// Spec: pod/26/reserved
 TEST_F(RuntimeContract, SandboxNameStaysReservedUntilItIsRemoved) {
   const std::string first = Sandbox();
   auto again = RunSandbox(sandbox_);
@@ -264,6 +267,7 @@ TEST_F(RuntimeContract, SandboxNameStaysReservedUntilItIsRemoved) {
   EXPECT_TRUE(again.ok()) << again.status();
 }
 
+// Spec: pod/12/names, pod/26/reserved
 TEST_F(RuntimeContract, ContainerNameIsReservedOverAllSandboxesOfThePod) {
   const std::string first = Created(Behaviour::kRunsUntilStopped);
   SandboxConfig next = sandbox_;
@@ -319,18 +323,21 @@ TEST_F(RuntimeContract, ContainerListingTellsSandboxStateAndLabels) {
   EXPECT_EQ(it->annotations, container_.annotations);
 }
 
+// Spec: pod/26/exit-reasons
 TEST_F(RuntimeContract, ExitWithZeroIsCompleted) {
   const ContainerStatus status = AfterExit(Started(Behaviour::kExits0));
   EXPECT_EQ(status.exit_code, 0);
   EXPECT_EQ(status.reason, "Completed");
 }
 
+// Spec: pod/26/exit-reasons
 TEST_F(RuntimeContract, ExitWithAnotherCodeIsAnError) {
   const ContainerStatus status = AfterExit(Started(Behaviour::kExits3));
   EXPECT_EQ(status.exit_code, 3);
   EXPECT_EQ(status.reason, "Error");
 }
 
+// Spec: pod/26/missing-binary
 TEST_F(RuntimeContract, MissingBinaryLeavesAnExitedContainerWithCode128) {
   const std::string id = Created(Behaviour::kMissingBinary);
   const absl::Status started = Wait(&Runtime::StartContainer, id);
@@ -343,6 +350,7 @@ TEST_F(RuntimeContract, MissingBinaryLeavesAnExitedContainerWithCode128) {
   EXPECT_EQ(status.started_at, WallTime());
 }
 
+// Spec: pod/26/start-twice
 TEST_F(RuntimeContract, ContainerStartsOnlyOnce) {
   const std::string id = Started(Behaviour::kRunsUntilStopped);
   const absl::Status again = Wait(&Runtime::StartContainer, id);
@@ -352,6 +360,7 @@ TEST_F(RuntimeContract, ContainerStartsOnlyOnce) {
   EXPECT_THAT(std::string(after.message()), HasSubstr("CONTAINER_EXITED"));
 }
 
+// Spec: pod/24/stop-timeout, pod/26/stop-times
 TEST_F(RuntimeContract, StopKillsWhatIgnoresTheSignalAfterItsGrace) {
   const std::string id = Started(Behaviour::kIgnoresTerm);
   const MonoTime begin = subject_->Now();
@@ -362,6 +371,7 @@ TEST_F(RuntimeContract, StopKillsWhatIgnoresTheSignalAfterItsGrace) {
   EXPECT_EQ(status.exit_code, 137);
 }
 
+// Spec: pod/26/stop-times
 TEST_F(RuntimeContract, StopReturnsAsSoonAsTheProcessEnds) {
   const std::string id = Started(Behaviour::kExits7OnTerm);
   const MonoTime begin = subject_->Now();
@@ -370,12 +380,14 @@ TEST_F(RuntimeContract, StopReturnsAsSoonAsTheProcessEnds) {
   EXPECT_EQ(StatusOf(id).exit_code, 7);
 }
 
+// Spec: pod/26/stop-times
 TEST_F(RuntimeContract, StopWithoutGraceKillsAtOnce) {
   const std::string id = Started(Behaviour::kExits7OnTerm);
   ASSERT_TRUE(StopContainer(id, seconds(0)).ok());
   EXPECT_EQ(StatusOf(id).exit_code, 137);
 }
 
+// Spec: pod/26/two-stops
 TEST_F(RuntimeContract, ShorterOfTwoStopsWins) {
   const std::string id = Started(Behaviour::kIgnoresTerm);
   auto first_done = std::make_shared<std::atomic<bool>>(false);
@@ -384,6 +396,7 @@ TEST_F(RuntimeContract, ShorterOfTwoStopsWins) {
   EXPECT_TRUE(subject_->RunUntil([&] { return first_done->load(); }, seconds(10)));
 }
 
+// Spec: pod/26/stop-of-what-is-over
 TEST_F(RuntimeContract, StoppingWhatIsNotRunningIsFine) {
   const std::string created = Created(Behaviour::kExits0);
   EXPECT_TRUE(StopContainer(created, seconds(1)).ok());
@@ -395,6 +408,7 @@ TEST_F(RuntimeContract, StoppingWhatIsNotRunningIsFine) {
   EXPECT_TRUE(Wait(&Runtime::StopSandbox, Sandbox()).ok());
 }
 
+// Spec: pod/26/unknown-ids
 TEST_F(RuntimeContract, StoppingAndRemovingWhatIsUnknownIsFine) {
   EXPECT_TRUE(StopContainer("0123456789abcdef", seconds(1)).ok());
   EXPECT_TRUE(Wait(&Runtime::RemoveContainer, "0123456789abcdef").ok());
@@ -403,12 +417,14 @@ TEST_F(RuntimeContract, StoppingAndRemovingWhatIsUnknownIsFine) {
   EXPECT_TRUE(Wait(&Runtime::RemoveImage, "example.test/not/there:1").ok());
 }
 
+// Spec: pod/26/removal-kills
 TEST_F(RuntimeContract, RemovingARunningContainerKillsIt) {
   const std::string id = Started(Behaviour::kIgnoresTerm);
   EXPECT_TRUE(Wait(&Runtime::RemoveContainer, id).ok());
   EXPECT_TRUE(absl::IsNotFound(Get<ContainerStatus>(&Runtime::ContainerStatusOf, id).status()));
 }
 
+// Spec: pod/26/sandbox-stop-kills
 TEST_F(RuntimeContract, StoppingASandboxKillsItsContainersWithoutGrace) {
   const std::string id = Started(Behaviour::kExits7OnTerm);
   ASSERT_TRUE(Wait(&Runtime::StopSandbox, Sandbox()).ok());
@@ -417,12 +433,14 @@ TEST_F(RuntimeContract, StoppingASandboxKillsItsContainersWithoutGrace) {
   EXPECT_EQ(status.exit_code, 137);
 }
 
+// Spec: pod/26/removal-kills
 TEST_F(RuntimeContract, RemovingASandboxRemovesItsContainers) {
   const std::string id = Started(Behaviour::kIgnoresTerm);
   ASSERT_TRUE(Wait(&Runtime::RemoveSandbox, Sandbox()).ok());
   EXPECT_TRUE(absl::IsNotFound(Get<ContainerStatus>(&Runtime::ContainerStatusOf, id).status()));
 }
 
+// Spec: pod/26/dead-sandbox
 TEST_F(RuntimeContract, ContainerInAStoppedSandboxIsRefused) {
   ASSERT_TRUE(Wait(&Runtime::StopSandbox, Sandbox()).ok());
   container_.command = subject_->CommandFor(Behaviour::kExits0);
@@ -437,6 +455,7 @@ TEST_F(RuntimeContract, ContainerOfAMissingImageIsRefused) {
   EXPECT_TRUE(absl::IsNotFound(id.status())) << id.status();
 }
 
+// Spec: pod/15/privileged, pod/26/privileged
 TEST_F(RuntimeContract, PrivilegedContainerNeedsAPrivilegedSandbox) {
   container_.privileged = true;
   container_.command = subject_->CommandFor(Behaviour::kExits0);
@@ -445,6 +464,7 @@ TEST_F(RuntimeContract, PrivilegedContainerNeedsAPrivilegedSandbox) {
               HasSubstr("no privileged container allowed in sandbox"));
 }
 
+// Spec: pod/26/group-alone
 TEST_F(RuntimeContract, GroupWithoutUserIsRefused) {
   container_.run_as_group = 3000;
   container_.command = subject_->CommandFor(Behaviour::kExits0);
@@ -453,6 +473,7 @@ TEST_F(RuntimeContract, GroupWithoutUserIsRefused) {
               HasSubstr("user group \"3000\" is specified without user"));
 }
 
+// Spec: pod/24/exec-sync
 TEST_F(RuntimeContract, ExecGivesOutputAndExitCode) {
   const std::string id = Started(Behaviour::kRunsUntilStopped);
   const auto result = Exec(id, subject_->TalkingExec(), seconds(20));
@@ -462,6 +483,7 @@ TEST_F(RuntimeContract, ExecGivesOutputAndExitCode) {
   EXPECT_EQ(result->exit_code, 5);
 }
 
+// Spec: pod/24/exec-sync, pod/26/exec-timeout
 TEST_F(RuntimeContract, ExecThatTakesTooLongIsADeadlineExceeded) {
   const std::string id = Started(Behaviour::kRunsUntilStopped);
   const MonoTime begin = subject_->Now();
@@ -471,6 +493,7 @@ TEST_F(RuntimeContract, ExecThatTakesTooLongIsADeadlineExceeded) {
   EXPECT_GE(subject_->Now() - begin, std::chrono::milliseconds(900));
 }
 
+// Spec: pod/26/exec-not-running
 TEST_F(RuntimeContract, ExecNeedsARunningContainer) {
   const std::string id = Started(Behaviour::kExits0);
   (void)AfterExit(id);
@@ -490,6 +513,7 @@ TEST_F(RuntimeContract, ExecCanBeAttachedToAtAnAddress) {
   EXPECT_THAT(*url, StartsWith("http://127.0.0.1:"));
 }
 
+// Spec: pod/26/log-lines
 TEST_F(RuntimeContract, LogIsReopenedOnlyForARunningContainer) {
   const std::string running = Started(Behaviour::kRunsUntilStopped);
   const absl::Status reopened = Wait(&Runtime::ReopenContainerLog, running);
@@ -499,6 +523,7 @@ TEST_F(RuntimeContract, LogIsReopenedOnlyForARunningContainer) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("container is not running"));
 }
 
+// Spec: pod/7/present, pod/26/image-lookup
 TEST_F(RuntimeContract, PresentImageIsFoundByItsShortNameAndItsId) {
   const auto image = Get<std::optional<ImageStatus>>(&Runtime::ImageStatusOf, subject_->image());
   ASSERT_TRUE(image.ok()) << image.status();
@@ -517,6 +542,7 @@ TEST_F(RuntimeContract, PresentImageIsFoundByItsShortNameAndItsId) {
   EXPECT_THAT(*all, Contains(Field(&ImageStatus::id, (*image)->id)));
 }
 
+// Spec: pod/7/present, pod/26/image-lookup
 TEST_F(RuntimeContract, AbsentImageIsAnAnswerAndNotAnError) {
   const auto image =
       Get<std::optional<ImageStatus>>(&Runtime::ImageStatusOf, "example.test/not/there:1");
@@ -524,6 +550,7 @@ TEST_F(RuntimeContract, AbsentImageIsAnAnswerAndNotAnError) {
   EXPECT_FALSE(image->has_value());
 }
 
+// Spec: pod/26/pull-missing
 TEST_F(RuntimeContract, PullOfAnImageThatTheRegistryLacksIsNotFound) {
   const auto pulled = Answer<absl::StatusOr<std::string>>([&](auto done) {
     runtime().PullImage(subject_->missing_image(), std::nullopt, nullptr, done);
@@ -562,6 +589,7 @@ TEST_F(RuntimeContract, FilesystemOfImagesHasAPlace) {
   EXPECT_THAT(filesystems->front().mountpoint, StartsWith("/"));
 }
 
+// Spec: pod/26/remove-image
 TEST_F(RuntimeContract, RemovingAnImageThatIsNotThereSucceeds) {
   EXPECT_TRUE(Wait(&Runtime::RemoveImage, "example.test/not/there:1").ok());
 }

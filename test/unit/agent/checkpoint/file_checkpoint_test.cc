@@ -79,6 +79,7 @@ TEST_F(FileCheckpointTest, ATimeThatNoClockShowsIsNone) {
   }
 }
 
+// Spec: pod/23/checkpoint
 TEST_F(FileCheckpointTest, IsForItsOwnerOnly) {
   Load();
   struct stat info {};
@@ -88,6 +89,7 @@ TEST_F(FileCheckpointTest, IsForItsOwnerOnly) {
 
 // Killed in the middle of a write, at every byte: the changes before are there, and half of one
 // never is.
+// Spec: pod/23/checkpoint
 TEST_F(FileCheckpointTest, WriteThatWasCutShortIsAsIfItHadNotBeen) {
   Load();
   ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());
@@ -123,6 +125,7 @@ TEST_F(FileCheckpointTest, EveryDamagedByteIsNoticed) {
   }
 }
 
+// Spec: pod/23/checkpoint
 TEST_F(FileCheckpointTest, DamagedFileIsKeptAside) {
   Load();
   ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());

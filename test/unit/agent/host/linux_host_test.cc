@@ -23,6 +23,7 @@ TEST(LinuxHost, ReadsThisMachine) {
   EXPECT_FALSE(facts->architecture.empty());
 }
 
+// Spec: pod/22/facts
 TEST(LinuxHost, ReadsWhatItsRootSays) {
   std::string pattern = fs::temp_directory_path() / "muster-host-XXXXXX";
   const fs::path root = ::mkdtemp(pattern.data());
@@ -106,6 +107,7 @@ TEST(LinuxHost, WithoutProcItSaysSo) {
   EXPECT_NE(status.message().find("/proc"), std::string::npos);
 }
 
+// Spec: pod/17.2/removed
 TEST(LinuxHost, ControlGroupsAreRemovedInEveryHierarchyWithWhatIsBelow) {
   std::string pattern = fs::temp_directory_path() / "muster-host-XXXXXX";
   const fs::path root = ::mkdtemp(pattern.data());
@@ -152,6 +154,7 @@ TEST(HasCapability, ReadsTheEffectiveSet) {
   EXPECT_FALSE(HasCapability("", 24));
 }
 
+// Spec: pod/14.4/shared-root
 TEST(RootIsShared, IsReadFromTheTopmostMountOfTheRoot) {
   const std::string below = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
   EXPECT_TRUE(RootIsShared(below));

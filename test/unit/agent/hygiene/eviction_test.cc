@@ -51,6 +51,7 @@ std::vector<std::string> Rank(const std::vector<PodUsage>& pods, Signal signal,
   return uids;
 }
 
+// Spec: pod/19/ranking
 TEST(Ranking, MemoryGoesByExcessThenPriorityThenAmount) {
   EXPECT_THAT(Rank({Pod({.uid = "within", .memory_request = "100Mi", .memory = 90 * kMi}),
                     Pod({.uid = "above-high", .priority = 10, .memory = 500 * kMi}),
@@ -64,6 +65,7 @@ TEST(Ranking, MemoryGoesByExcessThenPriorityThenAmount) {
               ElementsAre("above-large", "above-small", "above-high", "within", "within-high"));
 }
 
+// Spec: pod/19/ranking
 TEST(Ranking, WhatIsNotKnownGoesFirst) {
   EXPECT_THAT(Rank({Pod({.uid = "known", .memory = 500 * kMi}),
                     Pod({.uid = "unknown", .priority = 100, .memory = std::nullopt})},
@@ -71,6 +73,7 @@ TEST(Ranking, WhatIsNotKnownGoesFirst) {
               ElementsAre("unknown", "known"));
 }
 
+// Spec: pod/19/ranking
 TEST(Ranking, DiskGoesByWhatEachHasOnThatDisk) {
   PodUsage layer = Pod({.uid = "layer", .disk = 20});
   PodUsage logs = Pod({.uid = "logs", .disk = 1});
@@ -84,6 +87,7 @@ TEST(Ranking, DiskGoesByWhatEachHasOnThatDisk) {
   EXPECT_THAT(Rank(pods, Signal::kImageFsAvailable, true), ElementsAre("layer", "volume", "logs"));
 }
 
+// Spec: pod/19/ranking
 TEST(Ranking, ProcessIdsGoByPriorityThenNumber) {
   EXPECT_THAT(Rank({Pod({.uid = "few", .pids = 2}), Pod({.uid = "many", .pids = 900}),
                     Pod({.uid = "high", .priority = 7, .pids = 9'000})},
@@ -91,6 +95,7 @@ TEST(Ranking, ProcessIdsGoByPriorityThenNumber) {
               ElementsAre("many", "few", "high"));
 }
 
+// Spec: pod/19/ranking
 TEST(Ranking, CriticalPodsNeverGo) {
   PodUsage node_critical = Pod({.uid = "critical", .priority = 2'000'000'000, .memory = 1 << 30});
   PodUsage fixed = Pod({.uid = "static", .memory = 1 << 30});
@@ -102,6 +107,7 @@ TEST(Ranking, CriticalPodsNeverGo) {
               ElementsAre("other"));
 }
 
+// Spec: pod/19/result
 TEST(EvictionMessage, IsThatOfKubernetes) {
   EXPECT_EQ(MakeEviction(Pod({.uid = "u", .memory = 9'000 * kKi}), Of(Signal::kMemoryAvailable),
                          seconds(0))
@@ -126,6 +132,7 @@ TEST(EvictionMessage, IsThatOfKubernetes) {
       "The node was low on resource: inodes. Threshold quantity: 50, available: 12. ");
 }
 
+// Spec: pod/19/grace
 TEST(EvictionGrace, IsASecondUnlessTheThresholdHasOne) {
   struct {
     std::optional<int64_t> own;
@@ -167,6 +174,7 @@ PodUsage Limited(const std::string& volume_limit, const std::vector<std::string>
   return usage;
 }
 
+// Spec: pod/14.2/size-limit, pod/19/own-limits
 TEST(OwnLimits, PodThatExceedsThemGoesWhateverRoomThereIs) {
   PodUsage usage = Limited("10Mi", {});
   EXPECT_TRUE(LimitsItsDisk(*usage.pod));
@@ -198,6 +206,7 @@ TEST(OwnLimits, PodThatExceedsThemGoesWhateverRoomThereIs) {
   EXPECT_FALSE(ExceedsOwnLimits(usage).has_value());
 }
 
+// Spec: pod/3/pressure, pod/3/critical
 TEST(RefusedUnderPressure, OnlyCriticalPodsComeToANodeThatIsShort) {
   const v1::Pod best_effort = *Pod({.uid = "a"}).pod;
   const v1::Pod burstable = *Pod({.uid = "b", .memory_request = "1Mi"}).pod;

@@ -38,6 +38,7 @@ std::vector<std::string> Ids(const std::vector<ImageStatus>& images) {
   return ids;
 }
 
+// Spec: pod/18/images
 TEST(BytesToFree, StartsAtTheHighThresholdAndGoesDownToTheLowOne) {
   struct {
     int64_t available, freed;
@@ -78,6 +79,7 @@ TEST(ImageNames, ImagesOfAPodAreThoseOfNowAndOfItsSuccessor) {
   EXPECT_FALSE(names.Has(Image("x", "docker.io/library/main:other")));
 }
 
+// Spec: pod/18/images
 TEST(ImageLedger, WhatWasUnusedLongestGoesFirst) {
   ImageLedger ledger;
   const std::vector<ImageStatus> images = {Image("a"), Image("b"), Image("c"), Image("d")};
@@ -98,6 +100,7 @@ TEST(ImageLedger, NoMoreGoesThanIsNeeded) {
   EXPECT_THAT(Ids(ledger.ToRemove(11, {}, {}, now)), ElementsAre("a", "b"));
 }
 
+// Spec: pod/18/images-kept
 TEST(ImageLedger, WhatIsNeededStays) {
   ImageStatus pinned = Image("pinned");
   pinned.pinned = true;
@@ -110,6 +113,7 @@ TEST(ImageLedger, WhatIsNeededStays) {
       ElementsAre("free"));
 }
 
+// Spec: pod/18/images-kept
 TEST(ImageLedger, YoungImagesStay) {
   ImageLedger ledger;
   ledger.Observe({Image("a")}, {}, kBoot);

@@ -26,11 +26,13 @@ TEST(LogRotation, FirstRotationOnlyRenames) {
   EXPECT_EQ(plan.rotated, "0.log.20260102-030405");
 }
 
+// Spec: pod/18/files
 TEST(LogRotation, NewestRotatedFileStaysReadableUntilTheNextRotation) {
   EXPECT_THAT(Plan({"0.log", "0.log.20260101-000000"}).compress,
               ElementsAre("0.log.20260101-000000"));
 }
 
+// Spec: pod/18/files
 TEST(LogRotation, OldestGoUntilTwoPlacesAreFree) {
   const std::vector<std::string> names = {"0.log", "0.log.20260101-000003",
                                           "0.log.20260101-000001.gz", "0.log.20260101-000002.gz",
@@ -52,6 +54,7 @@ TEST(LogRotation, OldestGoUntilTwoPlacesAreFree) {
   EXPECT_THAT(Plan(names, 2).compress, IsEmpty()) << "what goes is not compressed first";
 }
 
+// Spec: pod/18/files
 TEST(LogRotation, WhatAnInterruptedCompressionLeftIsRemoved) {
   const RotationPlan plan = Plan({"0.log", "0.log.20260101-000000", "0.log.20260101-000000.gz",
                                   "0.log.20260101-000001", "0.log.20260101-000001.tmp"});

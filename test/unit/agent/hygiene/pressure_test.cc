@@ -25,6 +25,7 @@ std::vector<std::string> Short(const PressureMonitor& monitor) {
   return names;
 }
 
+// Spec: pod/19/memory, pod/19/nodefs, pod/19/imagefs, pod/19/pids
 TEST(Threshold, DefaultsAreKubelets) {
   struct {
     Signal signal;
@@ -53,6 +54,7 @@ TEST(Threshold, IsAnAmountOrAPercentage) {
   }
 }
 
+// Spec: pod/19/memory, pod/19/nodefs, pod/19/imagefs, pod/19/pids
 TEST(Signal, NamesAndConditionsAreKubernetes) {
   struct {
     const char *name, *condition;
@@ -81,6 +83,7 @@ TEST(PressureMonitor, SignalIsMetBelowItsThresholdNotAtIt) {
   EXPECT_THAT(Short(monitor), ElementsAre("memory.available"));
 }
 
+// Spec: pod/19/condition-stays
 TEST(PressureMonitor, ConditionStaysFiveMinutesButNobodyGoesForIt) {
   PressureMonitor monitor({});
   const Readings low{{Signal::kNodeFsAvailable, {1'000, 99}}};
@@ -97,6 +100,7 @@ TEST(PressureMonitor, ConditionStaysFiveMinutesButNobodyGoesForIt) {
   EXPECT_EQ(monitor.NextChange(), std::nullopt);
 }
 
+// Spec: pod/19/soft
 TEST(PressureMonitor, SoftThresholdShowsAtOnceAndActsAfterItsGrace) {
   EvictionLimits limits;
   limits.thresholds = {

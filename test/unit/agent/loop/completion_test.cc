@@ -141,6 +141,7 @@ TEST_P(CompletionLoopTest, ItsHostPortIsFreeOnceItHasEnded) {
 
 INSTANTIATE_TEST_SUITE_P(Policies, CompletionLoopTest, testing::Values("OnFailure", "Never"));
 
+// Spec: pod/4.3/never-and-on-failure
 TEST(CompletionLoop, AFailedRunIsFinalWhereItMayNotBeRepeated) {
   NodeHarness node;
   node.Settle();
@@ -153,6 +154,7 @@ TEST(CompletionLoop, AFailedRunIsFinalWhereItMayNotBeRepeated) {
   EXPECT_EQ(node.Status("u1").container_statuses(0).restart_count(), 0);
 }
 
+// Spec: pod/4.3/never-and-on-failure
 TEST(CompletionLoop, AFailedRunIsRepeatedUntilItSucceeds) {
   NodeHarness node;
   node.Settle();

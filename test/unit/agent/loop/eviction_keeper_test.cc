@@ -60,6 +60,7 @@ class EvictionKeeperTest : public ::testing::Test {
   NodeHarness h;
 };
 
+// Spec: pod/19/result, pod/22/conditions
 TEST_F(EvictionKeeperTest, LargestPodGoesWhenMemoryIsShortAndSaysWhy) {
   h.Welcome({Pod("small"), Pod("large")});
   h.Run(seconds(5));
@@ -84,6 +85,7 @@ TEST_F(EvictionKeeperTest, LargestPodGoesWhenMemoryIsShortAndSaysWhy) {
   EXPECT_THAT(h.Events(), Contains("EvictionThresholdMet"));
 }
 
+// Spec: pod/19/one-at-a-time
 TEST_F(EvictionKeeperTest, OnePodGoesAtATimeAndOnlyAsLongAsItIsNeeded) {
   h.Welcome({Pod("a"), Pod("b"), Pod("c")});
   h.Run(seconds(5));
@@ -102,6 +104,7 @@ TEST_F(EvictionKeeperTest, OnePodGoesAtATimeAndOnlyAsLongAsItIsNeeded) {
   EXPECT_EQ(Condition("MemoryPressure").status(), "False");
 }
 
+// Spec: pod/19/grace
 TEST_F(EvictionKeeperTest, HardEvictionGivesTheLeastTimeToStop) {
   h.Welcome({Pod("a")});
   h.Run(seconds(5));
@@ -111,6 +114,7 @@ TEST_F(EvictionKeeperTest, HardEvictionGivesTheLeastTimeToStop) {
   EXPECT_THAT(h.runtime.journal(), Contains(::testing::EndsWith(" 2s")));
 }
 
+// Spec: pod/19/room-first
 TEST_F(EvictionKeeperTest, FullDiskTakesUnusedImagesFirst) {
   h.runtime.AddImage("old:1");
   h.Welcome({Pod("a")});
@@ -126,6 +130,7 @@ TEST_F(EvictionKeeperTest, FullDiskTakesUnusedImagesFirst) {
               HasSubstr("The node was low on resource: ephemeral-storage. "));
 }
 
+// Spec: pod/19/room-first
 TEST_F(EvictionKeeperTest, PodsStayWhenImagesWereEnough) {
   h.runtime.AddImage("old:1");
   h.Welcome({Pod("a")});
@@ -139,6 +144,7 @@ TEST_F(EvictionKeeperTest, PodsStayWhenImagesWereEnough) {
   EXPECT_TRUE(Runs("a"));
 }
 
+// Spec: pod/19/room-first
 TEST_F(EvictionKeeperTest, DeadInstancesGoWhenTheDiskIsFull) {
   h.Welcome({Pod("a", 2'000'000'000)});
   h.Run(seconds(5));
@@ -162,6 +168,7 @@ TEST_F(EvictionKeeperTest, NobodyGoesBeforeItIsKnownWhatTheNodeShouldHold) {
   EXPECT_TRUE(Runs("a"));
 }
 
+// Spec: pod/3/pressure
 TEST_F(EvictionKeeperTest, PodThatComesToANodeThatIsShortIsRefused) {
   h.host.space.available_bytes = 5 << 20;
   h.Run(seconds(12));
@@ -173,6 +180,7 @@ TEST_F(EvictionKeeperTest, PodThatComesToANodeThatIsShortIsRefused) {
   EXPECT_TRUE(Runs("critical"));
 }
 
+// Spec: pod/3/not-again
 TEST_F(EvictionKeeperTest, PodThatRunsIsNotRefusedByTheNextAgent) {
   h.Welcome({Pod("a", 2'000'000'000), Pod("b")});
   h.Run(seconds(5));
@@ -185,6 +193,7 @@ TEST_F(EvictionKeeperTest, PodThatRunsIsNotRefusedByTheNextAgent) {
   EXPECT_TRUE(Runs("b"));
 }
 
+// Spec: pod/14.2/size-limit
 TEST_F(EvictionKeeperTest, EmptyDirThatIsTooLargeTakesItsPodAlong) {
   v1::Object object = Pod("a");
   v1::Volume& volume = *object.mutable_pod()->mutable_spec()->add_volumes();
@@ -210,6 +219,7 @@ TEST_F(EvictionKeeperTest, NobodyIsAskedWhatItUsesWithoutNeed) {
   EXPECT_THAT(h.runtime.journal(), Not(Contains("ListContainerStats")));
 }
 
+// Spec: pod/22/allocatable
 TEST_F(EvictionKeeperTest, AllocatableIsWhatPodsCanHaveBeforeTheyAreEvicted) {
   h.Welcome({});
   h.Run(seconds(5));

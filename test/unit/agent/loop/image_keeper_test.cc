@@ -54,6 +54,7 @@ TEST_F(ImageKeeperTest, NothingGoesBelowTheHighThreshold) {
   EXPECT_THAT(Images(), UnorderedElementsAre("next:1", "old:1", "old:2", "pause:3.6", "img:1"));
 }
 
+// Spec: pod/18/images
 TEST_F(ImageKeeperTest, UnusedImagesGoWhenTheDiskIsFullAndNeededOnesStay) {
   v1::Object pod = PodObject("a", "u1");
   pod.mutable_pod()->mutable_pre_pull()->add_images()->set_image("next:1");
@@ -79,6 +80,7 @@ TEST_F(ImageKeeperTest, ThatThereWasNotEnoughToRemoveIsTold) {
   EXPECT_THAT(h.Events(), Contains("FreeDiskSpaceFailed"));
 }
 
+// Spec: pod/18/not-before-the-set
 TEST_F(ImageKeeperTest, NothingGoesBeforeItIsKnownWhatIsNeeded) {
   Fill(99);
   h.refuse_connects = true;
@@ -97,6 +99,7 @@ TEST_F(ImageKeeperTest, RuntimeThatDoesNotAnswerIsAskedAgainLater) {
   EXPECT_THAT(Images(), Not(Contains("old:1")));
 }
 
+// Spec: pod/1/collection-periods
 TEST_F(ImageKeeperTest, ImagesAreLookedAtEveryFiveMinutes) {
   h.Welcome({PodObject("a", "u1")});
   h.Run(minutes(6));

@@ -47,6 +47,7 @@ class LogKeeperTest : public ::testing::Test {
   std::string id, path;
 };
 
+// Spec: pod/18/rotate
 TEST_F(LogKeeperTest, LogAtItsSizeIsRotatedAndOpenedAnew) {
   ASSERT_FALSE(path.empty());
   h.logs.sizes[path] = kLimit - 1;
@@ -77,6 +78,7 @@ TEST_F(LogKeeperTest, WhereNothingRunsNothingIsLookedAt) {
   EXPECT_EQ(h.logs.looks, before);
 }
 
+// Spec: pod/18/rotate
 TEST_F(LogKeeperTest, LogThatCannotBeOpenedAnewGetsItsNameBack) {
   h.logs.sizes[path] = kLimit;
   h.runtime.FailNext(RuntimeCall::kReopenContainerLog, absl::UnknownError("no"));
@@ -84,6 +86,7 @@ TEST_F(LogKeeperTest, LogThatCannotBeOpenedAnewGetsItsNameBack) {
   EXPECT_THAT(h.logs.rotated_back, ElementsAre(path));
 }
 
+// Spec: pod/18/missing-log
 TEST_F(LogKeeperTest, MissingLogOfARunningContainerIsOpenedAnew) {
   // As an agent leaves it that was killed after the renaming.
   h.logs.sizes[path] = absl::NotFoundError("no such file");
@@ -92,6 +95,7 @@ TEST_F(LogKeeperTest, MissingLogOfARunningContainerIsOpenedAnew) {
   EXPECT_THAT(h.logs.rotated, IsEmpty());
 }
 
+// Spec: pod/18/exited
 TEST_F(LogKeeperTest, EndedContainersKeepTheirLogs) {
   h.runtime.ExitContainer(id, 1);
   h.runtime.FailNext(RuntimeCall::kRunSandbox, absl::UnknownError("no"), 100);
@@ -100,6 +104,7 @@ TEST_F(LogKeeperTest, EndedContainersKeepTheirLogs) {
   EXPECT_THAT(h.logs.rotated, IsEmpty());
 }
 
+// Spec: pod/18/files
 TEST(PodLogsRotation, FilesAreRemovedCompressedAndRenamed) {
   TempDir root;
   const std::string directory = root / "ns_pod_uid/main";

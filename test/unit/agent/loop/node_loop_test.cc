@@ -41,6 +41,7 @@ class NodeLoopTest : public testing::Test {
   NodeHarness node_;
 };
 
+// Spec: pod/4.5/link
 TEST_F(NodeLoopTest, AssignedPodIsRunAndReported) {
   RunWeb();
   const v1::PodStatus status = node_.Status("u1");
@@ -72,6 +73,7 @@ TEST_F(NodeLoopTest, AssignmentIsOnDiskBeforeAnythingIsBegun) {
   EXPECT_EQ(node_.runtime.running_containers(), 1);
 }
 
+// Spec: pod/22/conditions
 TEST_F(NodeLoopTest, FullDiskIsToldAndTheAssignmentTakenWhenThereIsRoom) {
   RunWeb();
   node_.disk->fail = absl::ResourceExhaustedError("no space left on device");
@@ -88,6 +90,7 @@ TEST_F(NodeLoopTest, FullDiskIsToldAndTheAssignmentTakenWhenThereIsRoom) {
   EXPECT_EQ(node_.link->node_statuses().back().conditions(3).status(), "True");
 }
 
+// Spec: pod/11.3/count-recovered, pod/23/adopt
 TEST_F(NodeLoopTest, KilledAgentLeavesEverythingAsItIsAndAdoptsIt) {
   RunWeb();
   const std::string container = Web();
@@ -106,6 +109,7 @@ TEST_F(NodeLoopTest, KilledAgentLeavesEverythingAsItIsAndAdoptsIt) {
   EXPECT_EQ(node_.runtime.sandboxes().size(), 1u);
 }
 
+// Spec: pod/23/unfinished
 TEST_F(NodeLoopTest, AgentKilledAtAnyStepEndsWithOneRunningContainer) {
   for (int steps = 0; steps < 40; ++steps) {
     NodeHarness node;
@@ -127,6 +131,7 @@ TEST_F(NodeLoopTest, AgentKilledAtAnyStepEndsWithOneRunningContainer) {
   }
 }
 
+// Spec: pod/6/in-memory, pod/22/heartbeat-lost
 TEST_F(NodeLoopTest, WithoutTheCoordinatorPodsKeepBeingRestarted) {
   RunWeb();
   node_.refuse_connects = true;
@@ -137,6 +142,7 @@ TEST_F(NodeLoopTest, WithoutTheCoordinatorPodsKeepBeingRestarted) {
   EXPECT_EQ(node_.runtime.running_containers(), 1);
 }
 
+// Spec: pod/23/reboot
 TEST_F(NodeLoopTest, RebootedHostStartsItsPodsFromDisk) {
   RunWeb();
   node_.KillAgent();
@@ -149,6 +155,7 @@ TEST_F(NodeLoopTest, RebootedHostStartsItsPodsFromDisk) {
   EXPECT_EQ(node_.runtime.container_config(Web())->attempt, 1u);
 }
 
+// Spec: pod/4.6/terminated, pod/10/grace, pod/10/cleanup, pod/17.2/removed, pod/28/exits
 TEST_F(NodeLoopTest, DeletedPodIsStoppedWithItsGraceRemovedAndReportedGone) {
   RunWeb();
   node_.runtime.InstallProgram("serve", {});
@@ -230,6 +237,7 @@ TEST_F(NodeLoopTest, PodThatIsNoLongerAssignedIsTakenDown) {
   EXPECT_THAT(node_.runtime.sandboxes(), IsEmpty());
 }
 
+// Spec: pod/18/not-before-the-set, pod/23/orphans, pod/28/missing-information
 TEST_F(NodeLoopTest, OrphanIsTakenDownOnlyWhenTheSetIsConfirmed) {
   RunWeb();
   node_.KillAgent();
@@ -248,6 +256,7 @@ TEST_F(NodeLoopTest, OrphanIsTakenDownOnlyWhenTheSetIsConfirmed) {
   EXPECT_THAT(node_.runtime.containers(), IsEmpty());
 }
 
+// Spec: pod/23/checkpoint-damaged
 TEST_F(NodeLoopTest, DamagedCheckpointAndTheSamePodsFromTheCoordinatorStopNothing) {
   RunWeb();
   const std::string container = Web();
@@ -263,6 +272,7 @@ TEST_F(NodeLoopTest, DamagedCheckpointAndTheSamePodsFromTheCoordinatorStopNothin
   EXPECT_EQ(Web(), container);
 }
 
+// Spec: pod/1/relist, pod/28/missing-information
 TEST_F(NodeLoopTest, RuntimeThatIsAwayStopsNothingAndMakesTheNodeNotReadyAfterAWhile) {
   RunWeb();
   const std::string container = Web();
@@ -282,6 +292,7 @@ TEST_F(NodeLoopTest, RuntimeThatIsAwayStopsNothingAndMakesTheNodeNotReadyAfterAW
   EXPECT_THAT(Stops(), IsEmpty());
 }
 
+// Spec: pod/5/marked-only, pod/12/mark, pod/28/mark
 TEST_F(NodeLoopTest, ObjectsWithoutOurMarkAreNeverTouched) {
   SandboxConfig foreign;
   foreign.name = "theirs";
@@ -304,6 +315,7 @@ TEST_F(NodeLoopTest, ObjectsWithoutOurMarkAreNeverTouched) {
   }
 }
 
+// Spec: pod/6/curve
 TEST_F(NodeLoopTest, CrashingContainerIsRestartedWithBackOff) {
   node_.runtime.InstallProgram("serve", {.runs_for = Duration(0), .exit_code = 3});
   node_.Settle();
@@ -327,6 +339,7 @@ TEST_F(NodeLoopTest, CrashingContainerIsRestartedWithBackOff) {
   EXPECT_EQ(node_.runtime.containers().size(), 1u);
 }
 
+// Spec: pod/7/pull-error
 TEST_F(NodeLoopTest, MissingImageIsReportedAndTheContainerStartsWhenItAppears) {
   v1::Object pod = PodObject("web", "u1");
   pod.mutable_pod()->mutable_spec()->mutable_containers(0)->set_image("late:1");
@@ -344,6 +357,7 @@ TEST_F(NodeLoopTest, MissingImageIsReportedAndTheContainerStartsWhenItAppears) {
   EXPECT_TRUE(WebStatus().state().has_running());
 }
 
+// Spec: pod/4.5/start
 TEST_F(NodeLoopTest, BinaryThatIsMissingShowsTheRuntimesError) {
   node_.runtime.InstallProgram("serve", {.start_error = "exec: \"/nope\": no such file"});
   node_.Settle();
@@ -356,6 +370,7 @@ TEST_F(NodeLoopTest, BinaryThatIsMissingShowsTheRuntimesError) {
   EXPECT_EQ(WebStatus().state().waiting().reason(), "CrashLoopBackOff");
 }
 
+// Spec: pod/4.1/volumes-first, pod/14.3/missing
 TEST_F(NodeLoopTest, MissingConfigMapHoldsThePodUntilItComes) {
   v1::Object pod = PodObject("web", "u1");
   v1::Volume& volume = *pod.mutable_pod()->mutable_spec()->add_volumes();
@@ -378,6 +393,7 @@ TEST_F(NodeLoopTest, MissingConfigMapHoldsThePodUntilItComes) {
   EXPECT_EQ(WebStatus().restart_count(), 0);
 }
 
+// Spec: pod/4.2/newest-not-ready, pod/4.2/counts-go-on
 TEST_F(NodeLoopTest, KilledSandboxIsReplacedAndTheRestartCountGoesOn) {
   RunWeb();
   node_.runtime.KillSandbox(node_.runtime.sandboxes()[0].id);
@@ -387,6 +403,7 @@ TEST_F(NodeLoopTest, KilledSandboxIsReplacedAndTheRestartCountGoesOn) {
   EXPECT_EQ(node_.Status("u1").phase(), "Running");
 }
 
+// Spec: pod/4.6/same-name
 TEST_F(NodeLoopTest, PodOfTheSameNameWaitsForTheOldOneToGo) {
   RunWeb();
   node_.runtime.InstallProgram("serve", {.on_term = std::nullopt});
@@ -401,6 +418,7 @@ TEST_F(NodeLoopTest, PodOfTheSameNameWaitsForTheOldOneToGo) {
   EXPECT_EQ(node_.runtime.running_containers(), 1);
 }
 
+// Spec: pod/3/host-port, pod/3/no-room-for-a-failed-pod, pod/11.1/explicit
 TEST_F(NodeLoopTest, TakenHostPortFailsThePod) {
   v1::Object first = PodObject("web", "u1"), second = PodObject("other", "u2");
   for (v1::Object* pod : {&first, &second}) {
@@ -452,6 +470,7 @@ TEST_F(NodeLoopTest, PodsOfAFormerLifeOfTheNodeAreTakenDown) {
 }
 
 // Spec: 11.1/lease, 11.1/status-report
+// Spec: pod/1/heartbeat
 TEST_F(NodeLoopTest, NothingIsWrittenOrSentWhileNothingChanges) {
   RunWeb();
   node_.Run(seconds(5));
@@ -528,6 +547,7 @@ TEST_F(NodeLoopTest, UnsavedAssignmentOfALostSessionIsForgotten) {
 }
 
 // The first list that shows the pod could not be read to its end: that is no sign of an empty node.
+// Spec: pod/5/unread
 TEST_F(NodeLoopTest, PodWhoseDetailsCannotBeReadIsLeftAlone) {
   RunWeb();
   for (const RuntimeCall call : {RuntimeCall::kContainerStatusOf, RuntimeCall::kSandboxStatusOf}) {
@@ -572,6 +592,7 @@ TEST_F(NodeLoopTest, EventsOfALostSessionAreSentInTheNext) {
   EXPECT_THAT(node_.Events(), Contains("Started"));
 }
 
+// Spec: pod/4.1/network-not-ready
 TEST_F(NodeLoopTest, PodsWithoutNetworkWaitForIt) {
   RuntimeInfo info{.name = "containerd", .version = "1.6.20", .runtime_ready = true};
   info.network_message = "cni plugin not initialized";
@@ -590,6 +611,7 @@ TEST_F(NodeLoopTest, PodsWithoutNetworkWaitForIt) {
   EXPECT_EQ(node_.runtime.running_containers(), 2);
 }
 
+// Spec: pod/23/reserved
 TEST_F(NodeLoopTest, ReservedSandboxNameIsGivenUpAfterAWhile) {
   node_.Settle();
   node_.runtime.FailNext(RuntimeCall::kRunSandbox,
@@ -617,6 +639,7 @@ TEST_F(NodeLoopTest, PullThatHangsDoesNotHoldUpDeletion) {
   EXPECT_THAT(node_.runtime.sandboxes(), IsEmpty());
 }
 
+// Spec: pod/11.4/file
 TEST_F(NodeLoopTest, TerminationMessageIsReportedWithTheExit) {
   RunWeb();
   node_.volumes.termination_message = "out of cheese";
@@ -625,6 +648,7 @@ TEST_F(NodeLoopTest, TerminationMessageIsReportedWithTheExit) {
   EXPECT_EQ(WebStatus().last_state().terminated().message(), "out of cheese");
 }
 
+// Spec: pod/4.5/count
 TEST_F(NodeLoopTest, LostContainersCountOnFromTheirLogs) {
   node_.logs.restarts = 4;
   node_.Settle();
@@ -633,6 +657,7 @@ TEST_F(NodeLoopTest, LostContainersCountOnFromTheirLogs) {
   EXPECT_EQ(WebStatus().restart_count(), 4);
 }
 
+// Spec: pod/1/housekeeping
 TEST_F(NodeLoopTest, FilesOfPodsThatNobodyKnowsAreRemoved) {
   node_.volumes.pods = {"old-uid"};
   node_.Settle();
@@ -665,6 +690,7 @@ TEST_F(NodeLoopTest, TunnelsFindTheirContainer) {
   EXPECT_TRUE(absl::IsNotFound(node_.tunnels[2].second.status()));
 }
 
+// Spec: pod/1/limits, pod/22/facts
 TEST_F(NodeLoopTest, HelloTellsWhatTheNodeIs) {
   node_.Settle();
   const v1::NodeStatus& status = node_.link->hello().node_status;

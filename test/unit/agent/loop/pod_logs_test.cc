@@ -27,6 +27,7 @@ class PodLogsTest : public testing::Test {
   fs::path root_, pod_;
 };
 
+// Spec: pod/12/links, pod/18/containers
 TEST_F(PodLogsTest, LinkLeadsToTheLogAndGoesWithIt) {
   LinuxPodLogs logs((root_ / "links").string());
   ASSERT_TRUE(logs.MakeDirectory(pod_, "web").ok());
@@ -47,12 +48,14 @@ TEST_F(PodLogsTest, LinkLeadsToTheLogAndGoesWithIt) {
   EXPECT_TRUE(logs.RemovePod(pod_).ok());
 }
 
+// Spec: pod/4.5/link
 TEST_F(PodLogsTest, MissingLogGetsNoLink) {
   LinuxPodLogs logs((root_ / "links").string());
   EXPECT_TRUE(logs.Link("a.log", pod_ / "web" / "0.log").ok());
   EXPECT_FALSE(fs::exists(fs::symlink_status(root_ / "links" / "a.log")));
 }
 
+// Spec: pod/4.5/count
 TEST_F(PodLogsTest, NumberOfRestartsIsReadFromTheFiles) {
   LinuxPodLogs logs((root_ / "links").string());
   EXPECT_EQ(logs.RestartsFromLogs(pod_, "web"), 0u);
@@ -64,6 +67,7 @@ TEST_F(PodLogsTest, NumberOfRestartsIsReadFromTheFiles) {
   EXPECT_EQ(logs.RestartsFromLogs(pod_, "web"), 11u);
 }
 
+// Spec: pod/11.4/from-logs
 TEST_F(PodLogsTest, TailJoinsPartsAndDropsTimes) {
   LinuxPodLogs logs((root_ / "links").string());
   ASSERT_TRUE(logs.MakeDirectory(pod_, "web").ok());

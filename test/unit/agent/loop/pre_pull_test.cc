@@ -144,6 +144,7 @@ TEST_F(PrePullTest, APodThatGoesIsNotFetchedFor) {
   EXPECT_THAT(Pulls(), IsEmpty());
 }
 
+// Spec: pod/1/limits
 TEST_F(PrePullTest, AtMostFiveAtOnceAndWhatAPodWaitsForGoesFirst) {
   std::vector<v1::Object> pods;
   for (int i = 2; i <= 8; ++i) {

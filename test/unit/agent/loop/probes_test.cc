@@ -64,6 +64,7 @@ class ProbesTest : public testing::Test {
 };
 
 // Spec 8: readiness gates ready, rises with successThreshold and falls with failureThreshold.
+// Spec: pod/8/failure
 TEST_F(ProbesTest, ReadinessRisesAndFalls) {
   *Spec().mutable_readiness_probe() = HttpProbe();
   answer_ = {kFailure, "HTTP probe failed with statuscode: 503"};
@@ -95,6 +96,7 @@ TEST_F(ProbesTest, ContainerIsAskedAtItsAddressAndReadyWithoutDelay) {
 }
 
 // Spec 8: for hostNetwork the node's address.
+// Spec: pod/8/http-host
 TEST_F(ProbesTest, HostNetworkPodIsAskedAtTheNodesAddress) {
   object_.mutable_pod()->mutable_spec()->set_host_network(true);
   Spec().mutable_readiness_probe()->mutable_tcp_socket()->mutable_port()->set_int_value(80);
@@ -103,6 +105,7 @@ TEST_F(ProbesTest, HostNetworkPodIsAskedAtTheNodesAddress) {
 }
 
 // Spec 4.3, 8: liveness failure restarts with an event of exactly these words.
+// Spec: pod/4.3/liveness
 TEST_F(ProbesTest, FailedLivenessRestartsTheContainer) {
   Spec().mutable_liveness_probe()->mutable_exec()->add_command("check");
   Spec().mutable_liveness_probe()->set_period_seconds(5);
@@ -132,6 +135,7 @@ TEST_F(ProbesTest, FailedLivenessRestartsTheContainer) {
 }
 
 // Spec 8: exec RPC errors other than a timeout are discarded.
+// Spec: pod/8/unknown
 TEST_F(ProbesTest, RuntimeThatIsAwaySaysNothingAboutTheContainer) {
   Spec().mutable_liveness_probe()->mutable_exec()->add_command("check");
   Spec().mutable_liveness_probe()->set_period_seconds(1);
@@ -145,6 +149,7 @@ TEST_F(ProbesTest, RuntimeThatIsAwaySaysNothingAboutTheContainer) {
 }
 
 // Spec 8: a timeout is a failure.
+// Spec: pod/8/exec
 TEST_F(ProbesTest, ExecThatTakesTooLongHasFailed) {
   Spec().mutable_readiness_probe()->mutable_exec()->add_command("check");
   Spec().mutable_readiness_probe()->set_timeout_seconds(2);
@@ -159,6 +164,7 @@ TEST_F(ProbesTest, ExecThatTakesTooLongHasFailed) {
 }
 
 // Spec 8: liveness and readiness wait for startup, and its success asks for readiness at once.
+// Spec: pod/8/startup-gates
 TEST_F(ProbesTest, StartupHoldsBackTheOthers) {
   *Spec().mutable_startup_probe() = HttpProbe(2, 10);
   *Spec().mutable_liveness_probe() = HttpProbe(10, 1);
@@ -173,6 +179,7 @@ TEST_F(ProbesTest, StartupHoldsBackTheOthers) {
   EXPECT_TRUE(WebStatus().ready());
 }
 
+// Spec: pod/4.3/startup
 TEST_F(ProbesTest, FailedStartupRestartsTheContainer) {
   *Spec().mutable_startup_probe() = HttpProbe(2, 2);
   answer_ = {kFailure, "never"};
@@ -182,6 +189,7 @@ TEST_F(ProbesTest, FailedStartupRestartsTheContainer) {
 }
 
 // Spec 8 (KEP-4781), 23: a kill of the agent changes nothing about readiness.
+// Spec: pod/8/carried-over
 TEST_F(ProbesTest, ReadinessIsKeptOverRestartsOfTheAgent) {
   *Spec().mutable_startup_probe() = HttpProbe(2, 2);
   *Spec().mutable_readiness_probe() = HttpProbe(5, 3);
@@ -241,6 +249,7 @@ TEST_F(ProbesTest, MemoriesGoWithTheirContainers) {
 }
 
 // Spec 8: on deletion liveness stops, readiness goes on until the containers are gone.
+// Spec: pod/8/deletion
 TEST_F(ProbesTest, TerminatingPodIsAskedForReadinessOnly) {
   *Spec().mutable_liveness_probe() = HttpProbe(1, 1);
   Spec().mutable_readiness_probe()->mutable_tcp_socket()->mutable_port()->set_int_value(80);
@@ -305,6 +314,7 @@ TEST_F(ProbesTest, PreStopRunsBeforeTheSignal) {
 }
 
 // Spec 9: sleep, cut short when grace ends.
+// Spec: pod/9/sleep
 TEST_F(ProbesTest, SleepIsWaitedForWithinTheGrace) {
   Spec().mutable_lifecycle()->mutable_pre_stop()->mutable_sleep()->set_seconds(5);
   Start();
@@ -318,6 +328,7 @@ TEST_F(ProbesTest, SleepIsWaitedForWithinTheGrace) {
   EXPECT_THAT(Told("FailedPreStopHook"), IsEmpty());
 }
 
+// Spec: pod/9/sleep
 TEST_F(ProbesTest, SleepThatIsTooLongIsCutShort) {
   Spec().mutable_lifecycle()->mutable_pre_stop()->mutable_sleep()->set_seconds(500);
   Start();
@@ -328,6 +339,7 @@ TEST_F(ProbesTest, SleepThatIsTooLongIsCutShort) {
 }
 
 // Spec 9: httpGet hooks have their own user agent, and any status will do.
+// Spec: pod/4.5/post-start, pod/9/post-start
 TEST_F(ProbesTest, PostStartFailureRestartsTheContainer) {
   v1::HTTPGetAction& get = *Spec().mutable_lifecycle()->mutable_post_start()->mutable_http_get();
   get.mutable_port()->set_int_value(8080);
@@ -349,6 +361,7 @@ TEST_F(ProbesTest, PostStartFailureRestartsTheContainer) {
 }
 
 // Spec 9: at least once, also when the agent dies in the middle; not again once it is over.
+// Spec: pod/9/at-least-once
 TEST_F(ProbesTest, PostStartIsOwedUntilItWasRun) {
   Spec().mutable_lifecycle()->mutable_post_start()->mutable_exec()->add_command("greet");
   Duration takes = seconds(100);
@@ -372,6 +385,7 @@ TEST_F(ProbesTest, PostStartIsOwedUntilItWasRun) {
 }
 
 // Spec 4.4, 10: sidecars come first and go last.
+// Spec: pod/10/turns
 TEST_F(ProbesTest, SidecarsComeFirstAndGoLast) {
   v1::PodSpec& spec = *object_.mutable_pod()->mutable_spec();
   v1::Container& proxy = *spec.add_init_containers();

@@ -56,6 +56,7 @@ class RuntimeViewOrderTest : public testing::Test {
 
 // Details of an older list that come in after a newer list are not the newer list's: who waits for
 // that one would act on what was, and start a container beside the one that runs.
+// Spec: pod/5/order
 TEST_F(RuntimeViewOrderTest, LateDetailsOfAnOlderListAreNotTakenForTheNewerOnes) {
   runtime_.Hold(RuntimeCall::kSandboxStatusOf);
   Settle();
@@ -79,6 +80,7 @@ TEST_F(RuntimeViewOrderTest, LateDetailsOfAnOlderListAreNotTakenForTheNewerOnes)
 }
 
 // A pod whose details could not be read, and of which nothing is left at the next list, is seen.
+// Spec: pod/5/vanished
 TEST_F(RuntimeViewOrderTest, APodThatVanishedUnreadIsUpToDateAgain) {
   runtime_.FailNext(RuntimeCall::kContainerStatusOf, absl::UnknownError("injected"));
   Settle();

@@ -84,6 +84,7 @@ class RuntimeViewTest : public testing::Test {
   std::optional<MonoTime> wake_;
 };
 
+// Spec: pod/1/events, pod/25/events
 TEST_F(RuntimeViewTest, WatchesWhateverRuns) {
   std::vector<std::string> ids;
   for (const auto& [id, on_exit] : exits_.watched) ids.push_back(id);
@@ -91,6 +92,7 @@ TEST_F(RuntimeViewTest, WatchesWhateverRuns) {
   EXPECT_TRUE(view_.AllWatched());
 }
 
+// Spec: pod/5/died
 TEST_F(RuntimeViewTest, AnExitIsSeenAtOnce) {
   const long before = Lists();
   ASSERT_TRUE(runtime_.ExitContainer(container_, 3));
@@ -104,6 +106,7 @@ TEST_F(RuntimeViewTest, AnExitIsSeenAtOnce) {
   EXPECT_THAT(view_.TakeChanged(), UnorderedElementsAre("u1"));
 }
 
+// Spec: pod/1/relist, pod/1/resync
 TEST_F(RuntimeViewTest, ARuntimeThatTakesItsTimeIsAskedAgainEverLessOften) {
   ASSERT_TRUE(exits_.End(container_));
   Turn();
@@ -123,6 +126,7 @@ TEST_F(RuntimeViewTest, ARuntimeThatTakesItsTimeIsAskedAgainEverLessOften) {
   EXPECT_EQ(wake_, clock_.Mono() + period_);
 }
 
+// Spec: pod/5/died
 TEST_F(RuntimeViewTest, TheEndOfASandboxIsSeenToo) {
   runtime_.KillSandbox(sandbox_);
   ASSERT_TRUE(exits_.End(sandbox_));
@@ -130,6 +134,7 @@ TEST_F(RuntimeViewTest, TheEndOfASandboxIsSeenToo) {
   EXPECT_EQ(view_.pods().at("u1").sandboxes.front().status.state, SandboxState::kNotReady);
 }
 
+// Spec: pod/1/events
 TEST_F(RuntimeViewTest, WhatCannotBeWatchedHasToBeListed) {
   SandboxConfig sandbox;
   sandbox.labels = {{kLabelPodUid, "u1"}, {kLabelNodeUid, "me"}};
@@ -149,6 +154,7 @@ TEST_F(RuntimeViewTest, AProcessThatEndedBeforeItCouldBeWatchedIsAskedAbout) {
   EXPECT_EQ(wake_, clock_.Mono() + 5ms);
 }
 
+// Spec: pod/5/vanished
 TEST_F(RuntimeViewTest, WhatIsGoneIsForgotten) {
   runtime_.RemoveSandbox(sandbox_, [](const absl::Status&) {});
   runtime_.RunPending();

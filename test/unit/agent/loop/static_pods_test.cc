@@ -39,6 +39,7 @@ class StaticPodsTest : public ::testing::Test {
   StaticPods pods_{directory_, "node-a"};
 };
 
+// Spec: pod/21/files
 TEST_F(StaticPodsTest, EveryManifestIsAPodAndOtherFilesAreNot) {
   EXPECT_FALSE(pods_.Read()) << "there is no directory yet";
   Write("a.yaml", "a");
@@ -51,6 +52,7 @@ TEST_F(StaticPodsTest, EveryManifestIsAPodAndOtherFilesAreNot) {
   EXPECT_FALSE(pods_.Read()) << "nothing has changed";
 }
 
+// Spec: pod/21/identity
 TEST_F(StaticPodsTest, EditedFileIsAnotherPodAndARemovedOneNone) {
   Write("a.yaml", "a");
   pods_.Read();
@@ -64,6 +66,7 @@ TEST_F(StaticPodsTest, EditedFileIsAnotherPodAndARemovedOneNone) {
   EXPECT_THAT(pods_.pods(), IsEmpty());
 }
 
+// Spec: pod/21/files
 TEST_F(StaticPodsTest, BrokenFileLeavesItsPodAsItWas) {
   Write("a.yaml", "a");
   pods_.Read();
@@ -85,6 +88,7 @@ TEST_F(StaticPodsTest, OfTwoFilesWithOneNameTheFirstCounts) {
   EXPECT_EQ(pods_.pods().begin()->second->spec().containers(0).image(), "img:1");
 }
 
+// Spec: pod/1/static-rescan, pod/21/alone
 TEST_F(StaticPodsTest, NodeRunsThemWithoutACoordinatorAndOutlivesIt) {
   Write("a.yaml", "a");
   NodeHarness h;

@@ -168,6 +168,7 @@ class NetProberTest : public testing::Test {
 };
 
 // Spec 8: the request, and 200-399 as success.
+// Spec: pod/8/http
 TEST_F(NetProberTest, HttpGetIsSentAsItWasAskedFor) {
   Server server(Always("HTTP/1.1 204 No Content\r\n\r\n"));
   EXPECT_EQ(Ask(Get(server.port(), "/healthz?a=b")), (ProbeAnswer{Kind::kSuccess, ""}));
@@ -184,6 +185,7 @@ TEST_F(NetProberTest, HttpStatusDecides) {
 }
 
 // Spec 8: no answer is a failure, and the timeout covers everything.
+// Spec: pod/8/http
 TEST_F(NetProberTest, HttpWithoutAnAnswerFails) {
   EXPECT_THAT(Ask(Get(ClosedPort())).output, HasSubstr("connection refused"));
   Server silent(Always(""));
@@ -207,6 +209,7 @@ TEST_F(NetProberTest, HttpServersThatMisbehaveFail) {
 }
 
 // Spec 8: a body is not waited for.
+// Spec: pod/8/http
 TEST_F(NetProberTest, EndlessBodyDoesNotMatter) {
   Server server(
       Always("HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + std::string(100'000, 'x')));
@@ -214,6 +217,7 @@ TEST_F(NetProberTest, EndlessBodyDoesNotMatter) {
 }
 
 // Spec 8: redirects.
+// Spec: pod/8/http
 TEST_F(NetProberTest, RedirectsWithinTheHostAreFollowed) {
   Server server([](const std::string& request) -> std::string {
     if (absl::StartsWith(request, "GET /ok ")) return "HTTP/1.1 200 OK\r\n\r\n";
@@ -234,6 +238,7 @@ TEST_F(NetProberTest, RedirectsWithinTheHostAreFollowed) {
 }
 
 // Spec 8: TLS is not verified. Spec 9: a hook's HTTPS that gets HTTP is tried as HTTP.
+// Spec: pod/8/http, pod/9/handlers
 TEST_F(NetProberTest, TlsIsSpokenToAnybody) {
   Server secure(Always("HTTP/1.1 200 OK\r\n\r\n"), true);
   HttpCall call = Get(secure.port());
@@ -251,6 +256,7 @@ TEST_F(NetProberTest, TlsIsSpokenToAnybody) {
 }
 
 // Spec 8: tcpSocket.
+// Spec: pod/8/tcp
 TEST_F(NetProberTest, TcpNeedsNothingButAConnection) {
   Server server(Always(""));
   EXPECT_EQ(Ask(TcpCall{"127.0.0.1", server.port()}), (ProbeAnswer{Kind::kSuccess, ""}));
@@ -289,6 +295,7 @@ class HealthServer final : public grpc::health::v1::Health::Service {
 };
 
 // Spec 8: grpc.
+// Spec: pod/8/grpc
 TEST_F(NetProberTest, GrpcHealthIsUnderstood) {
   HealthServer server;
   EXPECT_EQ(Ask(GrpcCall{"127.0.0.1", server.port, ""}), (ProbeAnswer{Kind::kSuccess, ""}));

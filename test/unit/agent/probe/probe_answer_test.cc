@@ -41,6 +41,7 @@ TEST(CleanText, IsShortAndOfCharacters) {
 }
 
 // Spec 8: exec.
+// Spec: pod/8/exec
 TEST(AnswerOfExec, GoesByTheExitCode) {
   const std::vector<std::string> command = {"cat", "/x"};
   EXPECT_EQ(AnswerOfExec(command, seconds(1), ExecResult{"out", "err", 0}),
@@ -56,6 +57,7 @@ TEST(AnswerOfExec, GoesByTheExitCode) {
 }
 
 // Spec 8: 200-399 success; hooks take any status (spec 9).
+// Spec: pod/8/http, pod/9/handlers
 TEST(AnswerOfHttp, GoesByTheStatus) {
   for (const int good : {200, 204, 301, 399}) {
     EXPECT_EQ(AnswerOfHttp(Call(), good).kind, Kind::kSuccess) << good;
@@ -75,6 +77,7 @@ TEST(AnswerOfHttp, GoesByTheStatus) {
 }
 
 // Spec 8: redirects to the same hostname are followed, others end with a warning.
+// Spec: pod/8/http
 TEST(RedirectOf, FollowsWithinTheHostOnly) {
   struct Row {
     const char* location;
@@ -116,6 +119,7 @@ TEST(RedirectOf, FollowsWithinTheHostOnly) {
 }
 
 // Spec 8: texts of grpc.
+// Spec: pod/8/grpc
 TEST(AnswerOfGrpc, OnlyServingIsWell) {
   const GrpcCall call{"10.1.0.7", 5000, ""};
   const absl::Status ok;

@@ -143,6 +143,7 @@ TEST_F(CriRuntimeTest, AbsentRuntimeIsUnavailableAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(2));
 }
 
+// Spec: pod/1/cri-connection
 TEST_F(CriRuntimeTest, ConnectsWithinTheBackoffOnceTheRuntimeIsThere) {
   CriRuntime runtime(endpoint_);
   ASSERT_TRUE(absl::IsUnavailable(Info(runtime).status()));
@@ -171,6 +172,7 @@ TEST_F(CriRuntimeTest, StartingRuntimeIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(Info(runtime).status()));
 }
 
+// Spec: pod/1/cri-deadlines, pod/7/cancel
 TEST_F(CriRuntimeTest, DestructionCancelsAPullAndRunsItsCallback) {
   StartServer();
   std::atomic<int> callbacks = 0;
@@ -188,6 +190,7 @@ TEST_F(CriRuntimeTest, DestructionCancelsAPullAndRunsItsCallback) {
   EXPECT_FALSE(images_.had_deadline);
 }
 
+// Spec: pod/1/cri-deadlines, pod/10/deadline
 TEST_F(CriRuntimeTest, CallsHaveTheDeadlinesOfTheContract) {
   StartServer();
   CriRuntime runtime(endpoint_);
@@ -205,6 +208,7 @@ TEST_F(CriRuntimeTest, CallsHaveTheDeadlinesOfTheContract) {
   EXPECT_FALSE(service_.DeadlineOf("ExecSync endless").has_value());
 }
 
+// Spec: pod/1/cri-connection
 TEST_F(CriRuntimeTest, AnswersMayBeSixteenMebibytes) {
   service_.listing_bytes = (16 << 20) - 1024;
   StartServer();
@@ -218,6 +222,7 @@ TEST_F(CriRuntimeTest, AnswersMayBeSixteenMebibytes) {
   EXPECT_TRUE(absl::IsResourceExhausted(list().status()));
 }
 
+// Spec: pod/25/runtime-config, pod/25/unimplemented
 TEST_F(CriRuntimeTest, CgroupDriverIsAskedForOnlyOnce) {
   StartServer();
   CriRuntime runtime(endpoint_);
@@ -226,6 +231,7 @@ TEST_F(CriRuntimeTest, CgroupDriverIsAskedForOnlyOnce) {
   EXPECT_EQ(service_.verbose_statuses, 1);
 }
 
+// Spec: pod/17.2/driver, pod/25/runtime-config
 TEST_F(CriRuntimeTest, CgroupDriverComesFromTheRuntimesOwnCallWhereItHasOne) {
   service_.has_runtime_config = true;
   StartServer();

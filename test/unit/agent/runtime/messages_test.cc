@@ -10,6 +10,7 @@ namespace {
 
 namespace v1 = ::runtime::v1;
 
+// Spec: pod/17.2/driver
 TEST(CriMessages, CgroupDriverIsReadFromContainerdsConfiguration) {
   struct Case {
     const char* config;
@@ -101,6 +102,7 @@ TEST(CriMessages, StatusKeepsCodeAndMessage) {
   EXPECT_TRUE(FromGrpc(grpc::Status::OK).ok());
 }
 
+// Spec: pod/5/away
 TEST(CriMessages, RuntimeThatIsStillStartingIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(
       FromGrpc(grpc::Status(grpc::StatusCode::UNKNOWN, "server is not initialized yet"))));
@@ -137,6 +139,7 @@ TEST(CriMessages, ImageUserIsANumberOrAName) {
   EXPECT_EQ(FromMessage(image).user_name, "nobody");
 }
 
+// Spec: pod/15/apparmor
 TEST(CriMessages, AppArmorIsOnlyMentionedWhenAsked) {
   const auto sent = [](const std::string& profile) {
     ContainerConfig config;
@@ -152,6 +155,7 @@ TEST(CriMessages, AppArmorIsOnlyMentionedWhenAsked) {
   EXPECT_EQ(sent("localhost/p").apparmor().localhost_ref(), "p");
 }
 
+// Spec: pod/25/events
 TEST(PidFromInfo, IsWhereBothRuntimesTellIt) {
   struct Case {
     const char* info;

@@ -99,6 +99,7 @@ TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
 }
 
 // pod-lifecycle.md, 1 and 18: the defaults are Kubernetes'.
+// Spec: pod/1/collection-periods, pod/1/image-gc, pod/1/log-rotation
 TEST(Settings, HousekeepingDefaultsAreKubernetes) {
   const Settings settings;
   EXPECT_EQ(settings.log_limits.bytes_max, 10 << 20);
@@ -144,6 +145,7 @@ TEST(Settings, HousekeepingIsRead) {
   EXPECT_EQ(settings->eviction_period, std::chrono::seconds(1));
 }
 
+// Spec: pod/1/log-rotation
 TEST(Settings, WrongHousekeepingIsAnErrorThatNamesIt) {
   struct {
     const char *text, *said;

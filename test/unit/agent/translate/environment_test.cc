@@ -37,6 +37,7 @@ class EnvironmentTest : public ::testing::Test {
   MapConfigSource configs_;
 };
 
+// Spec: pod/13/defined-so-far
 TEST_F(EnvironmentTest, AValueSeesWhatIsDefinedBeforeItAndNothingAfter) {
   Set("A", "1");
   Set("B", "$(A)$(C)");
@@ -44,12 +45,14 @@ TEST_F(EnvironmentTest, AValueSeesWhatIsDefinedBeforeItAndNothingAfter) {
   EXPECT_THAT(*Resolve(), ElementsAre(Pair("A", "1"), Pair("B", "1$(C)"), Pair("C", "3")));
 }
 
+// Spec: pod/13/order
 TEST_F(EnvironmentTest, TheLastDefinitionOfANameWins) {
   Set("A", "1");
   Set("A", "$(A)2");
   EXPECT_THAT(*Resolve(), ElementsAre(Pair("A", "12")));
 }
 
+// Spec: pod/13/order
 TEST_F(EnvironmentTest, EnvOverridesEnvFromAndPrefixesApply) {
   auto& data = *configs_.AddConfigMap("shop", "settings").mutable_data();
   data["COLOR"] = "red";
@@ -61,6 +64,7 @@ TEST_F(EnvironmentTest, EnvOverridesEnvFromAndPrefixesApply) {
   EXPECT_THAT(*Resolve(), ElementsAre(Pair("P_COLOR", "blue"), Pair("P_SIZE", "9")));
 }
 
+// Spec: pod/13/bad-names
 TEST_F(EnvironmentTest, KeysThatAreNoVariableNamesAreSkippedAndTold) {
   (*configs_.AddSecret("shop", "keys").mutable_data())["a=b"] = "x";
   container_->add_env_from()->mutable_secret_ref()->set_name("keys");
@@ -69,6 +73,7 @@ TEST_F(EnvironmentTest, KeysThatAreNoVariableNamesAreSkippedAndTold) {
   EXPECT_THAT(skipped, ElementsAre("a=b"));
 }
 
+// Spec: pod/13/defined-so-far
 TEST_F(EnvironmentTest, ValuesOfReferencesAreNotExpanded) {
   (*configs_.AddConfigMap("shop", "settings").mutable_data())["k"] = "$(A)";
   Set("A", "1");
@@ -78,6 +83,7 @@ TEST_F(EnvironmentTest, ValuesOfReferencesAreNotExpanded) {
   EXPECT_THAT(*Resolve(), ElementsAre(Pair("A", "1"), Pair("B", "$(A)")));
 }
 
+// Spec: pod/4.5/config, pod/13/keys
 TEST_F(EnvironmentTest, MissingObjectsAndKeysAreNamedUnlessOptional) {
   auto* ref = From("B")->mutable_config_map_key_ref();
   ref->set_name("settings");
@@ -100,6 +106,7 @@ TEST_F(EnvironmentTest, ObjectsOfAnotherNamespaceAreNotSeen) {
   EXPECT_EQ(Resolve().status().code(), absl::StatusCode::kNotFound);
 }
 
+// Spec: pod/13/field-ref, pod/14.3/downward
 TEST_F(EnvironmentTest, DownwardFieldsTellAboutPodAndNode) {
   pod_.mutable_spec()->set_service_account_name("runner");
   (*pod_.mutable_metadata()->mutable_labels())["tier"] = "front";
@@ -128,6 +135,7 @@ TEST_F(EnvironmentTest, DownwardFieldsTellAboutPodAndNode) {
   EXPECT_FALSE(FieldRefValue(pod_, "status.phase", {}, MakeNode()).ok());
 }
 
+// Spec: pod/13/resource-field-ref
 TEST_F(EnvironmentTest, ResourceFieldsAreDividedAndRoundedUp) {
   auto& limits = *container_->mutable_resources()->mutable_limits();
   limits["cpu"].set_text("1500m");

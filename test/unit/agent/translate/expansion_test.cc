@@ -16,6 +16,8 @@ Expanded ExpandWith(const std::map<std::string, std::string>& known, std::string
   });
 }
 
+// Spec: pod/13/reference, pod/13/escaped, pod/13/undefined, pod/13/double-dollar, pod/13/broken
+// Spec: pod/13/literal
 TEST(Expansion, FollowsKubernetesRulesForReferencesAndEscapes) {
   const std::map<std::string, std::string> known = {{"A", "x"}, {"C", "$(A)"}, {"E", ""}};
   const struct {

@@ -26,6 +26,7 @@ ContainerConfig Make(const v1::Pod& pod, const ResolvedImage& image = {"sha256:1
   return config.value_or(ContainerConfig());
 }
 
+// Spec: pod/12/sandbox, pod/12/log-paths, pod/24/sandbox-metadata, pod/24/sandbox-labels
 TEST(Sandbox, CarriesKubeletsLabelsAndOurMark) {
   v1::Pod pod = MakePod();
   (*pod.mutable_metadata()->mutable_labels())["tier"] = "front";
@@ -39,6 +40,7 @@ TEST(Sandbox, CarriesKubeletsLabelsAndOurMark) {
   EXPECT_EQ(config.log_directory, "/var/log/pods/shop_web-x7k2q_0f3c-77");
 }
 
+// Spec: pod/16/namespaces, pod/16/hostname
 TEST(Sandbox, HasNoHostNameOnTheHostNetworkBecauseRuncRefusesOne) {
   v1::Pod pod = MakePod();
   EXPECT_EQ(MakeSandboxConfig(pod, 0, MakeNode())->hostname, "web-x7k2q");
@@ -48,11 +50,13 @@ TEST(Sandbox, HasNoHostNameOnTheHostNetworkBecauseRuncRefusesOne) {
   EXPECT_EQ(config.network, NamespaceMode::kNode);
 }
 
+// Spec: pod/16/hostname
 TEST(Sandbox, HostNameIsCutWithoutATrailingDash) {
   const v1::Pod pod = MakePod(std::string(62, 'a') + "-b");
   EXPECT_EQ(MakeSandboxConfig(pod, 0, MakeNode())->hostname, std::string(62, 'a'));
 }
 
+// Spec: pod/16/ports
 TEST(Sandbox, MapsHostPortsOnceAndNeverOnTheHostNetwork) {
   v1::Pod pod = MakePod();
   for (int i = 0; i < 2; ++i) {
@@ -67,6 +71,7 @@ TEST(Sandbox, MapsHostPortsOnceAndNeverOnTheHostNetwork) {
   EXPECT_THAT(MakeSandboxConfig(pod, 0, MakeNode())->port_mappings, IsEmpty());
 }
 
+// Spec: pod/16/namespaces
 TEST(Sandbox, NamespacesFollowTheSpec) {
   v1::Pod pod = MakePod();
   EXPECT_EQ(MakeSandboxConfig(pod, 0, MakeNode())->pid, NamespaceMode::kContainer);
@@ -78,6 +83,7 @@ TEST(Sandbox, NamespacesFollowTheSpec) {
   EXPECT_EQ(MakeSandboxConfig(pod, 0, MakeNode())->ipc, NamespaceMode::kNode);
 }
 
+// Spec: pod/15/privileged
 TEST(Sandbox, IsPrivilegedWhenAnyContainerIs) {
   v1::Pod pod = MakePod();
   EXPECT_FALSE(MakeSandboxConfig(pod, 0, MakeNode())->privileged);
@@ -85,6 +91,7 @@ TEST(Sandbox, IsPrivilegedWhenAnyContainerIs) {
   EXPECT_TRUE(MakeSandboxConfig(pod, 0, MakeNode())->privileged);
 }
 
+// Spec: pod/16/dns-policies, pod/16/dns-limits
 TEST(Sandbox, DnsPolicyNoneTakesOnlyDnsConfigAndLimitsIt) {
   v1::Pod pod = MakePod();
   NodeContext node = MakeNode();
@@ -104,6 +111,7 @@ TEST(Sandbox, DnsPolicyNoneTakesOnlyDnsConfigAndLimitsIt) {
               ElementsAre("9.9.9.9", "8.8.8.8", "7.7.7.7"));
 }
 
+// Spec: pod/13/command
 TEST(ContainerConfigs, ExpandCommandAndArgumentsWithTheFinalEnvironment) {
   v1::Pod pod = MakePod();
   v1::Container* container = pod.mutable_spec()->mutable_containers(0);
@@ -121,6 +129,7 @@ TEST(ContainerConfigs, ExpandCommandAndArgumentsWithTheFinalEnvironment) {
   EXPECT_THAT(config.args, ElementsAre("--on=node-1", "$(UNKNOWN)"));
 }
 
+// Spec: pod/4.5/attempt, pod/11.3/count-recovered, pod/12/container, pod/12/log-paths
 TEST(ContainerConfigs, RecordWhatARestartedAgentHasToKnow) {
   const ContainerConfig config = Make(MakePod());
   EXPECT_EQ(config.attempt, 3u);
@@ -131,6 +140,8 @@ TEST(ContainerConfigs, RecordWhatARestartedAgentHasToKnow) {
   EXPECT_THAT(config.labels, Contains(Pair("muster.dev/node-uid", "node-uid-1")));
 }
 
+// Spec: pod/11.4/file, pod/14.4/absolute, pod/14.4/read-only, pod/14.4/propagation
+// Spec: pod/16/hosts-mount, pod/24/mounts
 TEST(ContainerConfigs, MountVolumesThenHostsThenTheTerminationLog) {
   v1::Pod pod = MakePod();
   v1::Container* container = pod.mutable_spec()->mutable_containers(0);
@@ -152,6 +163,7 @@ TEST(ContainerConfigs, MountVolumesThenHostsThenTheTerminationLog) {
                                 MountPropagation::kHostToContainer}));
 }
 
+// Spec: pod/15/proc-mount
 TEST(ContainerConfigs, AlwaysMaskTheKernelsFilesUnlessPrivilegedOrUnmasked) {
   v1::Pod pod = MakePod();
   v1::SecurityContext* security =
@@ -166,6 +178,7 @@ TEST(ContainerConfigs, AlwaysMaskTheKernelsFilesUnlessPrivilegedOrUnmasked) {
   EXPECT_TRUE(Make(pod).privileged);
 }
 
+// Spec: pod/15/capabilities
 TEST(ContainerConfigs, NameCapabilitiesAsTheRuntimeKnowsThem) {
   v1::Pod pod = MakePod();
   v1::Capabilities* capabilities = pod.mutable_spec()
@@ -179,6 +192,7 @@ TEST(ContainerConfigs, NameCapabilitiesAsTheRuntimeKnowsThem) {
   EXPECT_THAT(Make(pod).drop_capabilities, ElementsAre("ALL"));
 }
 
+// Spec: pod/15/run-as-user
 TEST(ContainerConfigs, AlwaysSayWhichUserRuns) {
   v1::Pod pod = MakePod();
   EXPECT_EQ(Make(pod).run_as_user, 0);
@@ -190,6 +204,7 @@ TEST(ContainerConfigs, AlwaysSayWhichUserRuns) {
   EXPECT_EQ(Make(pod).run_as_user, 0);
 }
 
+// Spec: pod/15/run-as-non-root
 TEST(ContainerConfigs, AContainerThatMustNotRunAsRootIsRefusedWhenItWould) {
   v1::Pod pod = MakePod();
   pod.mutable_spec()->mutable_security_context()->set_run_as_non_root(true);
@@ -209,6 +224,7 @@ TEST(ContainerConfigs, AContainerThatMustNotRunAsRootIsRefusedWhenItWould) {
               ::testing::StartsWith("container's runAsUser breaks non-root policy"));
 }
 
+// Spec: pod/15/no-new-privileges
 TEST(ContainerConfigs, NoNewPrivilegesOnlyWhenEscalationIsForbiddenExplicitly) {
   v1::Pod pod = MakePod();
   v1::SecurityContext* security =
@@ -220,6 +236,7 @@ TEST(ContainerConfigs, NoNewPrivilegesOnlyWhenEscalationIsForbiddenExplicitly) {
   EXPECT_TRUE(Make(pod).no_new_privs);
 }
 
+// Spec: pod/17.1/cpu
 TEST(Resources, CpuNumbersAreKubelets) {
   EXPECT_EQ(CpuShares(0), 2);
   EXPECT_EQ(CpuShares(100), 102);
@@ -230,6 +247,7 @@ TEST(Resources, CpuNumbersAreKubelets) {
   EXPECT_EQ(CpuQuotaUs(500), 50'000);
 }
 
+// Spec: pod/2/requests, pod/17.1/requests
 TEST(Resources, AnAbsentRequestCountsAsItsLimitAndZeroIsZero) {
   v1::Pod pod = MakePod();
   auto* resources = pod.mutable_spec()->mutable_containers(0)->mutable_resources();
@@ -240,6 +258,7 @@ TEST(Resources, AnAbsentRequestCountsAsItsLimitAndZeroIsZero) {
   EXPECT_EQ(Make(pod).resources.cpu_shares, 2);
 }
 
+// Spec: pod/17.1/oom-score
 TEST(Resources, OomScoreFollowsTheQualityOfService) {
   v1::Pod pod = MakePod();
   NodeContext node = MakeNode();
@@ -262,6 +281,7 @@ TEST(Resources, OomScoreFollowsTheQualityOfService) {
   EXPECT_EQ(score(), 0);
 }
 
+// Spec: pod/17.2/place
 TEST(Resources, ControlGroupsAreWhereKubeletPutsThem) {
   v1::Pod pod = MakePod();
   NodeContext node = MakeNode();
@@ -270,6 +290,7 @@ TEST(Resources, ControlGroupsAreWhereKubeletPutsThem) {
   EXPECT_EQ(CgroupParent(pod, node), "kubepods-besteffort-pod0f3c_77.slice");
 }
 
+// Spec: pod/23/hash
 TEST(DefinitionHashes, ChangeWithTheImageAndNothingThatMayNotChange) {
   v1::Container container;
   container.set_name("a");
@@ -282,6 +303,7 @@ TEST(DefinitionHashes, ChangeWithTheImageAndNothingThatMayNotChange) {
   EXPECT_EQ(first, "m1-fe9786fcf0d523e1") << "a new algorithm needs a new prefix";
 }
 
+// Spec: pod/12/links
 TEST(LogLinks, AreCutToAFileNameAndKeepTheContainerId) {
   const std::string id(64, 'f');
   EXPECT_EQ(ContainerLogLinkName(MakePod(), "main", id), "web-x7k2q_shop_main-" + id + ".log");

@@ -5,6 +5,7 @@
 namespace muster::agent {
 namespace {
 
+// Spec: pod/12/log-line
 TEST(LogLine, ParsesWhatRuntimesWrite) {
   struct Case {
     std::string line;
@@ -72,6 +73,7 @@ LogRecord Record(LogStream stream, bool partial, std::string_view text) {
   return {"2026-01-02T03:04:05Z", stream, partial, text};
 }
 
+// Spec: pod/12/log-line
 TEST(LogJoiner, PartsBecomeOneLine) {
   LogJoiner joiner(false);
   std::string out;

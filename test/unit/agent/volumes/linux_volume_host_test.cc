@@ -55,6 +55,7 @@ class LinuxVolumeHostTest : public ::testing::Test {
   std::optional<LinuxVolumeHost> host_;
 };
 
+// Spec: pod/14.3/atomic
 TEST_F(LinuxVolumeHostTest, AConfigMapIsReplacedAsAWholeAndOnlyWhenItChanged) {
   v1::ConfigMap& object = configs_.AddConfigMap("shop", "c");
   (*object.mutable_data())["a"] = "1";
@@ -76,6 +77,7 @@ TEST_F(LinuxVolumeHostTest, AConfigMapIsReplacedAsAWholeAndOnlyWhenItChanged) {
   EXPECT_FALSE(fs::exists(volume + "/" + first.string()));
 }
 
+// Spec: pod/14.3/atomic
 TEST_F(LinuxVolumeHostTest, AWriterThatWasKilledIsTidiedUpAfter) {
   (*configs_.AddConfigMap("shop", "c").mutable_data())["a"] = "1";
   AddVolume("v")->mutable_config_map()->set_name("c");
@@ -88,12 +90,14 @@ TEST_F(LinuxVolumeHostTest, AWriterThatWasKilledIsTidiedUpAfter) {
   EXPECT_FALSE(fs::exists(fs::symlink_status(volume + "/..data_tmp")));
 }
 
+// Spec: pod/14.3/missing
 TEST_F(LinuxVolumeHostTest, AMissingObjectNamesTheVolume) {
   AddVolume("v")->mutable_config_map()->set_name("c");
   EXPECT_EQ(Prepare().message(),
             "MountVolume.SetUp failed for volume \"v\" : configmap \"c\" not found");
 }
 
+// Spec: pod/14.2/disk
 TEST_F(LinuxVolumeHostTest, AnEmptyDirKeepsItsContentAndAnyoneMayWrite) {
   AddVolume("v")->mutable_empty_dir();
   ASSERT_TRUE(Prepare().ok());
@@ -114,6 +118,8 @@ TEST_F(LinuxVolumeHostTest, RemoveRefusesWhatIsNoUid) {
   }
 }
 
+// Spec: pod/14.1/no-type, pod/14.1/directory-or-create, pod/14.1/directory
+// Spec: pod/14.1/file-or-create, pod/14.1/others
 TEST_F(LinuxVolumeHostTest, HostPathTypesAreCheckedAndMade) {
   const struct {
     const char* type;
@@ -143,6 +149,7 @@ TEST_F(LinuxVolumeHostTest, HostPathTypesAreCheckedAndMade) {
   EXPECT_FALSE(fs::exists(root_ + "/none"));
 }
 
+// Spec: pod/11.4/file
 TEST_F(LinuxVolumeHostTest, TheTerminationMessageIsTheEndOfTheFile) {
   pod_.mutable_spec()->mutable_containers(0)->set_termination_message_path("/dev/term");
   ASSERT_TRUE(Prepare().ok());
@@ -155,6 +162,7 @@ TEST_F(LinuxVolumeHostTest, TheTerminationMessageIsTheEndOfTheFile) {
   EXPECT_EQ(host_->TerminationMessage("0f3c-77", "main", 1), "");
 }
 
+// Spec: pod/16/hosts-in-place
 TEST_F(LinuxVolumeHostTest, EtcHostsIsKeptInPlaceForThoseWhoHaveItMounted) {
   ASSERT_TRUE(Prepare().ok());
   const std::string path = PrepareContainer()->etc_hosts_path;
@@ -177,6 +185,7 @@ class MountingVolumeHostTest : public LinuxVolumeHostTest {
   }
 };
 
+// Spec: pod/14.3/tmpfs
 TEST_F(MountingVolumeHostTest, SecretsAreInMemoryAndGoWithThePod) {
   (*configs_.AddSecret("shop", "s").mutable_data())["key"] = "value";
   AddVolume("v")->mutable_secret()->set_secret_name("s");
@@ -190,6 +199,7 @@ TEST_F(MountingVolumeHostTest, SecretsAreInMemoryAndGoWithThePod) {
   EXPECT_TRUE(MountPointsBelow(*ReadFile("/proc/self/mountinfo"), root_ + "/pods").empty());
 }
 
+// Spec: pod/14.4/sub-path-again
 TEST_F(MountingVolumeHostTest, ASubPathShowsOneFileAndFollowsItsReplacement) {
   v1::ConfigMap& object = configs_.AddConfigMap("shop", "c");
   (*object.mutable_data())["conf"] = "1";
@@ -205,6 +215,7 @@ TEST_F(MountingVolumeHostTest, ASubPathShowsOneFileAndFollowsItsReplacement) {
   EXPECT_EQ(*ReadFile(path), "2");
 }
 
+// Spec: pod/14.4/sub-path
 TEST_F(MountingVolumeHostTest, ASubPathMakesWhatIsMissingAndNeverLeavesTheVolume) {
   AddVolume("v")->mutable_empty_dir();
   v1::VolumeMount* mount = AddMount("v");
@@ -223,6 +234,7 @@ TEST_F(MountingVolumeHostTest, ASubPathMakesWhatIsMissingAndNeverLeavesTheVolume
   }
 }
 
+// Spec: pod/14.4/sub-path-expr
 TEST_F(MountingVolumeHostTest, ASubPathExpressionUsesTheEnvironment) {
   AddVolume("v")->mutable_empty_dir();
   AddMount("v")->set_sub_path_expr("logs-$(NODE)");

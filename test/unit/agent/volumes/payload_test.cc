@@ -29,6 +29,7 @@ class PayloadTest : public ::testing::Test {
   MapConfigSource configs_;
 };
 
+// Spec: pod/14.3/binary, pod/14.3/modes
 TEST_F(PayloadTest, AConfigMapGivesAllItsKeysWithTheDefaultMode) {
   v1::ConfigMap& object = configs_.AddConfigMap("shop", "c");
   (*object.mutable_data())["a"] = "1";
@@ -39,6 +40,7 @@ TEST_F(PayloadTest, AConfigMapGivesAllItsKeysWithTheDefaultMode) {
                                    Pair("b", PayloadFile{std::string("\0x", 2), 0400})));
 }
 
+// Spec: pod/14.3/items, pod/14.3/modes
 TEST_F(PayloadTest, ItemsPickRenameAndSetModes) {
   (*configs_.AddSecret("shop", "s").mutable_data())["a"] = "1";
   volume_.mutable_secret()->set_secret_name("s");
@@ -48,6 +50,7 @@ TEST_F(PayloadTest, ItemsPickRenameAndSetModes) {
   EXPECT_THAT(*Make(), ElementsAre(Pair("deep/er/name", PayloadFile{"1", 0600})));
 }
 
+// Spec: pod/14.3/items, pod/14.3/optional
 TEST_F(PayloadTest, WhatIsMissingIsNamedUnlessOptional) {
   volume_.mutable_config_map()->set_name("c");
   EXPECT_EQ(Make().status().message(), "configmap \"c\" not found");
@@ -60,6 +63,7 @@ TEST_F(PayloadTest, WhatIsMissingIsNamedUnlessOptional) {
   EXPECT_EQ(Make().status().message(), "configmap references non-existent config key: k");
 }
 
+// Spec: pod/14.3/projected
 TEST_F(PayloadTest, AProjectedVolumeJoinsItsSourcesAndRefusesClashes) {
   (*configs_.AddConfigMap("shop", "c").mutable_data())["a"] = "1";
   (*configs_.AddSecret("shop", "s").mutable_data())["b"] = "2";
@@ -87,6 +91,7 @@ TEST_F(PayloadTest, NoPathLeavesTheVolume) {
   }
 }
 
+// Spec: pod/16/hosts
 TEST(EtcHostsFile, OfThePodNetworkNamesThePod) {
   v1::PodSpec spec;
   v1::HostAlias* alias = spec.add_host_aliases();

@@ -5,6 +5,7 @@
 namespace muster::agent {
 namespace {
 
+// Spec: pod/4.5/back-off
 TEST(DurationText, IsWhatGoPrints) {
   using std::chrono::milliseconds;
   const std::pair<int64_t, const char*> cases[] = {

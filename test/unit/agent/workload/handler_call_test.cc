@@ -33,12 +33,14 @@ HttpCall Http(const std::string& text, const std::string& ip = "10.1.0.7") {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // Spec 8: handlers.
+// Spec: pod/8/exec
 TEST(HandlerCall, ExecIsTakenAsItIs) {
   EXPECT_EQ(*Probe("exec { command: 'sh' command: '$(A)' }"),
             HandlerCall(ExecCall{{"sh", "$(A)"}}));
 }
 
 // Spec 8: named ports resolve against the container; a numeric string is a number; 1..65535.
+// Spec: pod/8/ports
 TEST(HandlerCall, PortsAreNumbersNumericTextsOrNames) {
   struct Row {
     const char* port;
@@ -61,6 +63,7 @@ TEST(HandlerCall, PortsAreNumbersNumericTextsOrNames) {
   }
 }
 
+// Spec: pod/8/http-host
 TEST(HandlerCall, HostDefaultsToThePod) {
   EXPECT_EQ(Http("port { int_value: 80 }").host, "10.1.0.7");
   EXPECT_EQ(Http("port { int_value: 80 } host: \"127.0.0.1\"").host, "127.0.0.1");
@@ -69,6 +72,7 @@ TEST(HandlerCall, HostDefaultsToThePod) {
 }
 
 // Spec 8: headers of httpGet.
+// Spec: pod/8/http
 TEST(HandlerCall, HeadersAreCompletedUnlessGiven) {
   EXPECT_EQ(
       Http("port { int_value: 80 }").headers,
@@ -111,6 +115,7 @@ TEST(HandlerCall, NothingCanBeSmuggledIntoTheRequest) {
 }
 
 // Spec 9: handlers of hooks.
+// Spec: pod/9/handlers
 TEST(HandlerCall, HooksAreExecHttpAndSleep) {
   const auto hook = [](const std::string& text) {
     return CallOfHook(Parse<v1::LifecycleHandler>(text), Web(), "10.1.0.7");

@@ -26,6 +26,7 @@ class OutcomeTest : public testing::Test {
   const LaunchContainer launch_{"web", false, "s0", 0, 0, "v1"};
 };
 
+// Spec: pod/1/requeue, pod/4.5/config, pod/4.5/create, pod/4.5/start
 TEST_F(OutcomeTest, LaunchErrorsAreNamedByTheStepThatFailed) {
   const struct {
     LaunchStep step;
@@ -46,6 +47,7 @@ TEST_F(OutcomeTest, LaunchErrorsAreNamedByTheStepThatFailed) {
 }
 
 // Kubernetes: the pull policy is applied to every start.
+// Spec: pod/7/always
 TEST_F(OutcomeTest, WhatIsKnownOfAnImageIsForOneStartOnly) {
   for (const absl::Status& status : {absl::OkStatus(), absl::UnknownError("bad")}) {
     ImageStatus image;
@@ -57,6 +59,7 @@ TEST_F(OutcomeTest, WhatIsKnownOfAnImageIsForOneStartOnly) {
   }
 }
 
+// Spec: pod/5/away
 TEST_F(OutcomeTest, RuntimeThatIsAwayIsTriedAgainSoon) {
   Do(launch_, {absl::UnavailableError("gone"), LaunchStep::kCreate, std::nullopt});
   EXPECT_EQ(observed_.containers["web"].failure->retry_at, kNow + seconds(1));
@@ -83,17 +86,20 @@ TEST_F(OutcomeTest, PullThatStaysUnavailableIsHeldBackLikeAnyOther) {
   EXPECT_FALSE(observed_.containers["web"].failure.has_value());
 }
 
+// Spec: pod/7/special-errors
 TEST_F(OutcomeTest, SpecialPullErrorsAreShownByTheirName) {
   Do(PullImage{"web", "img:1"}, {absl::UnknownError("RegistryUnavailable: down")});
   EXPECT_EQ(observed_.containers["web"].failure->reason, "RegistryUnavailable");
 }
 
+// Spec: pod/1/pull-backoff
 TEST_F(OutcomeTest, BackOffBelongsToOneImage) {
   Do(PullImage{"web", "img:1"}, {absl::NotFoundError("no such image")});
   Do(PullImage{"web", "img:2"}, {absl::NotFoundError("no such image")});
   EXPECT_EQ(observed_.containers["web"].pulls.wait(), seconds(10));
 }
 
+// Spec: pod/23/reserved, pod/25/reserved-text
 TEST_F(OutcomeTest, NameThatStaysReservedIsGivenUpAfterThreeTries) {
   const absl::Status reserved = absl::UnknownError(
       "failed to reserve sandbox name \"web_ns_u1_0\": name \"web_ns_u1_0\" is reserved for "
@@ -110,6 +116,7 @@ TEST_F(OutcomeTest, NameThatStaysReservedIsGivenUpAfterThreeTries) {
             std::vector<std::string>{"run sandbox (attempt 1)"});
 }
 
+// Spec: pod/23/reserved
 TEST_F(OutcomeTest, ReservedContainerNameIsGivenUpAfterThreeTriesToo) {
   const absl::Status reserved = absl::UnknownError("name \"x\" is reserved for \"abc\"");
   for (int i = 0; i < 3; ++i) Do(launch_, {reserved, LaunchStep::kCreate, std::nullopt});
@@ -139,6 +146,7 @@ TEST_F(OutcomeTest, StoppingWhatIsGoneIsSuccess) {
   EXPECT_EQ(observed_.teardown_held_until, kNow + seconds(1));
 }
 
+// Spec: pod/4.1/volumes-first
 TEST_F(OutcomeTest, VolumesAreRetriedEverMoreSeldom) {
   observed_.prepared_inputs.reset();
   for (const int64_t wait : {500, 1000, 2000}) {
@@ -149,6 +157,7 @@ TEST_F(OutcomeTest, VolumesAreRetriedEverMoreSeldom) {
   EXPECT_EQ(observed_.prepared_inputs, "v1");
 }
 
+// Spec: pod/7/never
 TEST_F(OutcomeTest, MissingImageThatMustNotBePulledIsAnError) {
   Do(InspectImage{"web", "img:1", false}, {});
   EXPECT_EQ(observed_.containers["web"].failure->reason, "ErrImageNeverPull");

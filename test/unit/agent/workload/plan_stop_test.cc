@@ -49,6 +49,7 @@ class Stopping : public testing::Test {
 };
 
 // Spec 4.3: running with liveness or startup = Failure: kill with the grace of the probe, start.
+// Spec: pod/4.3/liveness, pod/4.3/startup, pod/8/own-grace, pod/10/grace
 TEST_F(Stopping, FailedProbeStopsTheContainerWithItsOwnGrace) {
   EXPECT_THAT(Do(seconds(0)), IsEmpty());
   observed_.containers["web"].health.liveness = kFailed;
@@ -66,6 +67,7 @@ TEST_F(Stopping, FailedProbeStopsTheContainerWithItsOwnGrace) {
 }
 
 // Spec 1: the smallest timeout ever sent is 2 s.
+// Spec: pod/1/stop-window
 TEST_F(Stopping, ProbeGraceIsNeverLessThanTwoSeconds) {
   observed_.containers["web"].health.liveness = kFailed;
   Web().mutable_liveness_probe()->set_termination_grace_period_seconds(1);
@@ -81,6 +83,7 @@ TEST_F(Stopping, HealthOfADeadInstanceStopsNobody) {
 
 // Spec 4.3: the first liveness restart is immediate; later ones wait only while the exit before
 // the kill is younger than the back-off.
+// Spec: pod/4.3/first-at-once
 TEST_F(Stopping, RestartAfterAFailedProbeIsHeldOnlyByTheExitBefore) {
   ObservedContainer& web = observed_.containers["web"];
   web.image = ImageKnowledge::kPresent;
@@ -117,6 +120,7 @@ TEST_F(Stopping, RestartAfterAFailedProbeIsHeldOnlyByTheExitBefore) {
 }
 
 // Spec 10.1: preStop first, at most G; then what is left of it.
+// Spec: pod/9/pre-stop, pod/10/pre-stop
 TEST_F(Stopping, PreStopRunsBeforeTheSignalWithinTheSameGrace) {
   SetPreStop();
   EXPECT_THAT(Do(seconds(0), true), ElementsAre("run preStop hook of web within 30 s"));
@@ -129,6 +133,7 @@ TEST_F(Stopping, PreStopRunsBeforeTheSignalWithinTheSameGrace) {
 }
 
 // Spec 10.1, 10.3: the hook gets no more than G, the signal never less than 2 s.
+// Spec: pod/10/pre-stop
 TEST_F(Stopping, PreStopThatTakesTooLongIsLeftBehind) {
   SetPreStop();
   EXPECT_THAT(Do(seconds(0), true), ElementsAre("run preStop hook of web within 30 s"));
@@ -140,6 +145,7 @@ TEST_F(Stopping, PreStopThatTakesTooLongIsLeftBehind) {
 }
 
 // Spec 9: preStop runs on every kill of ours: also for a probe, with the probe's grace.
+// Spec: pod/9/pre-stop
 TEST_F(Stopping, PreStopRunsWhenAProbeFailed) {
   SetPreStop();
   observed_.containers["web"].health.liveness = kFailed;
@@ -151,12 +157,14 @@ TEST_F(Stopping, PreStopRunsWhenAProbeFailed) {
 }
 
 // Spec 10.1: G = 0 or used up: no hook.
+// Spec: pod/10/pre-stop
 TEST_F(Stopping, PreStopIsNotRunWhenNoTimeIsLeft) {
   SetPreStop();
   EXPECT_THAT(Do(seconds(31), true), ElementsAre("stop container web within 2 s"));
 }
 
 // Spec 5: a runtime that is away says nothing, so the hook is owed still.
+// Spec: pod/9/at-least-once
 TEST_F(Stopping, PreStopIsTriedAgainWhenTheRuntimeWasAway) {
   SetPreStop();
   EXPECT_THAT(Do(seconds(0), true), ElementsAre("run preStop hook of web within 30 s"));
@@ -165,6 +173,7 @@ TEST_F(Stopping, PreStopIsTriedAgainWhenTheRuntimeWasAway) {
   EXPECT_THAT(Do(seconds(2), true), ElementsAre("run preStop hook of web within 28 s"));
 }
 
+// Spec: pod/9/pre-stop
 TEST_F(Stopping, PreStopIsNotRunInAContainerThatIsGone) {
   SetPreStop();
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kUnknown)};
@@ -172,6 +181,7 @@ TEST_F(Stopping, PreStopIsNotRunInAContainerThatIsGone) {
 }
 
 // Spec 9: postStart right after the start; failure kills with the normal grace, then back-off.
+// Spec: pod/4.5/post-start, pod/9/post-start
 TEST_F(Stopping, PostStartIsOwedOnceAndItsFailureEndsTheContainer) {
   Web().mutable_lifecycle()->mutable_post_start()->mutable_sleep();
   ObservedContainer& web = observed_.containers["web"];
@@ -196,6 +206,7 @@ TEST_F(Stopping, PostStartIsOwedOnceAndItsFailureEndsTheContainer) {
 }
 
 // Spec 9: it blocks the sync, so the next container waits for it.
+// Spec: pod/9/post-start
 TEST_F(Stopping, NextContainerWaitsForThePostStartHook) {
   pod_ = MakePod({"web", "next"});
   Web().mutable_lifecycle()->mutable_post_start()->mutable_sleep();
@@ -228,6 +239,7 @@ class SidecarTurns : public Stopping {
   }
 };
 
+// Spec: pod/10/turns
 TEST_F(SidecarTurns, SidecarsGoAfterThoseTheyServeLastFirst) {
   EXPECT_THAT(Do(seconds(0), true), UnorderedElementsAre("stop container app within 30 s",
                                                          "stop container web within 30 s"));
@@ -244,6 +256,7 @@ TEST_F(SidecarTurns, SidecarsGoAfterThoseTheyServeLastFirst) {
 }
 
 // Spec 10: when G is used up, remaining sidecars get the 2 s minimum.
+// Spec: pod/10/no-time-left
 TEST_F(SidecarTurns, WithoutTimeLeftEverybodyGoesAtOnce) {
   EXPECT_THAT(Do(seconds(0), true), testing::SizeIs(2));
   EXPECT_THAT(Do(seconds(30), true), UnorderedElementsAre("stop container first within 2 s",
@@ -251,6 +264,7 @@ TEST_F(SidecarTurns, WithoutTimeLeftEverybodyGoesAtOnce) {
 }
 
 // Spec 10: plain init containers are stopped at once; those that do not run are not waited for.
+// Spec: pod/10/plain-init
 TEST_F(SidecarTurns, PlainInitContainersHaveNoTurn) {
   Ends("web");
   observed_.containers.erase("app");
@@ -261,6 +275,7 @@ TEST_F(SidecarTurns, PlainInitContainersHaveNoTurn) {
 }
 
 // Spec 10: preStop of a sidecar starts immediately, its signal waits.
+// Spec: pod/10/sidecar-pre-stop
 TEST_F(SidecarTurns, PreStopOfASidecarDoesNotWait) {
   pod_.mutable_spec()
       ->mutable_init_containers(1)
@@ -273,6 +288,7 @@ TEST_F(SidecarTurns, PreStopOfASidecarDoesNotWait) {
 }
 
 // Spec 4.2, 10: also when the sandbox is replaced, within one grace period for all.
+// Spec: pod/10/turns
 TEST_F(SidecarTurns, HoldWhenTheSandboxIsReplaced) {
   observed_.sandboxes[0].status.state = SandboxState::kNotReady;
   EXPECT_THAT(Do(seconds(0)), UnorderedElementsAre("stop container app within 30 s",
@@ -308,6 +324,7 @@ class SidecarStart : public testing::Test {
   ObservedPod observed_ = WithSandbox();
 };
 
+// Spec: pod/4.4/running
 TEST_F(SidecarStart, EachIsStartedBeforeTheNextInitContainerRuns) {
   EXPECT_THAT(Next(), ElementsAre("launch container proxy (restart 0)"));
   Is("proxy", ContainerState::kRunning);
@@ -326,6 +343,7 @@ TEST_F(SidecarStart, EachIsStartedBeforeTheNextInitContainerRuns) {
   EXPECT_THAT(Next(), ElementsAre("launch container web (restart 0)"));
 }
 
+// Spec: pod/4.4/exited-well, pod/4.4/exited-badly
 TEST_F(SidecarStart, OneThatEndedIsRestartedWhateverItsExitCode) {
   for (const int exit_code : {0, 1}) {
     Is("proxy", ContainerState::kExited, exit_code);
@@ -341,6 +359,7 @@ TEST_F(SidecarStart, OneThatEndedIsRestartedWhateverItsExitCode) {
   }
 }
 
+// Spec: pod/4.4/earlier
 TEST_F(SidecarStart, OneWithoutARecordIsStartedAgainWhilePlainOnesAreNotLookedAt) {
   Is("web", ContainerState::kRunning);
   Is("late", ContainerState::kRunning);
@@ -349,6 +368,7 @@ TEST_F(SidecarStart, OneWithoutARecordIsStartedAgainWhilePlainOnesAreNotLookedAt
   EXPECT_THAT(Next(), IsEmpty()) << "setup is over, its record may be gone";
 }
 
+// Spec: pod/4.4/pod-is-up
 TEST_F(SidecarStart, CrashLoopOfTheLastHoldsUpTheContainers) {
   Is("proxy", ContainerState::kRunning);
   Is("setup", ContainerState::kExited, 0);
@@ -361,6 +381,7 @@ TEST_F(SidecarStart, CrashLoopOfTheLastHoldsUpTheContainers) {
   EXPECT_THAT(Next(), IsEmpty()) << "an exited container does not count as up";
 }
 
+// Spec: pod/4.4/sidecar-probes
 TEST_F(SidecarStart, FailedStartupOrLivenessProbeRestartsIt) {
   for (int i = 0; i < 2; ++i) {
     Is("proxy", ContainerState::kRunning);

@@ -12,6 +12,7 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+// Spec: pod/5/away, pod/28/missing-information
 TEST(PlanPod, NothingIsDoneWhileTheRuntimeIsNotKnown) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -22,6 +23,7 @@ TEST(PlanPod, NothingIsDoneWhileTheRuntimeIsNotKnown) {
   EXPECT_THAT(PlanPod(intent, observed, kNow).actions, IsEmpty());
 }
 
+// Spec: pod/4.1/volumes-first, pod/4.2/none
 TEST(PlanPod, NewPodGetsVolumesThenSandbox) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed;
@@ -45,6 +47,7 @@ TEST(PlanPod, PodThatMustWaitGetsNothing) {
 
 // Kubernetes: pods with the host's network may start before the network plug-in, as that plug-in
 // itself does.
+// Spec: pod/1/requeue, pod/4.1/network-not-ready
 TEST(PlanPod, WithoutNetworkOnlyHostNetworkPodsGetASandbox) {
   v1::Pod pod = MakePod({"web"});
   ObservedPod observed;
@@ -72,6 +75,7 @@ struct SandboxCase {
 class SandboxRules : public testing::TestWithParam<SandboxCase> {};
 
 // Kubernetes: podSandboxChanged.
+// Spec: pod/4.2/several-ready, pod/4.2/newest-not-ready, pod/4.2/network-mode, pod/4.2/no-address
 TEST_P(SandboxRules, IsReplacedByTheNextAttempt) {
   v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -117,6 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
                                 {"stop sandbox s0"},
                                 {"run sandbox (attempt 1)"}}));
 
+// Spec: pod/4.2/no-address
 TEST(PlanPod, SandboxOfTheHostsNetworkNeedsNoAddress) {
   v1::Pod pod = MakePod({"web"});
   pod.mutable_spec()->set_host_network(true);
@@ -127,6 +132,7 @@ TEST(PlanPod, SandboxOfTheHostsNetworkNeedsNoAddress) {
   EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty());
 }
 
+// Spec: pod/4.2/failure
 TEST(PlanPod, FailedSandboxIsTriedAgainWhenItsTimeHasCome) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed;
@@ -141,6 +147,7 @@ TEST(PlanPod, FailedSandboxIsTriedAgainWhenItsTimeHasCome) {
               ElementsAre("run sandbox (attempt 0)"));
 }
 
+// Spec: pod/4.2/keep, pod/4.3/running
 TEST(PlanPod, RunningPodIsSettled) {
   const v1::Pod pod = MakePod({"web", "side"});
   ObservedPod observed = WithSandbox();
@@ -152,6 +159,7 @@ TEST(PlanPod, RunningPodIsSettled) {
   EXPECT_TRUE(plan.waiting.empty());
 }
 
+// Spec: pod/4.1/in-order
 TEST(PlanPod, ContainersStartOneAfterTheOtherInTheOrderOfTheSpec) {
   const v1::Pod pod = MakePod({"web", "side"});
   ObservedPod observed = WithSandbox();
@@ -167,6 +175,7 @@ TEST(PlanPod, ContainersStartOneAfterTheOtherInTheOrderOfTheSpec) {
 }
 
 // Kubernetes: one worker for each pod.
+// Spec: pod/4.1/one-worker
 TEST(PlanPod, NothingElseIsBegunWhileAStepIsUnderWay) {
   const v1::Pod pod = MakePod({"web", "side"});
   ObservedPod observed = WithSandbox();
@@ -174,6 +183,7 @@ TEST(PlanPod, NothingElseIsBegunWhileAStepIsUnderWay) {
   EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty());
 }
 
+// Spec: pod/4.1/one-worker
 TEST(PlanPod, LostSandboxIsDealtWithAfterTheStepUnderWay) {
   const v1::Pod pod = MakePod({"web", "side"});
   ObservedPod observed = WithSandbox();
@@ -186,6 +196,7 @@ TEST(PlanPod, LostSandboxIsDealtWithAfterTheStepUnderWay) {
               ElementsAre("stop container web within 30 s"));
 }
 
+// Spec: pod/4.3/changed
 TEST(PlanPod, ChangedDefinitionIsNotHeldByTheOldOnesBackOff) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -225,6 +236,7 @@ struct PullCase {
 class PullPolicies : public testing::TestWithParam<PullCase> {};
 
 // Kubernetes: imagePullPolicy.
+// Spec: pod/7/never, pod/7/if-not-present, pod/7/always
 TEST_P(PullPolicies, DecideWhatIsDoneAboutTheImage) {
   v1::Pod pod = MakePod({"web"});
   pod.mutable_spec()->mutable_containers(0)->set_image_pull_policy(GetParam().policy);
@@ -247,6 +259,7 @@ INSTANTIATE_TEST_SUITE_P(
         PullCase{"Never", ImageKnowledge::kUnknown, "look for image img:1"},
         PullCase{"Never", ImageKnowledge::kPresent, "launch container web (restart 0)"}));
 
+// Spec: pod/7/latest
 TEST(PlanPod, ImageWithoutTagIsAskedForAsLatest) {
   v1::Pod pod = MakePod({"web"});
   pod.mutable_spec()->mutable_containers(0)->set_image("prom/node-exporter");
@@ -255,6 +268,7 @@ TEST(PlanPod, ImageWithoutTagIsAskedForAsLatest) {
               ElementsAre("pull image prom/node-exporter:latest"));
 }
 
+// Spec: pod/7/invalid-name
 TEST(PlanPod, ImageThatIsNoNameWaitsWithoutTrying) {
   v1::Pod pod = MakePod({"web"});
   pod.mutable_spec()->mutable_containers(0)->set_image("UPPER");
@@ -266,6 +280,7 @@ TEST(PlanPod, ImageThatIsNoNameWaitsWithoutTrying) {
 }
 
 // Kubernetes: other containers do not wait for a sibling's failed pull.
+// Spec: pod/7/pull-error, pod/7/siblings
 TEST(PlanPod, FailedPullShowsTheErrorThenTheBackOffAndHoldsUpNobody) {
   const v1::Pod pod = MakePod({"web", "side"});
   ObservedPod observed = WithSandbox();
@@ -294,6 +309,7 @@ TEST(PlanPod, FailedPullShowsTheErrorThenTheBackOffAndHoldsUpNobody) {
 }
 
 // Kubernetes: the exit code does not matter with restartPolicy Always.
+// Spec: pod/4.3/ended, pod/4.5/back-off, pod/6/exit-zero, pod/6/on-time
 TEST(PlanPod, ExitedContainerIsRestartedAtOnceTheFirstTimeAndThenHeld) {
   for (const int32_t code : {0, 1}) {
     const v1::Pod pod = MakePod({"web"});
@@ -318,6 +334,7 @@ TEST(PlanPod, ExitedContainerIsRestartedAtOnceTheFirstTimeAndThenHeld) {
   }
 }
 
+// Spec: pod/13/keys
 TEST(PlanPod, ConfigErrorIsTriedAgainAtOnceWhenTheConfigurationChanges) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -335,6 +352,7 @@ TEST(PlanPod, ConfigErrorIsTriedAgainAtOnceWhenTheConfigurationChanges) {
               ElementsAre("launch container web (restart 0)"));
 }
 
+// Spec: pod/4.3/created, pod/23/unfinished
 TEST(PlanPod, CreatedButNeverStartedInstanceIsReplacedAndRemovedLater) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -350,6 +368,7 @@ TEST(PlanPod, CreatedButNeverStartedInstanceIsReplacedAndRemovedLater) {
               ElementsAre("remove container web (restart 0)"));
 }
 
+// Spec: pod/4.3/unknown
 TEST(PlanPod, UnknownContainerIsStoppedBeforeItIsStartedAgain) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -358,6 +377,7 @@ TEST(PlanPod, UnknownContainerIsStoppedBeforeItIsStartedAgain) {
               ElementsAre("stop container web within 30 s"));
 }
 
+// Spec: pod/4.3/changed, pod/23/hash
 TEST(PlanPod, ChangedDefinitionStopsTheContainerOnlyWithTheSameHashAlgorithm) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -384,6 +404,7 @@ TEST(PlanPod, SecondRunningInstanceIsStopped) {
 }
 
 // Kubernetes: plain init containers run one after the other, to completion.
+// Spec: pod/4.4/running, pod/4.4/exited-well, pod/4.4/exited-badly, pod/4.4/earlier
 TEST(PlanPod, InitContainersRunInOrderBeforeTheOthers) {
   const v1::Pod pod = MakePod({"web"}, {"one", "two"});
   ObservedPod observed = WithSandbox();
@@ -407,6 +428,7 @@ TEST(PlanPod, InitContainersRunInOrderBeforeTheOthers) {
 }
 
 // Kubernetes: a new sandbox runs the init containers again.
+// Spec: pod/4.2/init-again
 TEST(PlanPod, InitContainersOfAnotherSandboxDoNotCount) {
   const v1::Pod pod = MakePod({"web"}, {"one"});
   ObservedPod observed = WithSandbox();
@@ -418,6 +440,7 @@ TEST(PlanPod, InitContainersOfAnotherSandboxDoNotCount) {
               ElementsAre("launch container one (restart 1)"));
 }
 
+// Spec: pod/1/dead-kept, pod/18/containers, pod/18/sandboxes
 TEST(PlanPod, OnlyTheNewestDeadInstanceAndTheCurrentSandboxAreKept) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
@@ -445,6 +468,7 @@ TEST(PlanPod, VolumesAreRefreshedWhenTheirSourcesChangeWithoutStoppingAnything) 
   EXPECT_EQ(plan.wake_at, kNow + seconds(1));
 }
 
+// Spec: pod/4.6/terminated, pod/10/sandboxes-after
 TEST(PlanTermination, GoesFromContainersToSandboxesToFiles) {
   const v1::Pod pod = MakePod({"web", "side"});
   PodIntent intent = IntentOf(pod);
@@ -488,6 +512,7 @@ struct GraceCase {
 class Grace : public testing::TestWithParam<GraceCase> {};
 
 // Kubernetes: never less than 2 s between the signals, never more than is left.
+// Spec: pod/1/stop-window, pod/10/minimum, pod/28/grace
 TEST_P(Grace, IsWhatIsLeftButNeverLessThanTwoSeconds) {
   const v1::Pod pod = MakePod({"web"});
   PodIntent intent = IntentOf(pod);
@@ -507,6 +532,7 @@ INSTANTIATE_TEST_SUITE_P(Kubernetes, Grace,
                                          GraceCase{0, 0, 2}, GraceCase{1, 0, 2},
                                          GraceCase{3, 0, 3}));
 
+// Spec: pod/4.6/terminating, pod/10/grace
 TEST(PlanTermination, StopUnderWayIsRepeatedOnlyWhenLessTimeIsLeft) {
   const v1::Pod pod = MakePod({"web"});
   PodIntent intent = IntentOf(pod);
@@ -535,6 +561,7 @@ TEST(PlanTermination, WaitsForWhatIsBeingMadeButNotForAPull) {
   EXPECT_THAT(Described(PlanPod(intent, observed, kNow)), ElementsAre("stop sandbox s0"));
 }
 
+// Spec: pod/1/grace, pod/23/orphans
 TEST(PlanTermination, PodWhoseSpecificationIsLostIsTerminated) {
   PodIntent intent;
   ObservedPod observed = WithSandbox();
@@ -543,6 +570,7 @@ TEST(PlanTermination, PodWhoseSpecificationIsLostIsTerminated) {
               ElementsAre("stop container web within 30 s"));
 }
 
+// Spec: pod/4.6/terminating
 TEST(PlanTermination, FailedStopIsHeldForAMoment) {
   const v1::Pod pod = MakePod({"web"});
   PodIntent intent = IntentOf(pod);

@@ -39,6 +39,8 @@ class PodStatusTest : public testing::Test {
   Plan plan_;
 };
 
+// Spec: pod/11.1/pending, pod/11.2/scheduled, pod/11.2/ready-to-start, pod/11.2/containers-ready
+// Spec: pod/11.3/none-yet
 TEST_F(PodStatusTest, NewPodIsPendingWithContainerCreating) {
   observed_.sandboxes.clear();
   const v1::PodStatus status = Make();
@@ -54,6 +56,7 @@ TEST_F(PodStatusTest, NewPodIsPendingWithContainerCreating) {
   EXPECT_EQ(Condition(status, "PodReadyToStartContainers").status(), "False");
 }
 
+// Spec: pod/7/ids, pod/11.1/running, pod/11.2/ready, pod/11.3/running, pod/11.3/ids
 TEST_F(PodStatusTest, RunningPodIsReadyWithItsAddressAndIds) {
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning, 3)};
   const v1::PodStatus status = Make();
@@ -70,6 +73,7 @@ TEST_F(PodStatusTest, RunningPodIsReadyWithItsAddressAndIds) {
 }
 
 // A new agent must not make it look as if readiness had just changed.
+// Spec: pod/11.2/transition-time
 TEST_F(PodStatusTest, WithoutMemoryConditionsHaveTheTimesOfWhatMadeThem) {
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
   observed_.containers["web"].instances[0].status.started_at = kWall + seconds(7);
@@ -85,12 +89,14 @@ TEST_F(PodStatusTest, HostNetworkPodHasTheNodesAddress) {
   EXPECT_EQ(Make().pod_ip(), "192.0.2.1");
 }
 
+// Spec: pod/4.2/address
 TEST_F(PodStatusTest, SandboxThatIsNotReadyGivesNoAddress) {
   observed_.sandboxes[0].status.state = SandboxState::kNotReady;
   EXPECT_EQ(Make().pod_ip(), "");
 }
 
 // Kubernetes: the phase of a crash-looping daemon is Running.
+// Spec: pod/6/shown, pod/11.1/running, pod/11.3/exited, pod/11.3/will-be-restarted
 TEST_F(PodStatusTest, CrashLoopKeepsPhaseRunningAndShowsTheExitAsLastState) {
   observed_.containers["web"].instances = {Instance("c9", ContainerState::kExited, 2, 3)};
   plan_.waiting["web"] = {"CrashLoopBackOff", "back-off 10s ..."};
@@ -104,6 +110,7 @@ TEST_F(PodStatusTest, CrashLoopKeepsPhaseRunningAndShowsTheExitAsLastState) {
   EXPECT_FALSE(web.ready());
 }
 
+// Spec: pod/11.4/share
 TEST_F(PodStatusTest, ExitMessagesShareTwelveKibibytes) {
   for (const auto& [containers, length] : {std::pair{1, 12288}, {3, 4096}, {4, 3072}}) {
     pod_ = MakePod(std::vector<std::string>(containers, "web"));
@@ -114,6 +121,7 @@ TEST_F(PodStatusTest, ExitMessagesShareTwelveKibibytes) {
   }
 }
 
+// Spec: pod/11.3/last-state
 TEST_F(PodStatusTest, RestartedContainerShowsTheExitBefore) {
   observed_.containers["web"].instances = {Instance("c1", ContainerState::kRunning, 1),
                                            Instance("c0", ContainerState::kExited, 0, 0)};
@@ -123,6 +131,7 @@ TEST_F(PodStatusTest, RestartedContainerShowsTheExitBefore) {
   EXPECT_EQ(web.last_state().terminated().container_id(), "containerd://c0");
 }
 
+// Spec: pod/11.1/pending
 TEST_F(PodStatusTest, ImageErrorOfAPodThatNeverRanIsPending) {
   plan_.waiting["web"] = {"ErrImagePull", "not found"};
   const v1::PodStatus status = Make();
@@ -130,6 +139,7 @@ TEST_F(PodStatusTest, ImageErrorOfAPodThatNeverRanIsPending) {
   EXPECT_EQ(status.container_statuses(0).state().waiting().message(), "not found");
 }
 
+// Spec: pod/11.3/vanished
 TEST_F(PodStatusTest, VanishedContainerIsReportedAsSuch) {
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning, 1)};
   const v1::PodStatus before = Make();
@@ -140,6 +150,7 @@ TEST_F(PodStatusTest, VanishedContainerIsReportedAsSuch) {
   EXPECT_EQ(web.restart_count(), 2);
 }
 
+// Spec: pod/11.1/pending, pod/11.2/initialized, pod/11.3/started-and-ready, pod/11.3/none-yet
 TEST_F(PodStatusTest, InitContainersGateTheOthers) {
   pod_ = MakePod({"web"}, {"one", "two"});
   observed_.containers["one"].instances = {Instance("i1", ContainerState::kExited, 0, 0)};
@@ -156,6 +167,7 @@ TEST_F(PodStatusTest, InitContainersGateTheOthers) {
   EXPECT_EQ(Condition(status, "Initialized").status(), "True");
 }
 
+// Spec: pod/11.1/ended, pod/11.3/exited
 TEST_F(PodStatusTest, TerminatedPodEndsByItsExitCodes) {
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 0)};
   EXPECT_EQ(Make({}, true).phase(), "Succeeded");
@@ -168,6 +180,7 @@ TEST_F(PodStatusTest, TerminatedPodEndsByItsExitCodes) {
 }
 
 // Whoever took it for ended would start its successor beside what is still coming up.
+// Spec: pod/11.1/ended
 TEST_F(PodStatusTest, ATerminatingPodHasNotEndedWhileAContainerIsBeingStarted) {
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 1)};
   observed_.in_flight = {{LaunchContainer{.container = "web", .restart_count = 1}, kNow}};
@@ -176,6 +189,7 @@ TEST_F(PodStatusTest, ATerminatingPodHasNotEndedWhileAContainerIsBeingStarted) {
   EXPECT_EQ(Make({}, true).phase(), "Failed");
 }
 
+// Spec: pod/11.2/transition-time, pod/11.2/foreign
 TEST_F(PodStatusTest, TimesChangeOnlyWithTheStatusAndForeignConditionsStay) {
   observed_.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
   v1::PodStatus before = Make();
@@ -190,6 +204,7 @@ TEST_F(PodStatusTest, TimesChangeOnlyWithTheStatusAndForeignConditionsStay) {
   EXPECT_NE(Condition(Make(before), "Ready").last_transition_time().seconds(), 42);
 }
 
+// Spec: pod/3/host-port
 TEST(HostPorts, ClashOnTheSameProtocolAndPortOfOneAddress) {
   const auto pod = [](const char* protocol, int port, const char* ip) {
     v1::PodSpec spec;
@@ -209,6 +224,7 @@ TEST(HostPorts, ClashOnTheSameProtocolAndPortOfOneAddress) {
 }
 
 // Spec 11.3: started, ready.
+// Spec: pod/11.3/started-and-ready
 TEST_F(PodStatusTest, ProbesDecideWhetherARunningContainerIsStartedAndReady) {
   ObservedContainer& web = observed_.containers["web"];
   web.instances = {Instance("c0", ContainerState::kRunning)};
@@ -246,6 +262,7 @@ TEST_F(PodStatusTest, ReadySinceTheProbeSaidSo) {
 }
 
 // Spec 11.1-11.3: a sidecar obeys the rules of regular containers, and pending until started.
+// Spec: pod/11.1/sidecars, pod/11.2/initialized, pod/11.2/containers-ready
 TEST_F(PodStatusTest, SidecarsCountForReadinessAndInitialization) {
   pod_ = MakePod({"web"}, {"proxy"});
   pod_.mutable_spec()->mutable_init_containers(0)->set_restart_policy("Always");
@@ -277,6 +294,7 @@ TEST_F(PodStatusTest, SidecarsCountForReadinessAndInitialization) {
 }
 
 // pod-lifecycle.md, 19: what an evicted pod shows, and when.
+// Spec: pod/11.1/explicit, pod/11.2/containers-ready, pod/11.2/disruption-target
 TEST_F(PodStatusTest, EvictedPodFailsOnceNothingOfItRuns) {
   const Disruption disruption{"Evicted", "The node was low on resource: memory. "};
   const std::map<std::string, std::string> messages;

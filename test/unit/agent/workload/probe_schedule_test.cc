@@ -24,6 +24,7 @@ bool Answer(ProbeSchedule& schedule, Kind kind, MonoTime now) {
 }
 
 // Spec 2: defaults of a probe.
+// Spec: pod/2/probe-numbers
 TEST(ProbeTiming, TakesTheDefaultsForWhatIsNotSet) {
   const ProbeTiming timing = TimingOf(v1::Probe());
   EXPECT_EQ(timing.initial_delay, seconds(0));
@@ -34,6 +35,7 @@ TEST(ProbeTiming, TakesTheDefaultsForWhatIsNotSet) {
 }
 
 // Spec 8: initial result per new container ID.
+// Spec: pod/8/initial
 TEST(ProbeSchedule, StartsWithTheVerdictOfItsKind) {
   for (const auto& [kind, verdict] : {std::pair{ProbeKind::kStartup, ProbeVerdict::kUnknown},
                                       {ProbeKind::kLiveness, ProbeVerdict::kSuccess},
@@ -47,6 +49,7 @@ TEST(ProbeSchedule, StartsWithTheVerdictOfItsKind) {
 }
 
 // Spec 8: not before initialDelaySeconds, then every period.
+// Spec: pod/8/schedule
 TEST(ProbeSchedule, WaitsForTheInitialDelayAndThenAsksEveryPeriod) {
   ProbeSchedule schedule(ProbeKind::kReadiness, {seconds(7), seconds(5)});
   schedule.See(Running("c1", kStart), kStart + seconds(2));
@@ -83,6 +86,7 @@ TEST(ProbeSchedule, IsNotAskedTwiceAtATime) {
 }
 
 // Spec 8: thresholds count consecutive equal results; a warning is a success.
+// Spec: pod/8/success, pod/8/failure, pod/8/thresholds
 TEST(ProbeSchedule, PublishesWhenEnoughAnswersInARowAgree) {
   struct Step {
     Kind answer;
@@ -108,6 +112,7 @@ TEST(ProbeSchedule, PublishesWhenEnoughAnswersInARowAgree) {
 }
 
 // Spec 8: unknown is discarded, counters unchanged, up to 3 immediate tries per tick.
+// Spec: pod/8/unknown
 TEST(ProbeSchedule, AsksAgainAtOnceWhenAnAnswerSaysNothingButOnlyTwice) {
   ProbeSchedule schedule(ProbeKind::kReadiness, {seconds(0), seconds(10), seconds(1), 1, 2});
   schedule.See(Running("c1"), kStart);
@@ -126,6 +131,7 @@ TEST(ProbeSchedule, AsksAgainAtOnceWhenAnAnswerSaysNothingButOnlyTwice) {
 }
 
 // Spec 8: a failed liveness or startup probe is silent until a new container ID appears.
+// Spec: pod/8/verdict
 TEST(ProbeSchedule, StopsWithAVerdictUntilTheNextInstance) {
   for (const ProbeKind kind : {ProbeKind::kLiveness, ProbeKind::kStartup}) {
     ProbeSchedule schedule(kind, {seconds(0), seconds(10), seconds(1), 1, 1});
@@ -148,6 +154,7 @@ TEST(ProbeSchedule, StopsWithAVerdictUntilTheNextInstance) {
 }
 
 // Spec 8: startup success triggers an immediate readiness probe; liveness keeps its ticks.
+// Spec: pod/8/startup-gates
 TEST(ProbeSchedule, WaitsForTheStartupProbe) {
   ProbeSchedule readiness(ProbeKind::kReadiness, {});
   ProbeSchedule liveness(ProbeKind::kLiveness, {});
@@ -166,6 +173,7 @@ TEST(ProbeSchedule, WaitsForTheStartupProbe) {
 }
 
 // Spec 8: a non-running container sets its result to Failure.
+// Spec: pod/8/not-running
 TEST(ProbeSchedule, FailsWithItsContainer) {
   ProbeSchedule schedule(ProbeKind::kReadiness, {});
   schedule.See(Running("c1"), kStart);
@@ -188,6 +196,7 @@ TEST(ProbeSchedule, AnAnswerAboutAnotherInstanceIsNone) {
 }
 
 // Spec 8 (KEP-4781): after an agent restart results are carried, not reset.
+// Spec: pod/8/carried-over
 TEST(ProbeSchedule, CarriesOverWhatAnEarlierAgentFound) {
   ProbeSchedule schedule(ProbeKind::kReadiness, {seconds(0), seconds(10), seconds(1), 1, 2});
   schedule.See(Running("c1", kStart - seconds(500)), kStart);

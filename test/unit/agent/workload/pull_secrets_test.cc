@@ -38,8 +38,10 @@ class PullSecretsTest : public testing::Test {
   std::map<std::string, v1::Secret> secrets_;
 };
 
+// Spec: pod/7/anonymous
 TEST_F(PullSecretsTest, WithoutSecretsThereAreNone) { EXPECT_THAT(Users("busybox"), IsEmpty()); }
 
+// Spec: pod/7/credentials
 TEST_F(PullSecretsTest, EntriesMatchByHostPortAndPath) {
   const struct {
     const char* key;
@@ -66,6 +68,7 @@ TEST_F(PullSecretsTest, EntriesMatchByHostPortAndPath) {
   }
 }
 
+// Spec: pod/7/pull-secrets, pod/7/credentials
 TEST_F(PullSecretsTest, LongerKeysComeFirstThenTheOrderOfTheSecrets) {
   AddConfig("one", "\"r.example.com\":{\"username\":\"a\"}");
   AddConfig("two",
@@ -73,12 +76,14 @@ TEST_F(PullSecretsTest, LongerKeysComeFirstThenTheOrderOfTheSecrets) {
   EXPECT_THAT(Users("r.example.com/team/app"), ElementsAre("c", "a", "b"));
 }
 
+// Spec: pod/7/pull-secrets
 TEST_F(PullSecretsTest, OldFormatIsReadToo) {
   Add("old", "kubernetes.io/dockercfg", ".dockercfg",
       "{\"r.example.com\":{\"username\":\"me\",\"auth\":\"bWU6cA==\"}}");
   EXPECT_THAT(Users("r.example.com/app"), ElementsAre("me"));
 }
 
+// Spec: pod/4.1/pull-secrets
 TEST_F(PullSecretsTest, WhatCannotBeReadLendsNothing) {
   pod_.mutable_spec()->add_image_pull_secrets()->set_name("missing");
   Add("broken", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", "{\"auths\":");

@@ -12,6 +12,7 @@ using std::chrono::seconds;
 constexpr MonoTime kBoot{std::chrono::hours(1)};
 
 // Kubernetes: a container that dies at once starts at 0, 0, 10, 30, 70, 150, 310, 610, 910 s.
+// Spec: pod/1/restart-backoff, pod/6/curve
 TEST(RestartBackoff, ContainerThatDiesAtOnceIsStartedEverMoreSeldom) {
   RestartBackoff backoff;
   MonoTime exited = kBoot;
@@ -25,6 +26,7 @@ TEST(RestartBackoff, ContainerThatDiesAtOnceIsStartedEverMoreSeldom) {
   EXPECT_EQ(starts, (std::vector<int64_t>{0, 0, 10, 30, 70, 150, 310, 610, 910}));
 }
 
+// Spec: pod/6/from-the-exit
 TEST(RestartBackoff, WaitIsCountedFromTheExit) {
   RestartBackoff backoff;
   backoff.OnStart(kBoot, kBoot);
@@ -34,6 +36,7 @@ TEST(RestartBackoff, WaitIsCountedFromTheExit) {
   EXPECT_EQ(backoff.HeldUntil(exit, exit + seconds(10)), std::nullopt);
 }
 
+// Spec: pod/6/reset
 TEST(RestartBackoff, OnlyAnExitMoreThanSteadyAfterTheLastStartCountsAsFirst) {
   for (const auto& [run, held] : {std::pair{599, true}, {600, true}, {601, false}}) {
     RestartBackoff backoff;
@@ -45,6 +48,7 @@ TEST(RestartBackoff, OnlyAnExitMoreThanSteadyAfterTheLastStartCountsAsFirst) {
   }
 }
 
+// Spec: pod/1/pull-backoff
 TEST(ImageBackoff, DoublesWithEachFailureUpToTheCeiling) {
   ImageBackoff backoff;
   EXPECT_EQ(backoff.HeldUntil(kBoot), std::nullopt);

@@ -20,6 +20,7 @@ std::string DaemonSet(std::string_view below_spec) {
          std::string(below_spec);
 }
 
+// Spec: pod/2/octal-modes
 TEST(Decode, ADaemonSetArrivesWhole) {
   const Decoded decoded = DecodeManifest("f", R"(
 apiVersion: apps/v1

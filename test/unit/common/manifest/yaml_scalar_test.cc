@@ -10,6 +10,7 @@ namespace {
 using Type = PlainScalar::Type;
 
 // kubectl's rules: YAML 1.1 booleans and octals, underscores in numbers, no sexagesimals.
+// Spec: pod/2/octal-modes
 TEST(YamlScalar, PlainTextsMeanWhatKubectlTakesThemFor) {
   const struct {
     std::string text;

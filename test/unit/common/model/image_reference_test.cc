@@ -10,6 +10,7 @@ namespace {
 
 const std::string kSha = "sha256:" + std::string(64, 'a');
 
+// Spec: pod/7/names
 TEST(ImageReference, SplitsIntoParts) {
   struct Case {
     std::string text, host, path, tag, digest;
@@ -40,6 +41,7 @@ TEST(ImageReference, SplitsIntoParts) {
   }
 }
 
+// Spec: pod/7/names
 TEST(ImageReference, RefusesWhatNoRegistryCanServe) {
   for (const std::string& text : std::vector<std::string>{"",
                                                           " ",
@@ -71,6 +73,7 @@ TEST(ImageReference, RefusesWhatNoRegistryCanServe) {
 }
 
 // Spec: 8.2/pull-policy
+// Spec: pod/2/pull-policy
 TEST(DefaultPullPolicy, IsAlwaysOnlyForAMovingTag) {
   EXPECT_EQ(DefaultPullPolicy("a"), "Always");
   EXPECT_EQ(DefaultPullPolicy("a:latest"), "Always");

@@ -19,6 +19,7 @@ Quantity Make(std::string_view text) {
 
 // Kubernetes rule: the largest suffix without fraction, in the family of the input.
 // Spec: 9.4/suffixes, 9.4/canonical, 9.4/rounding
+// Spec: pod/2/quantities
 TEST(Quantity, CanonicalText) {
   const struct {
     std::string text;
@@ -73,6 +74,7 @@ TEST(Quantity, CanonicalText) {
 }
 
 // Spec: 9.4/rounding
+// Spec: pod/2/quantities
 TEST(Quantity, FinerThanAThousandthRoundsAwayFromZero) {
   EXPECT_EQ(Make("0.1m").MilliValue(), 1);
   EXPECT_EQ(Make("-0.1m").MilliValue(), -1);

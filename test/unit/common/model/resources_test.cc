@@ -74,6 +74,7 @@ TEST(PodRequests, OverheadIsAddedLastAndLimitsNever) {
   EXPECT_EQ(PodRequests(pod).count("memory"), 0u);
 }
 
+// Spec: pod/17.1/qos
 TEST(QosClass, FollowsKubernetesRules) {
   const Amounts both = {{"cpu", "1"}, {"memory", "1Gi"}};
   struct Case {

@@ -24,6 +24,7 @@ v1::Pod Manifest() {
   return pod;
 }
 
+// Spec: pod/21/identity
 TEST(StaticPod, GetsItsNodeIntoItsNameAndIsDefaulted) {
   const auto pod = MakeStaticPod(Manifest(), kOrigin);
   ASSERT_TRUE(pod.ok()) << pod.status();
@@ -44,6 +45,7 @@ TEST(StaticPod, GetsItsNodeIntoItsNameAndIsDefaulted) {
   EXPECT_FALSE(IsMirror(*pod));
 }
 
+// Spec: pod/21/identity
 TEST(StaticPod, IsAnotherPodWhenTheManifestTheNodeOrTheFileIsAnother) {
   const std::string uid = MakeStaticPod(Manifest(), kOrigin)->metadata().uid();
   EXPECT_EQ(MakeStaticPod(Manifest(), kOrigin)->metadata().uid(), uid);
@@ -61,6 +63,7 @@ TEST(StaticPod, IsAnotherPodWhenTheManifestTheNodeOrTheFileIsAnother) {
   EXPECT_NE(MakeStaticPod(Manifest(), elsewhere)->metadata().uid(), uid);
 }
 
+// Spec: pod/21/may-not-use
 TEST(StaticPod, MayNotUseWhatOnlyTheCoordinatorHas) {
   struct {
     void (*change)(v1::Pod&);

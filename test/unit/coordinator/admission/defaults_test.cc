@@ -24,6 +24,7 @@ void ExpectDefaults(std::string_view yaml, std::string_view expected) {
 
 // Spec: 8.1/daemonset, 8.1/nothing-derived, 8.2/policies, 8.2/grace-and-security, 8.2/pull-policy
 // Spec: 8.2/termination-message, 8.2/port-protocol, 8.2/topology-spread
+// Spec: pod/1/grace, pod/2/pod, pod/2/termination-message, pod/2/port-protocol
 TEST(Defaults, OfADaemonSetAreThoseOfTheApiServer) {
   ExpectDefaults(R"(
 apiVersion: apps/v1
@@ -118,6 +119,8 @@ TEST(Defaults, OnDeleteGetsNoRollingUpdateBlock) {
 
 // Spec: 8.2/service-account, 8.2/pull-policy, 8.2/probe-numbers, 8.2/handlers, 8.2/field-ref
 // Spec: 8.2/empty-volume, 8.2/default-mode, 8.2/token-and-host-path
+// Spec: pod/2/probe-numbers, pod/2/handlers, pod/2/default-mode, pod/2/token-expiration
+// Spec: pod/2/host-path-and-field-ref, pod/2/no-source
 TEST(Defaults, OfAnyKindOfSourceProbeAndHandler) {
   v1::Object object = Defaulted(FromYaml(R"(
 apiVersion: apps/v1
@@ -217,6 +220,7 @@ TEST(Defaults, QuantitiesBecomeCanonicalAndAreRoundedUp) {
 }
 
 // Spec: 8.3/requests-from-limits, 8.3/host-ports, 8.3/links-and-account
+// Spec: pod/2/pod, pod/2/host-network-ports, pod/2/requests
 TEST(Defaults, PodLevelOnesAreInNoTemplate) {
   const std::string spec = R"(
       hostNetwork: true

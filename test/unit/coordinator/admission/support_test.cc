@@ -32,6 +32,7 @@ TEST(Support, SaysNothingOfWhatIsHonoured) {
   EXPECT_THAT(report.warnings, IsEmpty());
 }
 
+// Spec: pod/3/unsupported, pod/15/host-users, pod/25/host-users, pod/28/loudly
 TEST(Support, RefusesWhatWouldBreakSilently) {
   const SupportReport report =
       Report("volumes: [{name: v, persistentVolumeClaim: {claimName: c}}], hostUsers: false");
@@ -53,6 +54,7 @@ TEST(Support, RefusesRestartPoliciesOfContainersButForSidecars) {
   EXPECT_EQ(report.problems[0].path, "spec.template.spec.initContainers[0].restartPolicy");
 }
 
+// Spec: pod/16/fqdn
 TEST(Support, WarnsOfWhatIsHarmless) {
   const SupportReport report = Report("subdomain: x");
   EXPECT_THAT(report.problems, IsEmpty());
@@ -107,6 +109,7 @@ TEST(Support, WarnsOfASurgeThatCannotEnd) {
   EXPECT_THAT(Report("hostNetwork: true").warnings, IsEmpty());
 }
 
+// Spec: pod/15/apparmor
 TEST(Support, NamesAnnotationsThatNoLongerConfigure) {
   v1::Object object = MinimalDaemonSet();
   auto& annotations = *object.mutable_daemon_set()

@@ -157,6 +157,7 @@ TEST(ValidatePod, Ports) {
 }
 
 // Spec: 9.3/probe-handler, 9.3/probe-numbers, 9.3/probe-target
+// Spec: pod/2/probe-numbers, pod/8/own-grace
 TEST(ValidatePod, Probes) {
   CheckContainer({
       {"no handler",
@@ -221,6 +222,7 @@ TEST(ValidatePod, Probes) {
 }
 
 // Spec: 9.3/init-container
+// Spec: pod/4.4/no-hooks-or-probes
 TEST(ValidatePod, InitContainersRunToTheirEnd) {
   const std::string why =
       "Forbidden: may not be set for init containers without "
@@ -256,6 +258,7 @@ TEST(ValidatePod, InitContainersRunToTheirEnd) {
 }
 
 // Spec: 9.3/request-over-limit, 9.3/extended-resource, 9.3/quantity
+// Spec: pod/17.2/extended
 TEST(ValidatePod, Resources) {
   CheckContainer({
       {"request above limit",
@@ -358,6 +361,7 @@ TEST(ValidatePod, Environment) {
 }
 
 // Spec: 9.3/mounts-and-volumes, 9.3/volume-sources
+// Spec: pod/14.1/parent-steps, pod/14.4/propagation
 TEST(ValidatePod, VolumesAndMounts) {
   CheckContainer(
       {
@@ -577,6 +581,7 @@ TEST(ValidatePod, Affinity) {
 }
 
 // Spec: 9.3/dns, 9.3/negative-grace
+// Spec: pod/16/dns-limits
 TEST(ValidatePod, DnsHostsAndNames) {
   auto with = [](const std::string& fields) {
     return "{containers: [{name: a, image: x}], " + fields + "}";
@@ -635,6 +640,7 @@ TEST(ValidatePod, DnsHostsAndNames) {
           {"dnsConfig.searches: Invalid value: *"}}});
 }
 
+// Spec: pod/15/no-new-privileges
 TEST(ValidatePod, Rights) {
   CheckContainer({
       {"user",

@@ -36,6 +36,7 @@ v1::Pod WithPort(int port, const std::string& protocol = "TCP", const std::strin
 }
 
 // Spec: 10.1/fits, 10.1/texts
+// Spec: pod/3/room
 TEST(Fit, RequestsMayFillTheNodeExactly) {
   const v1::Pod there = Asking("600m", "1Gi");
   EXPECT_THAT(Fit(Asking("400m", "1Gi"), NodeWith("1", "2Gi", "10"), {&there}), IsEmpty());
@@ -52,6 +53,7 @@ TEST(Fit, AResourceThatIsNotRequestedIsNotLookedAtOnAnOvercommittedNode) {
 }
 
 // Spec: 10.1/fits, 10.1/texts
+// Spec: pod/3/unknown-resource
 TEST(Fit, AnAbsentAllocatableIsZero) {
   v1::Pod pod = Asking("0");
   (*pod.mutable_spec()
@@ -65,6 +67,7 @@ TEST(Fit, AnAbsentAllocatableIsZero) {
 }
 
 // Spec: 10.1/fits, 10.1/texts
+// Spec: pod/3/room
 TEST(Fit, PodsAreCounted) {
   const v1::Pod there = Asking("0");
   EXPECT_THAT(Fit(Asking("0"), NodeWith("1", "1Gi", "2"), {&there}), IsEmpty());

@@ -27,6 +27,7 @@ std::string NameOf(const testing::TestParamInfo<Case>& info) { return info.param
 
 class ShouldRunRule : public testing::TestWithParam<Case> {};
 
+// Spec: pod/3/affinity-and-taints
 TEST_P(ShouldRunRule, Holds) {
   const v1::Node node = Parse<v1::Node>(GetParam().node);
   const v1::PodSpec spec = Parse<v1::PodSpec>(GetParam().spec);
