@@ -185,6 +185,7 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.static_pod_dir = settings.static_pod_dir;
   options.cluster_dns = settings.cluster_dns;
   options.cluster_domain = settings.cluster_domain;
+  options.allowed_sysctls = settings.allowed_sysctls;
   options.pods_max = static_cast<int>(settings.max_pods);
   options.parallel_pulls_max = static_cast<int>(settings.max_parallel_image_pulls);
   options.relist_period = duration_cast<milliseconds>(settings.relist_period);

@@ -26,6 +26,8 @@ struct HostFacts {
   bool may_lower_oom_score = false;         // CAP_SYS_RESOURCE.
   bool systemd = false;                     // systemd is the service manager here.
   bool root_is_shared = false;              // Mounts below / reach other mount namespaces.
+  bool cgroup_v2 = false;                   // One hierarchy of control groups for everything.
+  bool swap_accounting = false;             // Control groups can limit swap.
   bool operator==(const HostFacts&) const = default;
 };
 

@@ -176,6 +176,14 @@ bool RootIsShared(std::string_view mountinfo) {
   return shared;
 }
 
+std::string UnifiedGroup(std::string_view proc_cgroup) {
+  for (const absl::string_view line : absl::StrSplit(View(proc_cgroup), '\n')) {
+    absl::string_view rest = line;
+    if (absl::ConsumePrefix(&rest, "0::")) return std::string(rest);
+  }
+  return "";
+}
+
 std::string ArchitectureName(std::string_view machine) {
   if (machine == "x86_64") return "amd64";
   if (machine == "aarch64") return "arm64";
@@ -245,6 +253,14 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
   facts.may_lower_oom_score = HasCapability(ReadLine("/proc/self/status"), kCapSysResource);
   facts.systemd = std::filesystem::is_directory(options_.root + "/run/systemd/system", ignored);
   facts.root_is_shared = RootIsShared(ReadLine("/proc/self/mountinfo"));
+  const std::string groups = options_.root + "/sys/fs/cgroup";
+  facts.cgroup_v2 = std::filesystem::exists(groups + "/cgroup.controllers", ignored);
+  // The root has no such file in v2, but the group of this process does.
+  facts.swap_accounting = std::filesystem::exists(
+      facts.cgroup_v2
+          ? absl::StrCat(groups, UnifiedGroup(ReadLine("/proc/self/cgroup")), "/memory.swap.max")
+          : groups + "/memory/memory.memsw.limit_in_bytes",
+      ignored);
   return facts;
 }
 

@@ -49,6 +49,8 @@ DnsConfig ParseResolvConf(std::string_view text);
 bool HasCapability(std::string_view proc_status, int bit);
 // Is "/" a shared mount, by /proc/self/mountinfo?
 bool RootIsShared(std::string_view mountinfo);
+// Where a process is in the unified hierarchy, by its /proc/PID/cgroup: "/a/b"; "" on v1 alone.
+std::string UnifiedGroup(std::string_view proc_cgroup);
 // uname's machine as Kubernetes names architectures.
 std::string ArchitectureName(std::string_view machine);
 

@@ -51,6 +51,7 @@ struct ActionRunner::Launch {
   std::shared_ptr<const ActionContext> context;
   const v1::Container* container = nullptr;  // In the context's pod.
   Environment environment;
+  std::vector<std::string> skipped_variables;
   SandboxConfig sandbox;
   absl::StatusOr<ContainerFiles> files = absl::UnknownError("not prepared");
   std::string log_path;
@@ -257,8 +258,9 @@ void ActionRunner::PrepareFiles(const std::shared_ptr<Launch>& launch) {
     return;
   }
   absl::StatusOr<SandboxConfig> sandbox = SandboxConfigOf(context, launch->action.sandbox_attempt);
-  absl::StatusOr<Environment> environment = ResolveEnvironment(
-      *context.pod, *launch->container, context.pod_ips, context.node, *context.configs);
+  absl::StatusOr<Environment> environment =
+      ResolveEnvironment(*context.pod, *launch->container, context.pod_ips, context.node,
+                         *context.configs, &launch->skipped_variables);
   if (!sandbox.ok() || !environment.ok()) {
     launch->done(Failed(sandbox.ok() ? environment.status() : sandbox.status()));
     return;
@@ -319,7 +321,9 @@ void ActionRunner::Start(const std::shared_ptr<Launch>& launch, const std::strin
                               return;
                             }
                             if (launch->step) launch->step(LaunchStep::kStart);
-                            launch->done(Outcome{});
+                            Outcome started;
+                            started.skipped_variables = launch->skipped_variables;
+                            launch->done(started);
                             // For log collectors only; a container without it runs all the same.
                             const std::string link = ContainerLogLinkName(
                                 *launch->context->pod, launch->container->name(), id);

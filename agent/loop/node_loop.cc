@@ -341,6 +341,10 @@ NodeSituation NodeLoop::MakeSituation() const {
   context.cluster_domain = options_.cluster_domain;
   context.host_dns = facts_.dns;
   context.may_lower_oom_score = facts_.may_lower_oom_score;
+  context.hugepage_sizes = facts_.hugepage_sizes;
+  context.cgroup_v2 = facts_.cgroup_v2;
+  context.swap_accounting = facts_.swap_accounting;
+  context.allowed_sysctls = options_.allowed_sysctls;
   if (runtime_info_) {
     situation.runtime_name = runtime_info_->name;
     situation.network_ready = runtime_info_->network_ready;

@@ -43,6 +43,7 @@ struct NodeOptions {
   std::string static_pod_dir;  // Empty: no static pods.
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
+  std::vector<std::string> allowed_sysctls;  // Beside the safe ones; "kernel.msg*" is a family.
   int pods_max = 110;
   int parallel_pulls_max = 5;
   std::chrono::milliseconds relist_period{1'000};

@@ -1,6 +1,7 @@
 #include "agent/loop/pod_events.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/workload/duration_text.h"
 #include "agent/workload/pod_status.h"
 
@@ -66,6 +67,13 @@ std::optional<PodEvent> EventOfEnd(const Action& action, const Outcome& outcome,
                                time, " including waiting). Image size: ",
                                outcome.image ? outcome.image->size_bytes : 0, " bytes."),
                   pull->container);
+  }
+  const auto* launched = std::get_if<LaunchContainer>(&action);
+  if (ok && launched != nullptr && !outcome.skipped_variables.empty()) {
+    return Warning("InvalidEnvironmentVariableNames",
+                   absl::StrCat("Keys [", absl::StrJoin(outcome.skipped_variables, ", "),
+                                "] of envFrom were skipped since they are no names of variables."),
+                   launched->container);
   }
   if (ok) return std::nullopt;
   if (std::holds_alternative<RunSandbox>(action)) {

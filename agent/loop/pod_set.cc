@@ -464,6 +464,11 @@ void PodSet::Execute(Record& record, const PodIntent& intent, const Action& acti
   spdlog::debug("pod {}/{}: {}", record.namespace_, record.name, Describe(action));
   Begin(action, intent, now, record.observed);
   if (const auto event = EventOfBegin(action)) Tell(record, *event);
+  if (std::holds_alternative<RunSandbox>(action)) {
+    if (const auto left_out = DnsLeftOut(*record.pod, node_.context)) {
+      Tell(record, {"DNSConfigForming", *left_out, true, ""});
+    }
+  }
 
   ActionRunner::Step step;
   if (const auto* launch = std::get_if<LaunchContainer>(&action)) {

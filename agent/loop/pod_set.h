@@ -126,6 +126,7 @@ class PodSet {
   // The node will not run it, now or later.
   void Refuse(Record& record, const std::string& reason, const std::string& message);
   void RefuseUnfit(Record& record, PodIntent& intent);
+  void Admit(Record& record);
   bool RunsAgain(const Record& record) const;
   std::unique_ptr<Record> BeginAnew(const Record& record);
   void PlanOne(Record& record, MonoTime now);

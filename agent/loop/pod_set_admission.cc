@@ -11,6 +11,7 @@
 #include "agent/loop/pod_set.h"
 #include "agent/workload/host_ports.h"
 #include "agent/workload/pod_status.h"
+#include "agent/workload/sysctls.h"
 
 namespace muster::agent {
 
@@ -42,6 +43,16 @@ void PodSet::Refuse(Record& record, const std::string& reason, const std::string
   Tell(record, {reason, message, true, ""});
 }
 
+// What a pod that comes to the node is looked at for, before anything is made for it.
+void PodSet::Admit(Record& record) {
+  const v1::Pod& pod = *record.pod;
+  if (const auto message = ForbiddenSysctl(pod.spec(), node_.context.allowed_sysctls)) {
+    Refuse(record, kSysctlForbiddenReason, *message);
+  } else if (const auto pressure = RefusedUnderPressure(pod, node_.pressure)) {
+    Refuse(record, kEvictedReason, *pressure);
+  }
+}
+
 // Of a pod that has no sandbox yet: why it waits, or why it is never run.
 void PodSet::RefuseUnfit(Record& record, PodIntent& intent) {
   intent.hold = HoldOf(record);
@@ -51,9 +62,7 @@ void PodSet::RefuseUnfit(Record& record, PodIntent& intent) {
   } else if (intent.hold == kNodePortsReason) {
     Refuse(record, kNodePortsReason, kNodePortsMessage);
   } else if (!record.admitted) {
-    if (const auto message = RefusedUnderPressure(*record.pod, node_.pressure)) {
-      Refuse(record, kEvictedReason, *message);
-    }
+    Admit(record);
   }
   if (record.refused) intent = MakeIntent(record);
 }

@@ -59,6 +59,8 @@ struct LinuxResources {
   int64_t memory_limit_bytes = 0;
   int64_t oom_score_adj = 0;
   std::map<std::string, uint64_t> hugepage_limit_bytes;  // "2MB" -> bytes
+  int64_t memory_swap_limit_bytes = 0;                   // Memory and swap together; 0: not said.
+  std::map<std::string, std::string> unified;  // Files of control groups v2; never send them on v1.
   bool operator==(const LinuxResources&) const = default;
 };
 

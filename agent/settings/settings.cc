@@ -165,6 +165,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("staticPodDir", settings.static_pod_dir);
   root.Read("clusterDNS", settings.cluster_dns);
   root.Read("clusterDomain", settings.cluster_domain);
+  root.Read("allowedUnsafeSysctls", settings.allowed_sysctls);
   root.Read("maxPods", settings.max_pods, 1, 10'000);
   root.Read("maxParallelImagePulls", settings.max_parallel_image_pulls, 1, 1'000);
   root.Read("relistPeriod", settings.relist_period, 100ms, 1min);
@@ -267,6 +268,7 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("cgroupRoot", running.cgroup_root, read.cgroup_root);
   compare("clusterDNS", running.cluster_dns, read.cluster_dns);
   compare("clusterDomain", running.cluster_domain, read.cluster_domain);
+  compare("allowedUnsafeSysctls", running.allowed_sysctls, read.allowed_sysctls);
   compare("maxPods", running.max_pods, read.max_pods);
   compare("maxParallelImagePulls", running.max_parallel_image_pulls, read.max_parallel_image_pulls);
   compare("relistPeriod", running.relist_period, read.relist_period);

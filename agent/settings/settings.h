@@ -33,6 +33,7 @@ struct Settings {
   std::string static_pod_dir = "/etc/muster/static-pods";
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
+  std::vector<std::string> allowed_sysctls;  // Beside the safe ones.
   int64_t max_pods = 110;
   int64_t max_parallel_image_pulls = 5;
   Duration relist_period = std::chrono::seconds(1);

@@ -6,11 +6,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "agent/translate/expansion.h"
 #include "agent/translate/resources.h"
 #include "agent/translate/security.h"
 #include "agent/translate/translate.h"
 #include "common/base/macros.h"
+#include "common/manifest/encode.h"
+#include "common/model/pod_annotations.h"
 
 namespace muster::agent {
 namespace {
@@ -50,7 +53,18 @@ bool MountsAt(const v1::Container& container, std::string_view path) {
   return false;
 }
 
-absl::StatusOr<std::vector<Mount>> MakeMounts(const v1::Container& container,
+// Kubernetes: what comes from the API is never writable in a container, whatever the mount says.
+bool IsConfiguration(const v1::PodSpec& spec, const std::string& volume_name) {
+  for (const v1::Volume& volume : spec.volumes()) {
+    if (volume.name() != volume_name) continue;
+    return volume.has_config_map() || volume.has_secret() || volume.has_downward_api() ||
+           volume.has_projected();
+  }
+  return false;
+}
+
+absl::StatusOr<std::vector<Mount>> MakeMounts(const v1::PodSpec& spec,
+                                              const v1::Container& container,
                                               const ContainerFiles& files) {
   if (files.mount_paths.size() != static_cast<size_t>(container.volume_mounts_size())) {
     return absl::InternalError("the volumes of this container were not prepared");
@@ -60,8 +74,14 @@ absl::StatusOr<std::vector<Mount>> MakeMounts(const v1::Container& container,
     const v1::VolumeMount& mount = container.volume_mounts(i);
     mounts.push_back({.container_path = Absolute(mount.mount_path()),
                       .host_path = files.mount_paths[i],
-                      .readonly = mount.read_only(),
+                      .readonly = mount.read_only() || IsConfiguration(spec, mount.name()),
                       .propagation = PropagationOf(mount)});
+  }
+  if (!files.service_account_path.empty() &&
+      !MountsAt(container, model::kServiceAccountMountPath)) {
+    mounts.push_back({.container_path = model::kServiceAccountMountPath,
+                      .host_path = files.service_account_path,
+                      .readonly = true});
   }
   if (!files.etc_hosts_path.empty() && !MountsAt(container, "/etc/hosts")) {
     mounts.push_back({.container_path = "/etc/hosts", .host_path = files.etc_hosts_path});
@@ -71,6 +91,21 @@ absl::StatusOr<std::vector<Mount>> MakeMounts(const v1::Container& container,
                       .host_path = files.termination_log_path});
   }
   return mounts;
+}
+
+void AnnotateHandlers(const v1::Container& container, ContainerConfig& config) {
+  if (!container.ports().empty()) {
+    config.annotations[kAnnotationPorts] =
+        absl::StrCat("[",
+                     absl::StrJoin(container.ports(), ",",
+                                   [](std::string* out, const v1::ContainerPort& port) {
+                                     out->append(manifest::EncodeJson(port));
+                                   }),
+                     "]");
+  }
+  if (container.lifecycle().has_pre_stop()) {
+    config.annotations[kAnnotationPreStop] = manifest::EncodeJson(container.lifecycle().pre_stop());
+  }
 }
 
 uint64_t Fnv1a64(std::string_view text) {
@@ -92,21 +127,18 @@ std::string DefinitionHash(const v1::Container& container) {
 std::string ContainerLogLinkName(const v1::Pod& pod, const std::string& container,
                                  const std::string& container_id) {
   const std::string tail = absl::StrCat("-", container_id, ".log");
-  std::string head = absl::StrCat(pod.metadata().name(), "_", pod.metadata().namespace_(), "_",
-                                  container);
+  std::string head =
+      absl::StrCat(pod.metadata().name(), "_", pod.metadata().namespace_(), "_", container);
   if (head.size() + tail.size() > kFileNameMax) {
     head.resize(kFileNameMax - std::min(kFileNameMax, tail.size()));
   }
   return head + tail;
 }
 
-absl::StatusOr<ContainerConfig> MakeContainerConfig(const v1::Pod& pod,
-                                                    const v1::Container& container, bool is_init,
-                                                    uint32_t restart_count,
-                                                    const ResolvedImage& image,
-                                                    const PodContext& context,
-                                                    const NodeContext& node,
-                                                    const ConfigSource& configs) {
+absl::StatusOr<ContainerConfig> MakeContainerConfig(
+    const v1::Pod& pod, const v1::Container& container, bool is_init, uint32_t restart_count,
+    const ResolvedImage& image, const PodContext& context, const NodeContext& node,
+    const ConfigSource& configs) {
   const v1::ObjectMeta& meta = pod.metadata();
   ContainerConfig config;
   config.name = container.name();
@@ -118,7 +150,7 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(const v1::Pod& pod,
   config.command = ExpandAll(container.command(), config.envs);
   config.args = ExpandAll(container.args(), config.envs);
   config.working_dir = container.working_dir();
-  MUSTER_ASSIGN_OR_RETURN(config.mounts, MakeMounts(container, context.files));
+  MUSTER_ASSIGN_OR_RETURN(config.mounts, MakeMounts(pod.spec(), container, context.files));
   config.labels = {{kLabelPodName, meta.name()},
                    {kLabelPodNamespace, meta.namespace_()},
                    {kLabelPodUid, meta.uid()},
@@ -131,6 +163,7 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(const v1::Pod& pod,
       {kAnnotationTerminationPolicy, container.termination_message_policy()},
       {kAnnotationContainerType, is_init ? "init" : "container"},
       {kAnnotationGrace, absl::StrCat(pod.spec().termination_grace_period_seconds())}};
+  AnnotateHandlers(container, config);
   if (container.lifecycle().has_post_start()) config.annotations[kAnnotationPostStart] = "owed";
   config.log_path = absl::StrCat(container.name(), "/", restart_count, ".log");
   config.stdin = container.stdin();

@@ -31,6 +31,11 @@ struct NodeContext {
   DnsConfig host_dns;
   // Without CAP_SYS_RESOURCE a negative score would make every container fail to start.
   bool may_lower_oom_score = true;
+  std::vector<std::string> hugepage_sizes;  // That the kernel has: "2Mi".
+  // Sysctls that pods may set here beside the safe ones; one that ends with * is a family.
+  std::vector<std::string> allowed_sysctls;
+  bool cgroup_v2 = false;
+  bool swap_accounting = false;  // The kernel can be told how much swap a container may use.
 };
 
 // ConfigMaps and Secrets that came with the assignment. Null when there is none of that name.
@@ -53,6 +58,7 @@ struct ContainerFiles {
   std::vector<std::string> mount_paths;  // One for each of the container's volumeMounts, in order.
   std::string etc_hosts_path;            // Empty: do not mount one.
   std::string termination_log_path;      // Empty: do not mount one.
+  std::string service_account_path;      // Empty: do not mount one.
 };
 
 struct PodContext {

@@ -30,8 +30,7 @@ absl::StatusOr<std::optional<model::Quantity>> Find(const Amounts& amounts,
 int64_t OomScore(const v1::Pod& pod, int64_t memory_request, const NodeContext& node) {
   const std::string_view qos = model::QosClass(pod.spec());
   int64_t score = 1000;
-  if (pod.spec().priority_class_name() == "system-node-critical" ||
-      qos == "Guaranteed") {
+  if (pod.spec().priority_class_name() == "system-node-critical" || qos == "Guaranteed") {
     score = -997;
   } else if (qos == "Burstable" && node.memory_capacity_bytes > 0) {
     // Divided first where the product could overflow.
@@ -41,6 +40,19 @@ int64_t OomScore(const v1::Pod& pod, int64_t memory_request, const NodeContext& 
     score = std::clamp<int64_t>(1000 - share, 3, 999);
   }
   return node.may_lower_oom_score ? score : std::max<int64_t>(score, 0);
+}
+
+// Of the regular containers. A sidecar is needed by all of them, so it is never killed before.
+absl::StatusOr<int64_t> SmallestMemoryRequest(const v1::PodSpec& spec) {
+  int64_t smallest = INT64_MAX;
+  for (const v1::Container& container : spec.containers()) {
+    MUSTER_ASSIGN_OR_RETURN(auto request, Find(container.resources().requests(), "memory"));
+    if (!request) {
+      MUSTER_ASSIGN_OR_RETURN(request, Find(container.resources().limits(), "memory"));
+    }
+    smallest = std::min(smallest, request.value_or(model::Quantity()).Value());
+  }
+  return smallest == INT64_MAX ? 0 : smallest;
 }
 
 // "2Mi" as containerd names page sizes: "2MB".
@@ -74,8 +86,19 @@ absl::StatusOr<LinuxResources> MakeResources(const v1::Pod& pod, const v1::Conta
   result.cpu_period_us = kCpuPeriodUs;
   result.cpu_quota_us = CpuQuotaUs(cpu_limit.value_or(none).MilliValue());
   result.memory_limit_bytes = memory_limit.value_or(none).Value();
-  result.oom_score_adj =
-      OomScore(pod, memory_request.value_or(memory_limit.value_or(none)).Value(), node);
+  int64_t protection = memory_request.value_or(memory_limit.value_or(none)).Value();
+  if (model::IsSidecar(container)) {
+    MUSTER_ASSIGN_OR_RETURN(const int64_t smallest, SmallestMemoryRequest(pod.spec()));
+    protection = std::max(protection, smallest);
+  }
+  result.oom_score_adj = OomScore(pod, protection, node);
+  // No swap: what a container may use is what was asked for. It needs the kernel to count swap.
+  if (node.swap_accounting) result.memory_swap_limit_bytes = result.memory_limit_bytes;
+  // Kubernetes: a container with a part missing is worse than one that is restarted whole.
+  if (node.cgroup_v2) result.unified["memory.oom.group"] = "1";
+  for (const std::string& size : node.hugepage_sizes) {
+    result.hugepage_limit_bytes[PageSizeName(size)] = 0;
+  }
   constexpr std::string_view kHugepages = "hugepages-";
   for (const auto& [resource, amount] : limits) {
     if (resource.compare(0, kHugepages.size(), kHugepages) != 0) continue;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "agent/translate/resources.h"
 #include "agent/translate/security.h"
@@ -14,14 +15,8 @@ namespace {
 // What resolv.conf readers stop at.
 constexpr size_t kNameserversMax = 3;
 constexpr size_t kSearchesMax = 32;
+constexpr size_t kSearchesLengthMax = 2048;  // With a blank between each.
 constexpr size_t kHostNameMax = 63;
-
-std::string HostName(const v1::Pod& pod) {
-  std::string name = pod.spec().hostname().empty() ? pod.metadata().name() : pod.spec().hostname();
-  name = name.substr(0, kHostNameMax);
-  while (!name.empty() && (name.back() == '-' || name.back() == '.')) name.pop_back();
-  return name;
-}
 
 template <typename Range>
 void AppendNew(const Range& more, std::vector<std::string>& list) {
@@ -43,11 +38,12 @@ void SetOption(const std::string& option, std::vector<std::string>& options) {
   options.push_back(option);
 }
 
-DnsConfig MakeDns(const v1::Pod& pod, const NodeContext& node) {
+// All that policy and dnsConfig ask for, also what resolvers would not read.
+DnsConfig WantedDns(const v1::Pod& pod, const NodeContext& node) {
   const v1::PodSpec& spec = pod.spec();
-  const bool cluster_first =
-      (spec.dns_policy() == "ClusterFirst" && !spec.host_network()) ||
-      spec.dns_policy() == "ClusterFirstWithHostNet" || spec.dns_policy().empty();
+  const bool cluster_first = (spec.dns_policy() == "ClusterFirst" && !spec.host_network()) ||
+                             spec.dns_policy() == "ClusterFirstWithHostNet" ||
+                             spec.dns_policy().empty();
   DnsConfig dns;
   if (spec.dns_policy() == "None") {
     // Only what dnsConfig says.
@@ -63,12 +59,23 @@ DnsConfig MakeDns(const v1::Pod& pod, const NodeContext& node) {
   AppendNew(spec.dns_config().nameservers(), dns.servers);
   AppendNew(spec.dns_config().searches(), dns.searches);
   for (const v1::PodDNSConfigOption& option : spec.dns_config().options()) {
-    SetOption(option.value().empty() ? option.name()
-                                     : absl::StrCat(option.name(), ":", option.value()),
-              dns.options);
+    SetOption(
+        option.value().empty() ? option.name() : absl::StrCat(option.name(), ":", option.value()),
+        dns.options);
   }
+  return dns;
+}
+
+size_t LengthOf(const std::vector<std::string>& searches) {
+  size_t length = searches.empty() ? 0 : searches.size() - 1;
+  for (const std::string& search : searches) length += search.size();
+  return length;
+}
+
+DnsConfig WithinLimits(DnsConfig dns) {
   dns.servers.resize(std::min(dns.servers.size(), kNameserversMax));
   dns.searches.resize(std::min(dns.searches.size(), kSearchesMax));
+  while (LengthOf(dns.searches) > kSearchesLengthMax) dns.searches.pop_back();
   return dns;
 }
 
@@ -78,8 +85,8 @@ std::vector<PortMapping> MakePortMappings(const v1::PodSpec& spec) {
   const auto add = [&mappings](const v1::Container& container) {
     for (const v1::ContainerPort& port : container.ports()) {
       if (port.host_port() == 0) continue;
-      PortMapping mapping{port.protocol().empty() ? "TCP" : port.protocol(),
-                          port.container_port(), port.host_port(), port.host_ip()};
+      PortMapping mapping{port.protocol().empty() ? "TCP" : port.protocol(), port.container_port(),
+                          port.host_port(), port.host_ip()};
       if (std::find(mappings.begin(), mappings.end(), mapping) == mappings.end()) {
         mappings.push_back(std::move(mapping));
       }
@@ -90,6 +97,33 @@ std::vector<PortMapping> MakePortMappings(const v1::PodSpec& spec) {
 }
 
 }  // namespace
+
+std::string HostNameOf(const v1::Pod& pod) {
+  std::string name = pod.spec().hostname().empty() ? pod.metadata().name() : pod.spec().hostname();
+  name = name.substr(0, kHostNameMax);
+  while (!name.empty() && (name.back() == '-' || name.back() == '.')) name.pop_back();
+  return name;
+}
+
+std::optional<std::string> DnsLeftOut(const v1::Pod& pod, const NodeContext& node) {
+  const DnsConfig wanted = WantedDns(pod, node);
+  const DnsConfig kept = WithinLimits(wanted);
+  std::vector<std::string> sentences;
+  if (kept.servers.size() < wanted.servers.size()) {
+    sentences.push_back(absl::StrCat(
+        "Nameserver limits were exceeded, some nameservers have been omitted, the applied "
+        "nameserver line is: ",
+        absl::StrJoin(kept.servers, " ")));
+  }
+  if (kept.searches.size() < wanted.searches.size()) {
+    sentences.push_back(
+        absl::StrCat("Search Line limits were exceeded, some search paths have been omitted, the "
+                     "applied search line is: ",
+                     absl::StrJoin(kept.searches, " ")));
+  }
+  if (sentences.empty()) return std::nullopt;
+  return absl::StrJoin(sentences, "; ");
+}
 
 std::string PodLogDirectory(const v1::Pod& pod, const NodeContext& node) {
   const v1::ObjectMeta& meta = pod.metadata();
@@ -106,9 +140,9 @@ absl::StatusOr<SandboxConfig> MakeSandboxConfig(const v1::Pod& pod, uint32_t att
   config.namespace_ = meta.namespace_();
   config.uid = meta.uid();
   config.attempt = attempt;
-  if (!spec.host_network()) config.hostname = HostName(pod);
+  if (!spec.host_network()) config.hostname = HostNameOf(pod);
   config.log_directory = PodLogDirectory(pod, node);
-  config.dns = MakeDns(pod, node);
+  config.dns = WithinLimits(WantedDns(pod, node));
   config.port_mappings = MakePortMappings(spec);
   config.labels = {meta.labels().begin(), meta.labels().end()};
   config.labels[kLabelPodName] = meta.name();

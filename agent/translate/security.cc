@@ -2,35 +2,35 @@
 
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "common/model/capabilities.h"
 
 namespace muster::agent {
 namespace {
 
 // What a container must not see of the host's kernel unless procMount is Unmasked. With empty
 // lists containerd leaves /proc/sys writable, so they are always sent.
-const char* const kMaskedPaths[] = {
-    "/proc/asound",     "/proc/acpi",        "/proc/kcore",       "/proc/keys",
-    "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-    "/proc/scsi",       "/sys/firmware",     "/sys/devices/virtual/powercap"};
+const char* const kMaskedPaths[] = {"/proc/asound",
+                                    "/proc/acpi",
+                                    "/proc/kcore",
+                                    "/proc/keys",
+                                    "/proc/latency_stats",
+                                    "/proc/timer_list",
+                                    "/proc/timer_stats",
+                                    "/proc/sched_debug",
+                                    "/proc/scsi",
+                                    "/sys/firmware",
+                                    "/sys/devices/virtual/powercap"};
 const char* const kReadonlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                       "/proc/sysrq-trigger"};
-
-// containerd takes "NET_ADMIN" and silently ignores "CAP_NET_ADMIN".
-std::string CapabilityName(const std::string& name) {
-  const std::string upper = absl::AsciiStrToUpper(name);
-  return std::string(absl::StripPrefix(upper, "CAP_"));
-}
 
 std::string Place(const v1::Pod& pod, const v1::Container& container) {
   return absl::StrCat("(pod: \"", pod.metadata().name(), "_", pod.metadata().namespace_(), "(",
                       pod.metadata().uid(), ")\", container: ", container.name(), ")");
 }
 
-absl::Status SetUser(const v1::Pod& pod, const v1::Container& container,
-                     const ResolvedImage& image, ContainerConfig& config) {
+absl::Status SetUser(const v1::Pod& pod, const v1::Container& container, const ResolvedImage& image,
+                     ContainerConfig& config) {
   const v1::PodSecurityContext& of_pod = pod.spec().security_context();
   const v1::SecurityContext& own = container.security_context();
   std::optional<int64_t> user;
@@ -43,8 +43,8 @@ absl::Status SetUser(const v1::Pod& pod, const v1::Container& container,
       own.has_run_as_non_root() ? own.run_as_non_root() : of_pod.run_as_non_root();
   if (non_root) {
     if (user.has_value() && *user == 0) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "container's runAsUser breaks non-root policy ", Place(pod, container)));
+      return absl::FailedPreconditionError(
+          absl::StrCat("container's runAsUser breaks non-root policy ", Place(pod, container)));
     }
     if (!user.has_value() && !image.user_name.empty()) {
       return absl::FailedPreconditionError(absl::StrCat(
@@ -124,15 +124,15 @@ absl::Status ApplySecurity(const v1::Pod& pod, const v1::Container& container,
   if (absl::Status status = SetUser(pod, container, image, config); !status.ok()) return status;
   config.privileged = own.privileged();
   config.supplemental_groups = SupplementalGroups(of_pod);
+  // containerd takes "NET_ADMIN" and silently ignores "CAP_NET_ADMIN".
   for (const std::string& name : own.capabilities().add()) {
-    config.add_capabilities.push_back(CapabilityName(name));
+    config.add_capabilities.push_back(model::CapabilityName(name));
   }
   for (const std::string& name : own.capabilities().drop()) {
-    config.drop_capabilities.push_back(CapabilityName(name));
+    config.drop_capabilities.push_back(model::CapabilityName(name));
   }
   config.readonly_rootfs = own.read_only_root_filesystem();
-  config.no_new_privs =
-      own.has_allow_privilege_escalation() && !own.allow_privilege_escalation();
+  config.no_new_privs = own.has_allow_privilege_escalation() && !own.allow_privilege_escalation();
   if (config.privileged) {
     config.seccomp = {SeccompProfile::Type::kUnconfined, ""};
   } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,10 @@ inline constexpr char kAnnotationTerminationPath[] =
 inline constexpr char kAnnotationTerminationPolicy[] =
     "io.kubernetes.container.terminationMessagePolicy";
 inline constexpr char kAnnotationContainerType[] = "io.kubernetes.container.type";
+// How to stop it, for whoever has lost its specification; both as JSON, and only where there is
+// one.
+inline constexpr char kAnnotationPorts[] = "io.kubernetes.container.ports";
+inline constexpr char kAnnotationPreStop[] = "io.kubernetes.container.preStopHandler";
 // Its postStart hook is owed to it. Older agents did not set it, nor run the hook.
 inline constexpr char kAnnotationPostStart[] = "muster.dev/post-start";
 inline constexpr char kAnnotationGrace[] = "io.kubernetes.pod.terminationGracePeriod";
@@ -35,21 +40,17 @@ absl::StatusOr<SandboxConfig> MakeSandboxConfig(const v1::Pod& pod, uint32_t att
                                                 const NodeContext& node);
 
 // An error is why the container waits with CreateContainerConfigError; its message is shown as is.
-absl::StatusOr<ContainerConfig> MakeContainerConfig(const v1::Pod& pod,
-                                                    const v1::Container& container, bool is_init,
-                                                    uint32_t restart_count,
-                                                    const ResolvedImage& image,
-                                                    const PodContext& context,
-                                                    const NodeContext& node,
-                                                    const ConfigSource& configs);
+absl::StatusOr<ContainerConfig> MakeContainerConfig(
+    const v1::Pod& pod, const v1::Container& container, bool is_init, uint32_t restart_count,
+    const ResolvedImage& image, const PodContext& context, const NodeContext& node,
+    const ConfigSource& configs);
 
 // The container's variables in the order of their definition, as kubelet evaluates them: envFrom,
 // then env, later ones win. `skipped` (optional) gets envFrom keys that are no variable names.
 using Environment = std::vector<std::pair<std::string, std::string>>;
 absl::StatusOr<Environment> ResolveEnvironment(const v1::Pod& pod, const v1::Container& container,
                                                const std::vector<std::string>& pod_ips,
-                                               const NodeContext& node,
-                                               const ConfigSource& configs,
+                                               const NodeContext& node, const ConfigSource& configs,
                                                std::vector<std::string>* skipped = nullptr);
 
 // A change of it means that a running container has to be replaced. Only the fields of a container
@@ -59,6 +60,10 @@ std::string DefinitionHash(const v1::Container& container);
 
 // /var/log/pods/NS_NAME_UID
 std::string PodLogDirectory(const v1::Pod& pod, const NodeContext& node);
+// What the pod calls itself: at most 63 characters, as the kernel has it.
+std::string HostNameOf(const v1::Pod& pod);
+// What of the pod's DNS settings resolvers would not read, and was left out; nullopt: nothing.
+std::optional<std::string> DnsLeftOut(const v1::Pod& pod, const NodeContext& node);
 // The link that log collectors watch: POD_NS_CONTAINER-ID.log, cut to fit a file name.
 std::string ContainerLogLinkName(const v1::Pod& pod, const std::string& container,
                                  const std::string& container_id);

@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "agent/translate/expansion.h"
+#include "agent/translate/translate.h"
 #include "agent/volumes/atomic_writer.h"
 #include "agent/volumes/etc_hosts.h"
 #include "agent/volumes/host_path.h"
@@ -21,6 +22,7 @@
 #include "common/base/macros.h"
 #include "common/base/status.h"
 #include "common/base/text_file.h"
+#include "common/model/pod_annotations.h"
 #include "common/model/quantity.h"
 
 namespace muster::agent {
@@ -38,21 +40,41 @@ const char* DirectoryOfKind(const v1::Volume& volume) {
   return "kubernetes.io~empty-dir";
 }
 
-// The smaller of sizeLimit and what all containers together may use; 0 when neither is set.
-uint64_t MemoryVolumeSize(const v1::Pod& pod, const v1::EmptyDirVolumeSource& source) {
-  int64_t size = 0;
-  if (const auto limit = model::Quantity::Parse(source.size_limit().text()); limit.ok()) {
-    size = limit->Value();
-  }
-  int64_t of_containers = 0;
-  for (const v1::Container& container : pod.spec().containers()) {
+int64_t BytesOf(const v1::Quantity& quantity) {
+  const auto parsed = model::Quantity::Parse(quantity.text());
+  return parsed.ok() ? parsed->Value() : 0;
+}
+
+// What all containers together may use; nullopt unless each has a limit.
+std::optional<int64_t> MemoryLimitOf(const v1::PodSpec& spec) {
+  int64_t sum = 0;
+  for (const v1::Container& container : spec.containers()) {
     const auto found = container.resources().limits().find("memory");
-    if (found == container.resources().limits().end()) return static_cast<uint64_t>(size);
-    if (const auto limit = model::Quantity::Parse(found->second.text()); limit.ok()) {
-      of_containers += limit->Value();
-    }
+    if (found == container.resources().limits().end()) return std::nullopt;
+    sum += BytesOf(found->second);
   }
-  return static_cast<uint64_t>(size > 0 ? std::min(size, of_containers) : of_containers);
+  return sum;
+}
+
+// The smallest of what the node has for pods, what the containers may use, and sizeLimit; 0 when
+// none of them is known.
+uint64_t MemoryVolumeSize(const v1::Pod& pod, const v1::EmptyDirVolumeSource& source,
+                          const NodeContext& node) {
+  int64_t size = 0;
+  const auto at_most = [&size](int64_t bytes) {
+    if (bytes > 0) size = size > 0 ? std::min(size, bytes) : bytes;
+  };
+  const auto allocatable = node.allocatable.find("memory");
+  if (allocatable != node.allocatable.end()) at_most(BytesOf(allocatable->second));
+  at_most(MemoryLimitOf(pod.spec()).value_or(0));
+  at_most(BytesOf(source.size_limit()));
+  return static_cast<uint64_t>(size);
+}
+
+bool WantsServiceAccountVolume(const v1::Pod& pod) {
+  const auto& annotations = pod.metadata().annotations();
+  const auto found = annotations.find(model::kServiceAccountVolumeAnnotation);
+  return found != annotations.end() && found->second == model::kServiceAccountVolumeEmpty;
 }
 
 bool StaysInside(const std::string& sub_path) {
@@ -93,6 +115,10 @@ std::string LinuxVolumeHost::VolumePath(const v1::Pod& pod, const v1::Volume& vo
                       volume.name());
 }
 
+std::string LinuxVolumeHost::ServiceAccountPath(const std::string& pod_uid) const {
+  return absl::StrCat(PodDirectory(pod_uid), "/service-account");
+}
+
 std::string LinuxVolumeHost::TerminationLogPath(const std::string& pod_uid,
                                                 const std::string& container,
                                                 uint32_t restart_count) const {
@@ -111,7 +137,7 @@ absl::Status LinuxVolumeHost::PrepareVolume(const v1::Pod& pod, const v1::Volume
     return WriteAtomically(path, payload);
   }
   if (volume.empty_dir().medium() == "Memory") {
-    MUSTER_RETURN_IF_ERROR(MountTmpfs(path, MemoryVolumeSize(pod, volume.empty_dir())));
+    MUSTER_RETURN_IF_ERROR(MountTmpfs(path, MemoryVolumeSize(pod, volume.empty_dir(), node)));
   } else {
     MUSTER_RETURN_IF_ERROR(MakeDirectories(path, 0755));
   }
@@ -125,6 +151,9 @@ absl::Status LinuxVolumeHost::PrepareVolume(const v1::Pod& pod, const v1::Volume
 absl::Status LinuxVolumeHost::Prepare(const v1::Pod& pod, const NodeContext& node,
                                       const ConfigSource& configs) {
   MUSTER_RETURN_IF_ERROR(MakeDirectories(PodDirectory(pod.metadata().uid()), 0750));
+  if (WantsServiceAccountVolume(pod)) {
+    MUSTER_RETURN_IF_ERROR(MakeDirectories(ServiceAccountPath(pod.metadata().uid()), 0755));
+  }
   for (const v1::Volume& volume : pod.spec().volumes()) {
     if (absl::Status status = PrepareVolume(pod, volume, node, configs); !status.ok()) {
       return Annotate(status,
@@ -189,13 +218,12 @@ absl::StatusOr<ContainerFiles> LinuxVolumeHost::PrepareContainer(
     }
     files.termination_log_path = path;
   }
+  if (WantsServiceAccountVolume(pod)) files.service_account_path = ServiceAccountPath(uid);
   if (!pod_ips.empty()) {
     const std::string path = absl::StrCat(PodDirectory(uid), "/etc-hosts");
     const std::string host_file = ReadFile(options_.host_etc_hosts).value_or("");
-    const std::string hostname =
-        pod.spec().hostname().empty() ? pod.metadata().name() : pod.spec().hostname();
     MUSTER_RETURN_IF_ERROR(
-        WriteInPlace(path, EtcHosts(pod.spec(), hostname, pod_ips, host_file), 0644));
+        WriteInPlace(path, EtcHosts(pod.spec(), HostNameOf(pod), pod_ips, host_file), 0644));
     files.etc_hosts_path = path;
   }
   return files;

@@ -35,6 +35,7 @@ class LinuxVolumeHost final : public VolumeHost {
   std::string PodDirectory(const std::string& pod_uid) const;
   // Where a volume of our own making lives; for a hostPath the path itself.
   std::string VolumePath(const v1::Pod& pod, const v1::Volume& volume) const;
+  std::string ServiceAccountPath(const std::string& pod_uid) const;
   std::string TerminationLogPath(const std::string& pod_uid, const std::string& container,
                                  uint32_t restart_count) const;
   absl::Status PrepareVolume(const v1::Pod& pod, const v1::Volume& volume, const NodeContext& node,

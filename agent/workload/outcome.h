@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "agent/runtime/runtime.h"
@@ -18,6 +19,8 @@ struct Outcome {
   absl::Status status;
   LaunchStep failed_at = LaunchStep::kConfig;  // Of LaunchContainer that failed.
   std::optional<ImageStatus> image;            // Of InspectImage and PullImage; none: not there.
+  // Of LaunchContainer: keys of envFrom that are no names of variables, and were left out.
+  std::vector<std::string> skipped_variables = {};
 };
 
 // The action is under way from now on.

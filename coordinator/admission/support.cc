@@ -9,6 +9,7 @@
 #include "common/manifest/unsupported.h"
 #include "common/model/int_or_string.h"
 #include "common/model/kinds.h"
+#include "common/model/pod_annotations.h"
 #include "common/model/quantity.h"
 #include "coordinator/admission/validate_common.h"
 #include "coordinator/admission/validate_daemon_job.h"
@@ -75,6 +76,15 @@ void CheckBytes(const FieldPath& path, const model::ResourceMap& resources, Supp
   }
 }
 
+// Many write "*" where Kubernetes has "ALL", which does nothing there either.
+void CheckStars(const FieldPath& path, const google::protobuf::RepeatedPtrField<std::string>& names,
+                SupportReport& report) {
+  for (int i = 0; i < names.size(); ++i) {
+    if (names[i] != "*") continue;
+    Warn(path.Index(i), "without effect, as in Kubernetes; did you mean \"ALL\"?", report);
+  }
+}
+
 void CheckContainers(const FieldPath& path,
                      const google::protobuf::RepeatedPtrField<v1::Container>& containers,
                      SupportReport& report) {
@@ -82,6 +92,10 @@ void CheckContainers(const FieldPath& path,
     const FieldPath resources = path.Index(i).Child("resources");
     CheckBytes(resources.Child("limits"), containers[i].resources().limits(), report);
     CheckBytes(resources.Child("requests"), containers[i].resources().requests(), report);
+    const v1::Capabilities& capabilities = containers[i].security_context().capabilities();
+    const FieldPath at = path.Index(i).Child("securityContext").Child("capabilities");
+    CheckStars(at.Child("add"), capabilities.add(), report);
+    CheckStars(at.Child("drop"), capabilities.drop(), report);
   }
 }
 
@@ -91,6 +105,11 @@ void CheckAnnotations(const FieldPath& path, const v1::ObjectMeta& metadata,
   for (const auto* annotation : SortedEntries(metadata.annotations())) {
     const std::string_view key = annotation->first;
     const FieldPath at = path.Child("annotations").Key(key);
+    if (key == model::kServiceAccountVolumeAnnotation &&
+        annotation->second != model::kServiceAccountVolumeEmpty) {
+      report.problems.push_back({at.text(), "Unsupported value", Quoted(annotation->second),
+                                 "supported values: \"empty\""});
+    }
     if (key.starts_with("container.apparmor.security.beta.kubernetes.io/")) {
       if (annotation->second == "runtime/default") continue;
       Warn(at, "ignored; the container gets the default AppArmor profile of the runtime", report);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/model/capabilities.h"
 #include "common/model/names.h"
 #include "common/model/resources.h"
 #include "coordinator/admission/validate_common.h"
@@ -80,6 +81,18 @@ void ValidateMounts(const FieldPath& path, const v1::Container& container,
       problems.Forbidden(propagation,
                          "Bidirectional mount propagation is available only to privileged "
                          "containers");
+    }
+  }
+}
+
+// Runtimes ignore a name that they do not know, and the container would lack what it asked for, or
+// keep what it should lose. "*" is so common that it only gets a warning, elsewhere.
+void ValidateCapabilities(const FieldPath& path,
+                          const google::protobuf::RepeatedPtrField<std::string>& names,
+                          Problems& problems) {
+  for (int i = 0; i < names.size(); ++i) {
+    if (names[i] != "*" && !model::IsCapabilityName(names[i])) {
+      problems.InvalidText(path.Index(i), names[i], "is no capability of Linux");
     }
   }
 }
@@ -188,6 +201,9 @@ void ValidateSecurityContext(const FieldPath& path, const v1::SecurityContext& c
   if (context.has_seccomp_profile()) {
     ValidateSeccomp(path.Child("seccompProfile"), context.seccomp_profile(), problems);
   }
+  const FieldPath capabilities = path.Child("capabilities");
+  ValidateCapabilities(capabilities.Child("add"), context.capabilities().add(), problems);
+  ValidateCapabilities(capabilities.Child("drop"), context.capabilities().drop(), problems);
   if (context.has_allow_privilege_escalation() && !context.allow_privilege_escalation()) {
     if (context.privileged()) {
       problems.Invalid(path, JsonText(context),

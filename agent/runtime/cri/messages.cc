@@ -84,6 +84,8 @@ void ToMessage(const LinuxResources& resources, v1::LinuxContainerResources* mes
   message->set_cpu_shares(resources.cpu_shares);
   message->set_memory_limit_in_bytes(resources.memory_limit_bytes);
   message->set_oom_score_adj(resources.oom_score_adj);
+  message->set_memory_swap_limit_in_bytes(resources.memory_swap_limit_bytes);
+  message->mutable_unified()->insert(resources.unified.begin(), resources.unified.end());
   for (const auto& [size, bytes] : resources.hugepage_limit_bytes) {
     v1::HugepageLimit* limit = message->add_hugepage_limits();
     limit->set_page_size(size);

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "test/support/temp_dir.h"
+
 namespace muster::agent {
 namespace {
 
@@ -54,6 +56,41 @@ TEST(LinuxHost, ReadsWhatItsRootSays) {
   EXPECT_EQ(facts->dns.servers, (std::vector<std::string>{"192.0.2.53"}));
   EXPECT_FALSE(facts->may_lower_oom_score);
   EXPECT_FALSE(facts->systemd);
+}
+
+// Spec: pod/17.1/swap, pod/17.1/oom-group
+TEST(LinuxHost, KnowsWhatControlGroupsCanDo) {
+  struct Row {
+    std::vector<std::string> files;
+    bool v2, swap;
+  };
+  for (const Row& row : {
+           Row{{}, false, false},
+           Row{{"memory/memory.limit_in_bytes"}, false, false},
+           Row{{"memory/memory.memsw.limit_in_bytes"}, false, true},
+           // Hybrid: the second hierarchy has no controllers for us.
+           Row{{"memory/memory.limit_in_bytes", "unified/cgroup.controllers"}, false, false},
+           Row{{"cgroup.controllers"}, true, false},
+           Row{{"cgroup.controllers", "a/b/memory.swap.max"}, true, true},
+           Row{{"cgroup.controllers", "a/memory.swap.max"}, true, false},
+       }) {
+    TempDir root;
+    const auto write = [&root](const std::string& path, const std::string& text) {
+      const fs::path file = root / path;
+      fs::create_directories(file.parent_path());
+      std::ofstream(file) << text;
+    };
+    write("proc/sys/kernel/random/boot_id", "b-1\n");
+    write("proc/meminfo", "MemTotal: 2048 kB\n");
+    write("proc/self/cgroup", "1:name=systemd:/x\n0::/a/b\n");
+    for (const std::string& file : row.files) write("sys/fs/cgroup/" + file, "");
+    const auto facts = LinuxHost({.root = root.path(), .storage_path = "/"}).Facts();
+    ASSERT_TRUE(facts.ok()) << facts.status();
+    EXPECT_EQ(facts->cgroup_v2, row.v2) << testing::PrintToString(row.files);
+    EXPECT_EQ(facts->swap_accounting, row.swap) << testing::PrintToString(row.files);
+  }
+  EXPECT_EQ(UnifiedGroup("4:memory:/m\n0::/a\n"), "/a");
+  EXPECT_EQ(UnifiedGroup("4:memory:/m\n"), "");
 }
 
 // pod-lifecycle.md, 19: what the signals are made from.

@@ -96,10 +96,17 @@ class ImagesInside final : public v1::ImageService::Service {
  public:
   absl::Notification pulling;
   std::atomic<bool> had_deadline = true;
+  std::atomic<bool> ends = false;
+  v1::PullImageRequest last_request;  // Of a pull that has ended.
 
-  // A pull that never ends by itself.
-  grpc::Status PullImage(grpc::ServerContext* context, const v1::PullImageRequest*,
-                         v1::PullImageResponse*) override {
+  // A pull that never ends by itself, unless it is told to.
+  grpc::Status PullImage(grpc::ServerContext* context, const v1::PullImageRequest* request,
+                         v1::PullImageResponse* response) override {
+    if (ends) {
+      last_request = *request;
+      response->set_image_ref("sha256:1");
+      return grpc::Status::OK;
+    }
     had_deadline =
         context->deadline() < std::chrono::system_clock::now() + std::chrono::hours(24 * 365);
     pulling.Notify();
@@ -237,6 +244,33 @@ TEST_F(CriRuntimeTest, CgroupDriverComesFromTheRuntimesOwnCallWhereItHasOne) {
   StartServer();
   CriRuntime runtime(endpoint_);
   EXPECT_EQ(Info(runtime).value().cgroup_driver, "systemd");
+}
+
+// Spec: pod/24/pull, pod/7/server-address
+TEST_F(CriRuntimeTest, PullTellsImageCredentialsAndSandbox) {
+  images_.ends = true;
+  StartServer();
+  CriRuntime runtime(endpoint_);
+  SandboxConfig sandbox;
+  sandbox.uid = "uid-1";
+  const RegistryAuth auth{.username = "me", .password = "secret", .auth = "bWU6c2VjcmV0"};
+  const auto pulled = Await<absl::StatusOr<std::string>>(
+      [&](auto done) { runtime.PullImage("r.example/app:1", auth, &sandbox, done); });
+  ASSERT_TRUE(pulled.ok()) << pulled.status();
+  EXPECT_EQ(*pulled, "sha256:1");
+  const v1::PullImageRequest& sent = images_.last_request;
+  EXPECT_EQ(sent.image().image(), "r.example/app:1");
+  EXPECT_EQ(sent.sandbox_config().metadata().uid(), "uid-1");
+  EXPECT_EQ(sent.auth().username(), "me");
+  EXPECT_EQ(sent.auth().password(), "secret");
+  EXPECT_EQ(sent.auth().auth(), "bWU6c2VjcmV0");
+  // containerd silently drops credentials for another address than its own idea of it.
+  EXPECT_EQ(v1::AuthConfig::descriptor()->FindFieldByName("server_address"), nullptr);
+  ASSERT_TRUE(Await<absl::StatusOr<std::string>>([&](auto done) {
+                runtime.PullImage("app", std::nullopt, nullptr, done);
+              }).ok());
+  EXPECT_FALSE(images_.last_request.has_auth());
+  EXPECT_FALSE(images_.last_request.has_sandbox_config());
 }
 
 TEST_F(CriRuntimeTest, ErrorsOtherThanGoneAreKept) {

@@ -139,6 +139,20 @@ TEST(CriMessages, ImageUserIsANumberOrAName) {
   EXPECT_EQ(FromMessage(image).user_name, "nobody");
 }
 
+// Spec: pod/17.1/swap, pod/17.1/oom-group
+TEST(CriMessages, SwapAndFilesOfControlGroupsAreSentWhenTheyAreSet) {
+  ContainerConfig config;
+  v1::ContainerConfig message;
+  ToMessage(config, &message);
+  EXPECT_EQ(message.linux().resources().memory_swap_limit_in_bytes(), 0);
+  EXPECT_TRUE(message.linux().resources().unified().empty());
+  config.resources.memory_swap_limit_bytes = 7;
+  config.resources.unified = {{"memory.oom.group", "1"}};
+  ToMessage(config, &message);
+  EXPECT_EQ(message.linux().resources().memory_swap_limit_in_bytes(), 7);
+  EXPECT_EQ(message.linux().resources().unified().at("memory.oom.group"), "1");
+}
+
 // Spec: pod/15/apparmor
 TEST(CriMessages, AppArmorIsOnlyMentionedWhenAsked) {
   const auto sent = [](const std::string& profile) {

@@ -26,7 +26,7 @@ TEST(Settings, EveryKeyIsRead) {
       "coordinator: control:7440\nnodeName: node-1\nstateDir: /s\nrootDir: /r\n"
       "runtimeEndpoint: unix:///run/x.sock\nnodeIP: 192.0.2.7\nlogDir: /l\nlogLinkDir: /k\n"
       "runDir: /run/a\ncgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: "
-      "c.example\nmaxPods: 9\n"
+      "c.example\nallowedUnsafeSysctls: [\"kernel.msg*\"]\nmaxPods: 9\n"
       "maxParallelImagePulls: 2\n"
       "relistPeriod: 500ms\nruntimeUnhealthyAfter: 3m\nlogLevel: debug\n",
       "agent.yaml");
@@ -44,6 +44,7 @@ TEST(Settings, EveryKeyIsRead) {
   expected.cgroup_root = "/muster";
   expected.cluster_dns = {"192.0.2.53"};
   expected.cluster_domain = "c.example";
+  expected.allowed_sysctls = {"kernel.msg*"};
   expected.max_pods = 9;
   expected.max_parallel_image_pulls = 2;
   expected.relist_period = std::chrono::milliseconds(500);
@@ -66,6 +67,7 @@ TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
                                           "cgroupRoot: /m",
                                           "clusterDNS: [192.0.2.53]",
                                           "clusterDomain: c.example",
+                                          "allowedUnsafeSysctls: [net.core.somaxconn]",
                                           "maxPods: 9",
                                           "maxParallelImagePulls: 2",
                                           "relistPeriod: 500ms",

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -136,6 +137,11 @@ TEST_F(LinuxVolumeHostTest, HostPathTypesAreCheckedAndMade) {
       {"Socket", "/made/file", "is not a socket file"},
       {"DirectoryOrCreate", "/made/file", "is not a directory"},
       {"CharDevice", "/none", "is not a character device"},
+      {"BlockDevice", "/made/file", "is not a block device"},
+      {"Directory", "/made/file", "is not a directory"},
+      {"FileOrCreate", "/made/deep", "is not a file"},
+      {"FileOrCreate", "/made/nowhere/file", "creating "},
+      {"Folder", "/made/deep", "unknown hostPath type Folder"},
   };
   v1::Volume* volume = AddVolume("v");
   for (const auto& row : kRows) {
@@ -168,11 +174,92 @@ TEST_F(LinuxVolumeHostTest, EtcHostsIsKeptInPlaceForThoseWhoHaveItMounted) {
   const std::string path = PrepareContainer()->etc_hosts_path;
   struct stat before, after;
   ASSERT_EQ(::stat(path.c_str(), &before), 0);
-  ASSERT_TRUE(
-      host_->PrepareContainer(pod_, pod_.spec().containers(0), 1, {"10.1.1.2"}, {}).ok());
+  ASSERT_TRUE(host_->PrepareContainer(pod_, pod_.spec().containers(0), 1, {"10.1.1.2"}, {}).ok());
   ASSERT_EQ(::stat(path.c_str(), &after), 0);
   EXPECT_EQ(before.st_ino, after.st_ino);
   EXPECT_THAT(*ReadFile(path), HasSubstr("10.1.1.2\tweb-x7k2q"));
+}
+
+// Spec: pod/14.1/create-modes
+TEST_F(LinuxVolumeHostTest, WhatIsMadeForAHostPathHasKubernetesModes) {
+  v1::HostPathVolumeSource& source = *AddVolume("v")->mutable_host_path();
+  const auto mode_of = [this](const std::string& path) {
+    struct stat info;
+    EXPECT_EQ(::stat((root_ + path).c_str(), &info), 0) << path;
+    return info.st_mode & 07777u;
+  };
+  source.set_path(root_ + "/made/deep");
+  source.set_type("DirectoryOrCreate");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(mode_of("/made"), 0755u);
+  EXPECT_EQ(mode_of("/made/deep"), 0755u);
+  source.set_path(root_ + "/made/file");
+  source.set_type("FileOrCreate");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(mode_of("/made/file"), 0644u);
+  EXPECT_EQ(fs::file_size(root_ + "/made/file"), 0u);
+  fs::permissions(root_ + "/made/file", fs::perms(0600));
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(mode_of("/made/file"), 0600u) << "what is there is left as it is";
+}
+
+// Spec: pod/14.1/links
+TEST_F(LinuxVolumeHostTest, LinksAreFollowedToSeeOfWhatTypeAHostPathIs) {
+  fs::create_directories(root_ + "/real");
+  fs::create_directory_symlink(root_ + "/real", root_ + "/link");
+  fs::create_symlink(root_ + "/nowhere", root_ + "/broken");
+  v1::HostPathVolumeSource& source = *AddVolume("v")->mutable_host_path();
+  source.set_type("Directory");
+  source.set_path(root_ + "/link");
+  EXPECT_TRUE(Prepare().ok());
+  source.set_path(root_ + "/broken");
+  EXPECT_THAT(std::string(Prepare().message()), HasSubstr("is not a directory"));
+}
+
+// Spec: pod/4.1/pod-directory
+TEST_F(LinuxVolumeHostTest, DirectoryOfAPodIsNotForEverybody) {
+  ASSERT_TRUE(Prepare().ok());
+  struct stat info;
+  ASSERT_EQ(::stat((root_ + "/pods/0f3c-77").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777u, 0750u);
+}
+
+// Spec: pod/14.3/downward-live
+TEST_F(LinuxVolumeHostTest, LabelsInAVolumeFollowThePod) {
+  v1::DownwardAPIVolumeFile& file = *AddVolume("v")->mutable_downward_api()->add_items();
+  file.set_path("labels");
+  file.mutable_field_ref()->set_field_path("metadata.labels");
+  (*pod_.mutable_metadata()->mutable_labels())["tier"] = "front";
+  ASSERT_TRUE(Prepare().ok());
+  const std::string path = Volume("downward-api", "v") + "/labels";
+  EXPECT_EQ(*ReadFile(path), "tier=\"front\"");
+  (*pod_.mutable_metadata()->mutable_labels())["tier"] = "back";
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(*ReadFile(path), "tier=\"back\"");
+}
+
+// Spec: pod/14.3/no-default-token
+TEST_F(LinuxVolumeHostTest, ServiceAccountHasADirectoryOnlyOnRequestAndItIsEmpty) {
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(PrepareContainer()->service_account_path, "");
+  auto& annotations = *pod_.mutable_metadata()->mutable_annotations();
+  annotations["muster.dev/service-account-volume"] = "full";
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(PrepareContainer()->service_account_path, "");
+  annotations["muster.dev/service-account-volume"] = "empty";
+  ASSERT_TRUE(Prepare().ok());
+  const std::string path = PrepareContainer()->service_account_path;
+  EXPECT_TRUE(fs::is_empty(path));
+  struct stat info;
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777u, 0755u);
+}
+
+TEST_F(LinuxVolumeHostTest, EtcHostsNamesThePodAsTheKernelDoes) {
+  pod_.mutable_metadata()->set_name(std::string(62, 'a') + "-b");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_THAT(*ReadFile(PrepareContainer()->etc_hosts_path),
+              HasSubstr("10.1.1.1\t" + std::string(62, 'a') + "\n"));
 }
 
 class MountingVolumeHostTest : public LinuxVolumeHostTest {
@@ -191,8 +278,7 @@ TEST_F(MountingVolumeHostTest, SecretsAreInMemoryAndGoWithThePod) {
   AddVolume("v")->mutable_secret()->set_secret_name("s");
   ASSERT_TRUE(Prepare().ok());
   EXPECT_EQ(*ReadFile(Volume("secret", "v") + "/key"), "value");
-  EXPECT_FALSE(
-      MountPointsBelow(*ReadFile("/proc/self/mountinfo"), Volume("secret", "v")).empty());
+  EXPECT_FALSE(MountPointsBelow(*ReadFile("/proc/self/mountinfo"), Volume("secret", "v")).empty());
   ASSERT_TRUE(Prepare().ok());
   EXPECT_EQ(MountPointsBelow(*ReadFile("/proc/self/mountinfo"), Volume("secret", "v")).size(), 1u);
   ASSERT_TRUE(host_->Remove("0f3c-77").ok());
@@ -242,6 +328,34 @@ TEST_F(MountingVolumeHostTest, ASubPathExpressionUsesTheEnvironment) {
   ASSERT_TRUE(PrepareContainer({{"NODE", "n1"}}).ok());
   EXPECT_TRUE(fs::is_directory(Volume("empty-dir", "v") + "/logs-n1"));
   EXPECT_FALSE(PrepareContainer().ok());
+}
+
+// Spec: pod/14.2/memory
+TEST_F(MountingVolumeHostTest, VolumeInMemoryHasTheSmallestOfAllLimits) {
+  NodeContext node = MakeNode();
+  v1::Container& main = *pod_.mutable_spec()->mutable_containers(0);
+  v1::EmptyDirVolumeSource& source = *AddVolume("v")->mutable_empty_dir();
+  source.set_medium("Memory");
+  const auto size = [&] {
+    EXPECT_TRUE(host_->Remove("0f3c-77").ok());
+    EXPECT_TRUE(host_->Prepare(pod_, node, configs_).ok());
+    struct statvfs info = {};
+    EXPECT_EQ(::statvfs(Volume("empty-dir", "v").c_str(), &info), 0);
+    return info.f_blocks * info.f_frsize;
+  };
+  node.allocatable["memory"].set_text("64Mi");
+  EXPECT_EQ(size(), 64u << 20);
+  (*main.mutable_resources()->mutable_limits())["memory"].set_text("32Mi");
+  EXPECT_EQ(size(), 32u << 20);
+  source.mutable_size_limit()->set_text("8Mi");
+  EXPECT_EQ(size(), 8u << 20);
+  source.mutable_size_limit()->set_text("128Mi");
+  EXPECT_EQ(size(), 32u << 20);
+  pod_.mutable_spec()->add_containers()->set_name("unlimited");
+  EXPECT_EQ(size(), 64u << 20) << "a container without a limit may use what there is";
+  struct stat info;
+  ASSERT_EQ(::stat(Volume("empty-dir", "v").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777u, 0777u);
 }
 
 TEST_F(MountingVolumeHostTest, RemoveNeverDeletesThroughABoundHostPath) {

@@ -165,5 +165,14 @@ TEST_F(OutcomeTest, MissingImageThatMustNotBePulledIsAnError) {
             "Container image \"img:1\" is not present with pull policy of Never");
 }
 
+// Spec: pod/7/inspect-error
+TEST_F(OutcomeTest, ImageThatCannotBeLookedForIsAnErrorOfItsOwn) {
+  Do(InspectImage{"web", "img:1", true}, {absl::UnknownError("database is closed")});
+  EXPECT_EQ(observed_.containers["web"].failure->reason, "ImageInspectError");
+  EXPECT_EQ(observed_.containers["web"].failure->message, "database is closed");
+  EXPECT_EQ(observed_.containers["web"].failure->retry_at, kNow + seconds(10));
+  EXPECT_EQ(observed_.containers["web"].pulls.wait(), seconds(0)) << "nothing was pulled";
+}
+
 }  // namespace
 }  // namespace muster::agent

@@ -255,6 +255,16 @@ TEST_F(SidecarTurns, SidecarsGoAfterThoseTheyServeLastFirst) {
   EXPECT_THAT(Do(seconds(13), true), ElementsAre("stop sandbox s0"));
 }
 
+// Spec: pod/4.4/not-while-terminating
+TEST_F(SidecarTurns, SidecarThatEndsMeanwhileIsNotStartedAgain) {
+  EXPECT_THAT(Do(seconds(0), true), testing::SizeIs(2));
+  Ends("first");
+  EXPECT_THAT(Do(seconds(1), true), IsEmpty());
+  Ends("web");
+  Ends("app");
+  EXPECT_THAT(Do(seconds(2), true), ElementsAre("stop container second within 28 s"));
+}
+
 // Spec 10: when G is used up, remaining sidecars get the 2 s minimum.
 // Spec: pod/10/no-time-left
 TEST_F(SidecarTurns, WithoutTimeLeftEverybodyGoesAtOnce) {
@@ -389,6 +399,24 @@ TEST_F(SidecarStart, FailedStartupOrLivenessProbeRestartsIt) {
     health = ProbeHealth();
     (i == 0 ? health.startup : health.liveness) = kFailed;
     EXPECT_THAT(Next(), ElementsAre("stop container proxy within 30 s")) << i;
+  }
+}
+
+// Spec: pod/4.4/created
+TEST_F(SidecarStart, OneThatWasOnlyCreatedIsReplacedByANewAttempt) {
+  Is("proxy", ContainerState::kCreated);
+  EXPECT_THAT(Next(), ElementsAre("launch container proxy (restart 1)"));
+  Is("proxy", ContainerState::kRunning);
+  Is("setup", ContainerState::kCreated);
+  EXPECT_THAT(Next(), ElementsAre("launch container setup (restart 1)"));
+}
+
+// Spec: pod/4.4/unknown
+TEST_F(SidecarStart, OneThatIsUnknownIsStoppedBeforeItIsStartedAgain) {
+  for (const char* name : {"proxy", "setup"}) {
+    Is("proxy", ContainerState::kRunning);
+    Is(name, ContainerState::kUnknown);
+    EXPECT_THAT(Next(), ElementsAre(std::string("stop container ") + name + " within 30 s"));
   }
 }
 

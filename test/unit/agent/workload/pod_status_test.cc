@@ -223,6 +223,17 @@ TEST(HostPorts, ClashOnTheSameProtocolAndPortOfOneAddress) {
   EXPECT_FALSE(HostPortsClash(pod("TCP", 0, ""), pod("TCP", 0, "")));
 }
 
+// Spec: pod/11.3/created
+TEST_F(PodStatusTest, ContainerThatWasOnlyCreatedWaitsWithoutAReason) {
+  observed_.containers["web"].instances = {Instance("c1", ContainerState::kCreated, 1),
+                                           Instance("c0", ContainerState::kExited, 0, 3)};
+  const v1::ContainerStatus web = Make().container_statuses(0);
+  EXPECT_TRUE(web.state().has_waiting());
+  EXPECT_EQ(web.state().waiting().reason(), "");
+  EXPECT_EQ(web.last_state().terminated().exit_code(), 3);
+  EXPECT_EQ(web.restart_count(), 1);
+}
+
 // Spec 11.3: started, ready.
 // Spec: pod/11.3/started-and-ready
 TEST_F(PodStatusTest, ProbesDecideWhetherARunningContainerIsStartedAndReady) {

@@ -640,7 +640,7 @@ TEST(ValidatePod, DnsHostsAndNames) {
           {"dnsConfig.searches: Invalid value: *"}}});
 }
 
-// Spec: pod/15/no-new-privileges
+// Spec: pod/15/no-new-privileges, pod/15/unknown-capability
 TEST(ValidatePod, Rights) {
   CheckContainer({
       {"user",
@@ -655,6 +655,12 @@ TEST(ValidatePod, Rights) {
       {"escalation and CAP_SYS_ADMIN",
        "securityContext: {capabilities: {add: [CAP_SYS_ADMIN]}, allowPrivilegeEscalation: false}",
        {"securityContext: Invalid value: {*"}},
+      {"capabilities that are none",
+       "securityContext: {capabilities: {add: [NET_ADMIN, NET_ADMINS], drop: [ALL, all, CAP_X]}}",
+       {"securityContext.capabilities.add[1]: Invalid value: \"NET_ADMINS\": is no capability of "
+        "Linux",
+        "securityContext.capabilities.drop[2]: Invalid value: \"CAP_X\": is no capability of "
+        "Linux"}},
       {"seccomp without file",
        "securityContext: {seccompProfile: {type: Localhost}}",
        {"securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp "

@@ -1,0 +1,147 @@
+// What the node says of a pod, refuses it for and remembers of it, in the whole loop.
+
+#include "agent/loop/pod_set.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "test/unit/agent/loop/node_harness.h"
+
+namespace muster::agent {
+namespace {
+
+using std::chrono::seconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class PodSetTest : public testing::Test {
+ protected:
+  v1::PodSpec& Spec() { return *object_.mutable_pod()->mutable_spec(); }
+  v1::Container& Main() { return *Spec().mutable_containers(0); }
+  void Start() {
+    node_.Settle();
+    node_.Welcome({object_});
+    node_.Run(seconds(2));
+  }
+  std::vector<std::string> Told(const std::string& reason) const {
+    std::vector<std::string> messages;
+    for (const v1::Event& event : node_.link->events()) {
+      if (event.reason() == reason) messages.push_back(event.message());
+    }
+    return messages;
+  }
+  v1::ContainerStatus Web() const { return node_.Status("u1").container_statuses(0); }
+
+  NodeHarness node_;
+  v1::Object object_ = PodObject("web", "u1");
+};
+
+// Spec: pod/3/sysctls
+TEST_F(PodSetTest, PodThatMayNotSetItsSysctlFails) {
+  v1::Sysctl& sysctl = *Spec().mutable_security_context()->add_sysctls();
+  sysctl.set_name("net.core.somaxconn");
+  sysctl.set_value("9");
+  Start();
+  EXPECT_EQ(node_.Status("u1").phase(), "Failed");
+  EXPECT_EQ(node_.Status("u1").reason(), "SysctlForbidden");
+  EXPECT_EQ(node_.Status("u1").message(),
+            "forbidden sysctl: \"net.core.somaxconn\" not allowlisted");
+  EXPECT_THAT(node_.runtime.sandboxes(), IsEmpty());
+  EXPECT_THAT(Told("SysctlForbidden"), ElementsAre(node_.Status("u1").message()));
+}
+
+// Spec: pod/3/sysctls, pod/3/not-again
+TEST_F(PodSetTest, PodThatRunsIsNotAskedForItsSysctlsAgain) {
+  Start();
+  ASSERT_EQ(node_.runtime.running_containers(), 1);
+  // As an agent finds it whose administrator allowed it before.
+  v1::Sysctl& sysctl = *Spec().mutable_security_context()->add_sysctls();
+  sysctl.set_name("net.core.somaxconn");
+  object_.mutable_pod()->mutable_metadata()->set_resource_version("2");
+  node_.RestartAgent();
+  node_.Settle();
+  node_.Welcome({object_});
+  node_.Run(seconds(30));
+  EXPECT_EQ(node_.runtime.running_containers(), 1);
+  EXPECT_EQ(node_.Status("u1").phase(), "Running");
+}
+
+// Spec: pod/13/bad-names-event
+TEST_F(PodSetTest, KeysThatAreNoVariablesAreToldOnce) {
+  Main().add_env_from()->mutable_config_map_ref()->set_name("settings");
+  v1::Object settings = ConfigMapObject("settings", 1);
+  auto& data = *settings.mutable_config_map()->mutable_data();
+  data["GOOD"] = "1";
+  data["a=b"] = "2";
+  data["c=d"] = "3";
+  node_.Settle();
+  node_.Welcome({settings, object_});
+  node_.Run(seconds(2));
+  EXPECT_TRUE(Web().ready());
+  EXPECT_THAT(Told("InvalidEnvironmentVariableNames"),
+              ElementsAre("Keys [a=b, c=d] of envFrom were skipped since they are no names of "
+                          "variables."));
+  node_.Run(seconds(60));
+  EXPECT_EQ(Told("InvalidEnvironmentVariableNames").size(), 1u);
+}
+
+// Spec: pod/16/dns-limits
+TEST_F(PodSetTest, DnsThatIsLeftOutIsTold) {
+  for (int i = 0; i < 4; ++i) node_.host.facts.dns.servers.push_back(absl::StrCat("1.1.1.", i));
+  node_.RestartAgent();
+  Start();
+  EXPECT_TRUE(Web().ready());
+  EXPECT_EQ(Told("DNSConfigForming").size(), 1u);
+}
+
+// Spec: pod/11.4/when-from-logs
+TEST_F(PodSetTest, LogIsTheMessageOfAFailureThatLeftNone) {
+  struct Row {
+    const char* policy;
+    const char* left;
+    int exit_code;
+    const char* message;
+  };
+  int uid = 1;
+  for (const Row& row : {Row{"File", "", 1, ""},
+                         {"FallbackToLogsOnError", "", 1, "last words\n"},
+                         {"FallbackToLogsOnError", "left", 1, "left"},
+                         {"FallbackToLogsOnError", "", 0, ""}}) {
+    NodeHarness node;
+    node.logs.tail = "last words\n";
+    node.volumes.termination_message = row.left;
+    v1::Object object = PodObject("web", absl::StrCat("u", uid));
+    object.mutable_pod()->mutable_spec()->mutable_containers(0)->set_termination_message_policy(
+        row.policy);
+    node.Settle();
+    node.Welcome({object});
+    node.Run(seconds(1));
+    ASSERT_TRUE(node.runtime.ExitContainer(
+        node.runtime.FindContainer(absl::StrCat("u", uid), "web"), row.exit_code));
+    node.Run(seconds(2));
+    const v1::PodStatus status = node.Status(absl::StrCat("u", uid++));
+    EXPECT_EQ(status.container_statuses(0).last_state().terminated().message(), row.message)
+        << row.policy << " " << row.left << " " << row.exit_code;
+  }
+}
+
+// Spec: pod/23/orphan-grace
+TEST_F(PodSetTest, PodWhoseSpecificationIsLostIsGivenItsOwnGrace) {
+  Spec().set_termination_grace_period_seconds(7);
+  node_.runtime.InstallProgram("serve", {.on_term = std::nullopt});
+  Start();
+  const std::string id = node_.runtime.FindContainer("u1", "web");
+  node_.KillAgent();
+  node_.disk->damaged = true;
+  node_.StartAgent();
+  node_.Settle();
+  node_.Welcome({});
+  node_.Run(seconds(20));
+  EXPECT_THAT(node_.runtime.journal(), Contains("StopContainer " + id + " 7s"));
+  EXPECT_THAT(node_.runtime.containers(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace muster::agent
