@@ -4,7 +4,8 @@
     ./dev bench footprint [SECONDS]     (60)
 
 The floor is a process that holds the same two connections by the same libraries and does nothing
-else (grpc_floor.cc), measured on the same host over the same time.
+else (grpc_floor.cc), measured on the same host over the same time. Beside them stands what asks the
+runtime every second for all that it has (relist_floor.cc), as kubelet does, on the same pods.
 """
 
 import os
@@ -22,6 +23,7 @@ from testbed import BUILD, Cluster, daemonset  # noqa: E402
 PODS = 10
 SETTLE_SECONDS = 20
 NODE = "node-1"
+SOCKET = "/run/containerd/containerd.sock"
 # Files of /proc/PID in one go; of the threads, what the kernel counts for each.
 LOOK = (
     "cd /proc/$0 && cat smaps_rollup status io && echo == && cat task/*/schedstat && echo == && "
@@ -80,15 +82,28 @@ def service_pid(cluster, name):
     return (cluster.host_root(NODE) / f"run/testbed/{name}.pid").read_text().strip()
 
 
-def start_floor(cluster):
-    floor = subprocess.Popen(
+def start_beside(cluster, program, argument):
+    """A program of ours on the node: (process, its pid there)."""
+    started = subprocess.Popen(
         [
             str(REPO / "test/testbed/cluster.sh"), "exec", NODE, "--",
-            str(BUILD / "test/bench/grpc_floor"), "/run/containerd/containerd.sock",
+            str(BUILD / "test/bench" / program), argument,
         ],
         env=cluster.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )
-    return floor, floor.stdout.readline().strip()
+    return started, started.stdout.readline().strip()
+
+
+def over(cluster, pids, seconds):
+    """What each of these processes did in that time."""
+    first = {name: Look(cluster, pid) for name, pid in pids.items()}
+    time.sleep(seconds)
+    return {name: compare(first[name], Look(cluster, pid)) for name, pid in pids.items()}
+
+
+def end(started):
+    started.stdin.close()
+    started.wait(10)
 
 
 def measure(cluster, seconds):
@@ -96,23 +111,18 @@ def measure(cluster, seconds):
     cluster.apply(*(daemonset(name) for name in names))
     for name in names:
         cluster.wait_ready(name, [NODE])
-    floor, floor_pid = start_floor(cluster)
-    pids = {
-        "agent": service_pid(cluster, "agent"),
-        "floor": floor_pid,
-        "containerd": service_pid(cluster, "containerd"),
-    }
+    runtime = {"containerd": service_pid(cluster, "containerd")}
+    floor, floor_pid = start_beside(cluster, "grpc_floor", SOCKET)
     time.sleep(SETTLE_SECONDS)
-    first = {name: Look(cluster, pid) for name, pid in pids.items()}
-    time.sleep(seconds)
-    found = {name: compare(first[name], Look(cluster, pid)) for name, pid in pids.items()}
+    agent_pid = service_pid(cluster, "agent")
+    found = over(cluster, {"agent": agent_pid, "floor": floor_pid, **runtime}, seconds)
+    end(floor)
     cluster.testbed("stop", NODE, "agent")
-    before = Look(cluster, pids["containerd"])
-    time.sleep(seconds)
-    alone = compare(before, Look(cluster, pids["containerd"]))
-    floor.stdin.close()
-    floor.wait(10)
-    return found, alone
+    alone = over(cluster, runtime, seconds)["containerd"]
+    relist, relist_pid = start_beside(cluster, "relist_floor", "unix://" + SOCKET)
+    asked = over(cluster, {"relist": relist_pid, **runtime}, seconds)
+    end(relist)
+    return {**found, "relist": asked["relist"]}, alone, asked["containerd"]
 
 
 def main():
@@ -122,24 +132,24 @@ def main():
     cluster.testbed("down")
     try:
         cluster.testbed("up", "-n", "1", timeout=300)
-        found, alone = measure(cluster, seconds)
+        found, alone, asked = measure(cluster, seconds)
     finally:
         cluster.testbed("down")
-    agent, floor = found["agent"], found["floor"]
+    agent, floor, relist = found["agent"], found["floor"], found["relist"]
     print(f"an agent with {PODS} pods that nothing happens to, over {seconds} s:\n")
-    print(f"  {'':<26}{'agent':>8}{'floor':>8}{'ratio':>8}{'target':>8}")
+    print(f"  {'':<26}{'agent':>8}{'floor':>8}{'ratio':>8}{'relist':>8}{'target':>8}")
     for name, value in agent.items():
         ratio = f"{value / floor[name]:.1f} x" if floor[name] else "-"
         target = TARGETS.get(name)
         verdict = "" if target is None else "met" if round(value, 3) <= target else "missed"
         print(
-            f"  {name:<26}{value:>8.2f}{floor[name]:>8.2f}{ratio:>8}"
+            f"  {name:<26}{value:>8.2f}{floor[name]:>8.2f}{ratio:>8}{relist[name]:>8.2f}"
             f"{'' if target is None else target:>8}  {verdict}"
         )
     key = "CPU % of a core"
     print(
         f"\n  containerd meanwhile: {found['containerd'][key]:.2f} % of a core, and "
-        f"{alone[key]:.2f} % while no agent runs"
+        f"{alone[key]:.2f} % while no agent runs; {asked[key]:.2f} % while it is asked every second"
     )
 
 
