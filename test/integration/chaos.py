@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A node to which bad things happen, one after the other, from a seed; and what must hold meanwhile.
+"""A node to which bad things happen, one after the other, from a seed; and what must hold.
 
     ./dev chaos [--minutes 30] [--seed N]
 
@@ -244,7 +244,8 @@ class Chaos:
     def check_nothing_left(self, uids):
         script = f"""
             ctr -n k8s.io containers ls -q | wc -l
-            find /sys/fs/cgroup -type d -path '*kubepods*/pod*' | sed 's,.*/pod,,; s,/.*,,' | sort -u
+            find /sys/fs/cgroup -type d -path '*kubepods*/pod*' | sed 's,.*/pod,,; s,/.*,,' \
+                | sort -u
             echo ==; ls {STATE}/pods; echo ==; ls /var/log/pods | sed 's/.*_//'; echo ==
             ls /run/netns | wc -l; ls /var/log/containers | wc -l"""
 
@@ -301,10 +302,10 @@ class Chaos:
         self.check_restarts(uids)
         self.check_nothing_left(uids)
         lines = self.check_logs()
-        self.tell(f"\n{sum(self.counts.values())} faults ("
-                  f"{', '.join(f'{v} x {k}' for k, v in sorted(self.counts.items()))}), "
-                  f"{self.looks} looks; {sum(self.killed.values())} containers killed and restarted, "
-                  f"0 without cause; 0 duplicates; 0 orphans; {lines} log lines, 0 lost")
+        faults = ", ".join(f"{count} x {name}" for name, count in sorted(self.counts.items()))
+        self.tell(f"\n{sum(self.counts.values())} faults ({faults}), {self.looks} looks\n"
+                  f"{sum(self.killed.values())} containers killed and restarted, 0 without cause; "
+                  f"0 duplicates; 0 orphans; {lines} log lines, 0 lost")
         return self
 
 

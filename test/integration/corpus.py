@@ -3,8 +3,8 @@
 
     ./dev corpus DIR [PATTERN...]    every manifest in DIR, or those whose name has a PATTERN in it
 
-Each manifest that `apply` accepts is translated (corpus_translate.py says how) and started. When all
-its containers run they are looked at from inside: mounts, variables, rights, users, namespaces,
+Each manifest that `apply` accepts is translated (corpus_translate.py says how) and started. When
+all its containers run they are looked at from inside: mounts, variables, rights, users, namespaces,
 command lines. Then it is deleted, and nothing may be left on the host: no container, mount, control
 group, network namespace, log or file. Prints one line for each manifest.
 """

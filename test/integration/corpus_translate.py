@@ -6,8 +6,8 @@ What is translated, and nothing else is:
   waits, plain init containers one that ends; the original command line, in which `$(NAME)` is still
   expanded, is its arguments.
 - Probes and hooks are dropped: nothing in busybox would answer them.
-- nodeSelector and node affinity are dropped, and whoever runs it chooses the node; but manifests that
-  want Windows keep them, and are to run nowhere.
+- nodeSelector and node affinity are dropped, and whoever runs it chooses the node; but manifests
+  that want Windows keep them, and are to run nowhere.
 - Requests and limits are capped to what a small host has; extended resources are dropped.
 - A hostPath that the host lacks, of a type that may not be missing, becomes one that is made; one
   that would have to be made on a read-only file system lies below /var/lib/corpus.

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Which rules of the behavioural specifications have a test. Usage: rows.py ROOT
 
-One list for each specification: daemonset_rows.txt, and pod_lifecycle_rows.txt whose ids begin with
-`pod/`. A test names the rules it proves in a comment, `Spec: 5.2/none, pod/4.2/keep`. A rule that no
-test names has to stand in untested.txt, which may only shrink: a rule in it that has a test is a
-problem too. Prints one line for each problem, exits 1 when there is one.
+One list for each specification: daemonset_rows.txt, and pod_lifecycle_rows.txt whose ids begin
+with `pod/`. A test names the rules it proves in a comment, `Spec: 5.2/none, pod/4.2/keep`. A rule
+that no test names has to stand in untested.txt, which may only shrink: a rule in it that has a test
+is a problem too. Prints one line for each problem, exits 1 when there is one.
 """
 
 import os

@@ -43,7 +43,8 @@ TEST(Expansion, FollowsKubernetesRulesForReferencesAndEscapes) {
       {"<$(E)>", "<>"},
       {"$()", "$()"},
   };
-  for (const auto& row : kRows) EXPECT_EQ(ExpandWith(known, row.text).text, row.expanded) << row.text;
+  for (const auto& row : kRows)
+    EXPECT_EQ(ExpandWith(known, row.text).text, row.expanded) << row.text;
 }
 
 TEST(Expansion, TellsWhetherEveryReferenceWasKnown) {

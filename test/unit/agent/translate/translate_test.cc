@@ -152,11 +152,10 @@ TEST(ContainerConfigs, MountVolumesThenHostsThenTheTerminationLog) {
   mount->set_read_only(true);
   mount->set_mount_propagation("HostToContainer");
   const ContainerConfig config = Make(pod, {"id", {}, ""}, {{}, "/pods/hosts", "/pods/term"});
-  EXPECT_THAT(config.mounts,
-              ElementsAre(Mount{"/data", "/host/path", true, false,
-                                MountPropagation::kHostToContainer},
-                          Mount{"/etc/hosts", "/pods/hosts"},
-                          Mount{"/dev/termination-log", "/pods/term"}));
+  EXPECT_THAT(
+      config.mounts,
+      ElementsAre(Mount{"/data", "/host/path", true, false, MountPropagation::kHostToContainer},
+                  Mount{"/etc/hosts", "/pods/hosts"}, Mount{"/dev/termination-log", "/pods/term"}));
   mount->set_mount_path("/etc/hosts");
   EXPECT_THAT(Make(pod, {"id", {}, ""}, {{}, "/pods/hosts", ""}).mounts,
               ElementsAre(Mount{"/etc/hosts", "/host/path", true, false,
@@ -181,10 +180,8 @@ TEST(ContainerConfigs, AlwaysMaskTheKernelsFilesUnlessPrivilegedOrUnmasked) {
 // Spec: pod/15/capabilities
 TEST(ContainerConfigs, NameCapabilitiesAsTheRuntimeKnowsThem) {
   v1::Pod pod = MakePod();
-  v1::Capabilities* capabilities = pod.mutable_spec()
-                                       ->mutable_containers(0)
-                                       ->mutable_security_context()
-                                       ->mutable_capabilities();
+  v1::Capabilities* capabilities =
+      pod.mutable_spec()->mutable_containers(0)->mutable_security_context()->mutable_capabilities();
   capabilities->add_add("CAP_NET_ADMIN");
   capabilities->add_add("sys_time");
   capabilities->add_drop("all");
@@ -216,8 +213,9 @@ TEST(ContainerConfigs, AContainerThatMustNotRunAsRootIsRefusedWhenItWould) {
   };
   EXPECT_THAT(message({"id", {}, ""}),
               ::testing::StartsWith("container has runAsNonRoot and image will run as root"));
-  EXPECT_THAT(message({"id", {}, "app"}), ::testing::StartsWith("container has runAsNonRoot and "
-                                                                 "image has non-numeric user (app)"));
+  EXPECT_THAT(message({"id", {}, "app"}),
+              ::testing::StartsWith("container has runAsNonRoot and "
+                                    "image has non-numeric user (app)"));
   EXPECT_EQ(message({"id", 5, ""}), "");
   pod.mutable_spec()->mutable_containers(0)->mutable_security_context()->set_run_as_user(0);
   EXPECT_THAT(message({"id", 5, ""}),

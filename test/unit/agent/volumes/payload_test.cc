@@ -70,8 +70,7 @@ TEST_F(PayloadTest, AProjectedVolumeJoinsItsSourcesAndRefusesClashes) {
   v1::ProjectedVolumeSource* projected = volume_.mutable_projected();
   projected->add_sources()->mutable_config_map()->set_name("c");
   projected->add_sources()->mutable_secret()->set_name("s");
-  v1::DownwardAPIVolumeFile* file =
-      projected->add_sources()->mutable_downward_api()->add_items();
+  v1::DownwardAPIVolumeFile* file = projected->add_sources()->mutable_downward_api()->add_items();
   file->set_path("me");
   file->mutable_field_ref()->set_field_path("metadata.name");
   EXPECT_THAT(*Make(), ElementsAre(Pair("a", PayloadFile{"1"}), Pair("b", PayloadFile{"2"}),
@@ -113,8 +112,7 @@ TEST(MountInfo, GivesWhatIsBelowDeepestFirstAndUnescaped) {
       "23 1 0:21 / /pods/u/volumes/a\\040b rw shared:5 - tmpfs tmpfs rw\n"
       "24 1 0:22 / /pods/user rw - ext4 /dev/sda rw\n"
       "25 1 0:23 / / rw - ext4 /dev/sda rw\n";
-  EXPECT_THAT(MountPointsBelow(kText, "/pods/u"),
-              ElementsAre("/pods/u/volumes/a b", "/pods/u"));
+  EXPECT_THAT(MountPointsBelow(kText, "/pods/u"), ElementsAre("/pods/u/volumes/a b", "/pods/u"));
 }
 
 }  // namespace

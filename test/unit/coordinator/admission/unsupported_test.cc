@@ -117,8 +117,8 @@ TEST(Unsupported, MountsThatCannotBeMade) {
   }
 }
 
-// Spec: pod/3/apparmor, pod/3/os-name, pod/15/groups-policy, pod/15/host-users,
-// pod/11.2/readiness-gates
+// Spec: pod/3/apparmor, pod/3/os-name, pod/15/groups-policy, pod/15/host-users
+// Spec: pod/11.2/readiness-gates
 TEST(Unsupported, RightsAndPromisesThatCannotBeKept) {
   const std::string profile = "appArmorProfile: {type: Localhost, localhostProfile: p}";
   const Case own{", securityContext: {" + profile + "}",
