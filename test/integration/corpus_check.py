@@ -19,12 +19,13 @@ DEFAULT_CAPABILITIES = (
 ).split()
 NAMESPACES = ("net", "pid", "ipc", "uts")
 
-# Everything in one go: each section is a name and, in base64, what was found.
+# Everything in one go: each section is a name and, in base64, what was found. The environment is that
+# of the shell itself, which passes on only what is a name to it.
 LOOK = """
 say() { echo "$1 $(base64 | tr -d '\\n')"; }
 cat /proc/self/status | say status
 cat /proc/self/mountinfo | say mountinfo
-cat /proc/self/environ | say environ
+cat /proc/$$/environ | say environ
 for n in net pid ipc uts; do readlink /proc/self/ns/$n | say ns-$n; done
 cat /etc/hosts | say hosts
 hostname | say hostname
