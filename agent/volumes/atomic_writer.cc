@@ -86,8 +86,8 @@ absl::Status PointLink(const std::string& directory, const std::string& target) 
 }
 
 // Makes the links of the payload's top-level names and sweeps everything that is not current.
-absl::Status Tidy(const std::string& directory, const Payload& payload,
-                  const std::string& version) {
+absl::Status Tidy(const std::string& directory, const Payload& payload, const std::string& version,
+                  const std::set<std::string>& nested) {
   std::set<std::string> names;
   for (const auto& [path, file] : payload) names.insert(FirstPart(path));
   for (const std::string& name : names) {
@@ -98,10 +98,10 @@ absl::Status Tidy(const std::string& directory, const Payload& payload,
     fs::remove_all(link, error);
     if (::symlink(target.c_str(), link.c_str()) != 0) return FailedErrno("linking", link);
   }
+  for (const std::string& path : nested) names.insert(FirstPart(path));
   std::error_code error;
   std::vector<fs::path> stale;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (name != kData && name != version && !names.contains(name)) stale.push_back(it->path());
   }
@@ -115,7 +115,8 @@ absl::Status Tidy(const std::string& directory, const Payload& payload,
 
 }  // namespace
 
-absl::Status WriteAtomically(const std::string& directory, const Payload& payload) {
+absl::Status WriteAtomically(const std::string& directory, const Payload& payload,
+                             const std::set<std::string>& nested) {
   MUSTER_RETURN_IF_ERROR(MakeDirectories(directory, 0755));
   std::error_code error;
   const fs::path link = fs::path(directory) / kData;
@@ -124,7 +125,11 @@ absl::Status WriteAtomically(const std::string& directory, const Payload& payloa
     MUSTER_ASSIGN_OR_RETURN(version, WriteVersion(directory, payload));
     MUSTER_RETURN_IF_ERROR(PointLink(directory, version));
   }
-  return Tidy(directory, payload, version);
+  MUSTER_RETURN_IF_ERROR(Tidy(directory, payload, version, nested));
+  for (const std::string& path : nested) {
+    MUSTER_RETURN_IF_ERROR(MakeDirectories(absl::StrCat(directory, "/", path), 0755));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace muster::agent

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -10,7 +11,9 @@ namespace muster::agent {
 // Makes `directory` show exactly `payload`, all at once: the files go to a directory of their own,
 // the link "..data" is renamed over to it, and every name at the top is a link into "..data"
 // (the layout Kubernetes' readers know and watch). Writes nothing when nothing changed. A writer
-// that was killed at any instant leaves the old content or the new; the next call sweeps the rest.
-absl::Status WriteAtomically(const std::string& directory, const Payload& payload);
+// that was killed at any instant leaves the old content or the new; the next call sweeps the rest,
+// but for the directories `nested` below `directory`, which are made when they are missing.
+absl::Status WriteAtomically(const std::string& directory, const Payload& payload,
+                             const std::set<std::string>& nested = {});
 
 }  // namespace muster::agent

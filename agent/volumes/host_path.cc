@@ -20,11 +20,13 @@ struct HostPathKind {
   const char* noun;  // As Kubernetes says it.
 };
 
-constexpr HostPathKind kKinds[] = {
-    {"Directory", S_IFDIR, "a directory"},     {"DirectoryOrCreate", S_IFDIR, "a directory"},
-    {"File", S_IFREG, "a file"},               {"FileOrCreate", S_IFREG, "a file"},
-    {"Socket", S_IFSOCK, "a socket file"},     {"CharDevice", S_IFCHR, "a character device"},
-    {"BlockDevice", S_IFBLK, "a block device"}};
+constexpr HostPathKind kKinds[] = {{"Directory", S_IFDIR, "a directory"},
+                                   {"DirectoryOrCreate", S_IFDIR, "a directory"},
+                                   {"File", S_IFREG, "a file"},
+                                   {"FileOrCreate", S_IFREG, "a file"},
+                                   {"Socket", S_IFSOCK, "a socket file"},
+                                   {"CharDevice", S_IFCHR, "a character device"},
+                                   {"BlockDevice", S_IFBLK, "a block device"}};
 
 absl::Status CreateFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -38,7 +40,8 @@ absl::Status CreateFile(const std::string& path) {
 absl::Status CheckHostPath(const v1::HostPathVolumeSource& source) {
   const std::string& path = source.path();
   for (const absl::string_view part : absl::StrSplit(path, '/')) {
-    if (part == "..") return absl::InvalidArgumentError(absl::StrCat(path, " must not contain '..'"));
+    if (part == "..")
+      return absl::InvalidArgumentError(absl::StrCat(path, " must not contain '..'"));
   }
   if (source.type().empty()) return absl::OkStatus();
   for (const HostPathKind& kind : kKinds) {

@@ -18,6 +18,7 @@
 #include "agent/volumes/etc_hosts.h"
 #include "agent/volumes/host_path.h"
 #include "agent/volumes/mounts.h"
+#include "agent/volumes/nested_mounts.h"
 #include "agent/volumes/payload.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
@@ -134,7 +135,7 @@ absl::Status LinuxVolumeHost::PrepareVolume(const v1::Pod& pod, const v1::Volume
   if (HasPayload(volume)) {
     MUSTER_ASSIGN_OR_RETURN(const Payload payload, MakePayload(pod, volume, node, configs));
     if (IsSecretPayload(volume)) MUSTER_RETURN_IF_ERROR(MountTmpfs(path, 0));
-    return WriteAtomically(path, payload);
+    return WriteAtomically(path, payload, NestedMountPoints(pod.spec(), volume.name()));
   }
   if (volume.empty_dir().medium() == "Memory") {
     MUSTER_RETURN_IF_ERROR(MountTmpfs(path, MemoryVolumeSize(pod, volume.empty_dir(), node)));

@@ -1,5 +1,6 @@
 #include "agent/volumes/mounts.h"
 
+#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -9,8 +10,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
-
-#include <linux/magic.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

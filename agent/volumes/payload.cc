@@ -61,8 +61,7 @@ absl::Status AddKeys(const std::map<std::string, std::string>& data, const Items
 template <typename Source>
 absl::Status AddConfigMap(const v1::Pod& pod, const Source& source, mode_t mode,
                           const ConfigSource& configs, Payload& payload) {
-  const v1::ConfigMap* object =
-      configs.FindConfigMap(pod.metadata().namespace_(), source.name());
+  const v1::ConfigMap* object = configs.FindConfigMap(pod.metadata().namespace_(), source.name());
   if (object == nullptr) {
     if (source.optional()) return absl::OkStatus();
     return absl::NotFoundError(absl::StrCat("configmap \"", source.name(), "\" not found"));
@@ -104,8 +103,7 @@ absl::Status AddDownward(const v1::Pod& pod, const Source& source, mode_t mode,
 }
 
 absl::Status AddProjection(const v1::Pod& pod, const v1::VolumeProjection& source, mode_t mode,
-                           const NodeContext& node, const ConfigSource& configs,
-                           Payload& payload) {
+                           const NodeContext& node, const ConfigSource& configs, Payload& payload) {
   if (source.has_config_map()) {
     return AddConfigMap(pod, source.config_map(), mode, configs, payload);
   }
@@ -142,8 +140,8 @@ absl::StatusOr<Payload> MakePayload(const v1::Pod& pod, const v1::Volume& volume
                                     const NodeContext& node, const ConfigSource& configs) {
   Payload payload;
   if (volume.has_config_map()) {
-    MUSTER_RETURN_IF_ERROR(AddConfigMap(pod, volume.config_map(), ModeOf(volume.config_map()),
-                                        configs, payload));
+    MUSTER_RETURN_IF_ERROR(
+        AddConfigMap(pod, volume.config_map(), ModeOf(volume.config_map()), configs, payload));
   } else if (volume.has_secret()) {
     MUSTER_RETURN_IF_ERROR(AddSecret(pod, volume.secret().secret_name(), volume.secret(),
                                      ModeOf(volume.secret()), configs, payload));
@@ -152,8 +150,8 @@ absl::StatusOr<Payload> MakePayload(const v1::Pod& pod, const v1::Volume& volume
         AddDownward(pod, volume.downward_api(), ModeOf(volume.downward_api()), node, payload));
   } else {
     for (const v1::VolumeProjection& source : volume.projected().sources()) {
-      MUSTER_RETURN_IF_ERROR(AddProjection(pod, source, ModeOf(volume.projected()), node, configs,
-                                           payload));
+      MUSTER_RETURN_IF_ERROR(
+          AddProjection(pod, source, ModeOf(volume.projected()), node, configs, payload));
     }
   }
   return payload;

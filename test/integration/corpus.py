@@ -48,6 +48,11 @@ class Host:
                   '[ -d "$p" ] && [ -w "$p" ] && touch "$p/.try" && rm "$p/.try"')
         return self.cluster.on(NODE, "sh", "-c", script, "sh", path, check=False).code == 0
 
+    def is_read_only(self, path):
+        """Whether nobody can write there, as below /usr of the testbed's hosts."""
+        options = self.shell('findmnt -nro OPTIONS -T "$(realpath "$1")"', path).split(",")
+        return "ro" in options
+
     def belongings(self):
         """Everything that a pod may leave behind, by kind."""
         script = """

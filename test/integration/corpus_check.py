@@ -169,8 +169,10 @@ class ContainerCheck:
             options, propagation, kind = self.mounts[path]
             volume = volumes[mount["name"]]
             fixed = any(volume.get(k) for k in ("configMap", "secret", "downwardAPI", "projected"))
+            of_host = (volume.get("hostPath") or {}).get("path")
             self.expect(f"{path} read-only", "ro" in options,
-                        bool(mount.get("readOnly")) or fixed)
+                        bool(mount.get("readOnly")) or fixed or
+                        bool(of_host and self.host.is_read_only(of_host)))
             self.expect(f"propagation of {path}", propagation,
                         {"HostToContainer": "master", "Bidirectional": "shared"}.get(
                             mount.get("mountPropagation"), ""))

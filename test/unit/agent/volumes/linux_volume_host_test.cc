@@ -91,6 +91,22 @@ TEST_F(LinuxVolumeHostTest, AWriterThatWasKilledIsTidiedUpAfter) {
   EXPECT_FALSE(fs::exists(fs::symlink_status(volume + "/..data_tmp")));
 }
 
+// Spec: pod/14.4/read-only-volumes
+TEST_F(LinuxVolumeHostTest, PlacesForMountsInsideAConfigMapAreMadeAndKept) {
+  v1::ConfigMap& object = configs_.AddConfigMap("shop", "c");
+  (*object.mutable_data())["a"] = "1";
+  AddVolume("v")->mutable_config_map()->set_name("c");
+  AddVolume("w")->mutable_empty_dir();
+  AddMount("v")->set_mount_path("/etc/app");
+  AddMount("w")->set_mount_path("/etc/app/more/deep");
+  for (const char* content : {"1", "2"}) {
+    (*object.mutable_data())["a"] = content;
+    ASSERT_TRUE(Prepare().ok());
+    EXPECT_EQ(*ReadFile(Volume("configmap", "v") + "/a"), content);
+    EXPECT_TRUE(fs::is_directory(Volume("configmap", "v") + "/more/deep"));
+  }
+}
+
 // Spec: pod/14.3/missing
 TEST_F(LinuxVolumeHostTest, AMissingObjectNamesTheVolume) {
   AddVolume("v")->mutable_config_map()->set_name("c");

@@ -5,6 +5,7 @@
 
 #include "agent/volumes/etc_hosts.h"
 #include "agent/volumes/mounts.h"
+#include "agent/volumes/nested_mounts.h"
 #include "test/unit/agent/translate/fixtures.h"
 
 namespace muster::agent {
@@ -88,6 +89,31 @@ TEST_F(PayloadTest, NoPathLeavesTheVolume) {
     *volume_.mutable_config_map()->add_items() = Item("a", path);
     EXPECT_EQ(Make().status().code(), absl::StatusCode::kInvalidArgument) << path;
   }
+}
+
+// Spec: pod/14.4/read-only-volumes
+TEST(NestedMounts, AreWhatLiesInsideAVolume) {
+  v1::PodSpec spec;
+  const auto mount = [](v1::Container& container, const char* volume, const char* path,
+                        const char* sub_path = "") {
+    v1::VolumeMount& made = *container.add_volume_mounts();
+    made.set_name(volume);
+    made.set_mount_path(path);
+    made.set_sub_path(sub_path);
+  };
+  v1::Container& main = *spec.add_containers();
+  mount(main, "config", "/etc/app/");
+  mount(main, "more", "/etc/app/more");
+  mount(main, "deep", "/etc//app/a/./b", "part");
+  mount(main, "beside", "/etc/application");
+  mount(main, "out", "/etc/app/../x");
+  mount(main, "part", "/srv", "sub");
+  mount(main, "in-part", "/srv/x");
+  mount(*spec.add_init_containers(), "config", "init");
+  mount(*spec.mutable_init_containers(0), "other", "/init/other");
+  EXPECT_THAT(NestedMountPoints(spec, "config"), ElementsAre("a/b", "more", "other"));
+  EXPECT_THAT(NestedMountPoints(spec, "part"), IsEmpty());
+  EXPECT_THAT(NestedMountPoints(spec, "beside"), IsEmpty());
 }
 
 // Spec: pod/16/hosts
