@@ -48,6 +48,10 @@ class Host:
                   '[ -d "$p" ] && [ -w "$p" ] && touch "$p/.try" && rm "$p/.try"')
         return self.cluster.on(NODE, "sh", "-c", script, "sh", path, check=False).code == 0
 
+    def may_give(self, capability):
+        name = capability.upper().removeprefix("CAP_")
+        return name == "ALL" or bool(self.capabilities & corpus_check.mask([name]))
+
     def is_read_only(self, path):
         """Whether nobody can write there, as below /usr of the testbed's hosts."""
         options = self.shell('findmnt -nro OPTIONS -T "$(realpath "$1")"', path).split(",")

@@ -19,8 +19,8 @@ DEFAULT_CAPABILITIES = (
 ).split()
 NAMESPACES = ("net", "pid", "ipc", "uts")
 
-# Everything in one go: each section is a name and, in base64, what was found. The environment is that
-# of the shell itself, which passes on only what is a name to it.
+# Everything in one go: each section is a name and, in base64, what was found. The environment is
+# that of the shell itself, which passes on only what is a name to it.
 LOOK = """
 say() { echo "$1 $(base64 | tr -d '\\n')"; }
 cat /proc/self/status | say status

@@ -14,6 +14,7 @@ What is translated, and nothing else is:
 - ConfigMaps, Secrets and PriorityClasses that are mentioned and not in the file are made up, with
   the keys that are mentioned.
 - runAsNonRoot without a user, which the image would have had, gets one.
+- Capabilities are not added that the host has not got itself.
 """
 
 import copy
@@ -60,7 +61,7 @@ def containers_of(spec):
         yield container, False
 
 
-def translate_container(container, ends, pod_security):
+def translate_container(container, ends, pod_security, host):
     original = (container.get("command") or []) + (container.get("args") or [])
     container["image"] = "busybox"
     container["imagePullPolicy"] = "IfNotPresent"
@@ -76,7 +77,10 @@ def translate_container(container, ends, pod_security):
     own = container.get("securityContext") or {}
     non_root = own.get("runAsNonRoot", pod_security.get("runAsNonRoot"))
     if non_root and not own.get("runAsUser", pod_security.get("runAsUser")):
-        container["securityContext"] = dict(own, runAsUser=65534)
+        container["securityContext"] = own = dict(own, runAsUser=65534)
+    capabilities = own.get("capabilities") or {}
+    if capabilities.get("add"):
+        capabilities["add"] = [name for name in capabilities["add"] if host.may_give(name)]
 
 
 def translate_host_path(source, host):
@@ -142,7 +146,8 @@ def made_up(kind, name, namespace, keys):
 
 
 def translate(documents, host):
-    """(objects to apply before it, the DaemonSet). `host` answers exists() and could_make()."""
+    """(objects to apply before it, the DaemonSet). `host` answers exists(), could_make() and
+    may_give() a capability."""
     documents = list(flatten(copy.deepcopy(documents)))
     daemonset = daemonset_of(documents)
     namespace = daemonset["metadata"].setdefault("namespace", "default")
@@ -151,7 +156,7 @@ def translate(documents, host):
         spec.pop("nodeSelector", None)
         (spec.get("affinity") or {}).pop("nodeAffinity", None)
     for container, ends in containers_of(spec):
-        translate_container(container, ends, spec.get("securityContext") or {})
+        translate_container(container, ends, spec.get("securityContext") or {}, host)
     for volume in spec.get("volumes") or []:
         if volume.get("hostPath"):
             translate_host_path(volume["hostPath"], host)

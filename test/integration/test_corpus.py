@@ -21,7 +21,11 @@ def test_a_manifest_runs_as_it_asks_and_leaves_nothing(cluster, path):
 
 
 class NoHost:
-    """A host that has nothing and on which nothing can be made below /usr."""
+    """A host that has nothing, may do little, and has a /usr that nobody can write to."""
+
+    @staticmethod
+    def may_give(capability):
+        return capability != "CAP_NET_RAW"
 
     @staticmethod
     def exists(path):
@@ -62,6 +66,8 @@ def test_the_translation_makes_what_the_host_lacks():
     volumes = {v["name"]: v["hostPath"] for v in daemonset["spec"]["template"]["spec"]["volumes"]}
     assert volumes["namespaces"] == {"path": "/run/netns", "type": "DirectoryOrCreate"}
     assert volumes["root"] == {"path": "/"}
+    watcher = daemonset["spec"]["template"]["spec"]["containers"][1]
+    assert watcher["securityContext"]["capabilities"]["add"] == ["NET_ADMIN", "sys_time"]
     documents = [{"kind": "DaemonSet", "metadata": {"name": "x"}, "spec": {"template": {"spec": {
         "containers": [], "volumes": [{"name": "v", "hostPath": {"path": "/usr/x",
                                                                  "type": "Socket"}}]}}}}]
