@@ -224,6 +224,17 @@ void Reload(const Settings& running, const absl::StatusOr<CommandLine>& read) {
   }
 }
 
+// How the machine as a whole fares, for whoever asks.
+std::optional<HostSample> Sample(LinuxHost& host, const Clock& clock) {
+  const absl::StatusOr<HostLoad> load = host.Load();
+  const absl::StatusOr<std::string> stat = ReadFile("/proc/stat");
+  if (!load.ok() || !stat.ok()) return std::nullopt;
+  const std::optional<uint64_t> busy = CpuBusyNs(*stat, ::sysconf(_SC_CLK_TCK));
+  if (!busy) return std::nullopt;
+  return HostSample{clock.Mono(), *busy,
+                    static_cast<uint64_t>(load->memory_bytes - load->memory_available_bytes)};
+}
+
 absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
                    const std::function<absl::StatusOr<CommandLine>()>& read_again) {
   MUSTER_ASSIGN_OR_RETURN(const StateLock lock, StateLock::Take(settings.state_dir));
@@ -244,7 +255,8 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   SessionChannel channel({.address = settings.coordinator}, CredentialsFrom(settings.state_dir));
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
   GrpcTunnelDialer dialer(channel);
-  TunnelServer tunnels({}, runtime, clock, dialer);
+  TunnelServer tunnels({.host_sample = [&host, &clock] { return Sample(host, clock); }}, runtime,
+                       clock, dialer);
   ThreadWorker worker, chores;
   ProcessExits exits(*events);
   NodeLoop node(
@@ -253,8 +265,8 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());
-        tunnels.Serve(request,
-                      TunnelTarget{target->container_id, target->log_path, target->running});
+        tunnels.Serve(request, TunnelTarget{target->container_id, target->log_path, target->running,
+                                            target->sandbox_id});
       });
   MUSTER_RETURN_IF_ERROR(node.Start());
 

@@ -34,16 +34,24 @@ struct LinkAssignment {
   int64_t revision = 0;
 };
 struct LinkNodeRemoved {};
+// kUnknown: what a later coordinator asks for and this agent does not know.
+enum class TunnelPurpose { kUnknown, kLogs, kExec, kAttach, kPortForward, kStats };
 struct TunnelRequest {
   std::string tunnel_id;
-  std::string pod_uid, container;
-  bool is_exec = false;
+  TunnelPurpose purpose = TunnelPurpose::kLogs;
+  std::string pod_uid, container;  // The latter of logs, exec and attach.
   // Logs.
   bool follow = false, previous = false, timestamps = false;
   int64_t tail_lines = -1, since_seconds = -1, limit_bytes = -1;  // -1: not limited
-  // Exec.
+  int64_t since_unix_ns = -1;                                     // Goes before since_seconds.
+  // Exec and attach.
   std::vector<std::string> command;
   bool stdin = false, tty = false;
+  // Port-forward.
+  int32_t port = 0;
+  // Stats: of the containers of these pods, and of the host.
+  std::vector<std::string> pod_uids;
+  bool node = false;
 };
 // The stream ended, or could not be made. The link does not try again by itself.
 struct LinkDown {

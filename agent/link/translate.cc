@@ -29,20 +29,8 @@ LinkAssignment AssignmentFrom(session::v1::Assignment message) {
   return assignment;
 }
 
-TunnelRequest TunnelFrom(const session::v1::OpenTunnel& message) {
-  TunnelRequest request;
-  request.tunnel_id = message.tunnel_id();
-  if (message.has_exec()) {
-    const session::v1::TunnelExec& exec = message.exec();
-    request.is_exec = true;
-    request.pod_uid = exec.pod_uid();
-    request.container = exec.container();
-    request.command.assign(exec.command().begin(), exec.command().end());
-    request.stdin = exec.stdin();
-    request.tty = exec.tty();
-    return request;
-  }
-  const session::v1::TunnelLogs& logs = message.logs();
+void TakeLogs(const session::v1::TunnelLogs& logs, TunnelRequest& request) {
+  request.purpose = TunnelPurpose::kLogs;
   request.pod_uid = logs.pod_uid();
   request.container = logs.container();
   request.follow = logs.follow();
@@ -51,6 +39,49 @@ TunnelRequest TunnelFrom(const session::v1::OpenTunnel& message) {
   if (logs.has_tail_lines()) request.tail_lines = logs.tail_lines();
   if (logs.has_since_seconds()) request.since_seconds = logs.since_seconds();
   if (logs.has_limit_bytes()) request.limit_bytes = logs.limit_bytes();
+  if (logs.has_since_unix_ns()) request.since_unix_ns = logs.since_unix_ns();
+}
+
+// Of exec and attach.
+template <typename Message>
+void TakeProcess(const Message& message, TunnelRequest& request) {
+  request.pod_uid = message.pod_uid();
+  request.container = message.container();
+  request.stdin = message.stdin();
+  request.tty = message.tty();
+}
+
+TunnelRequest TunnelFrom(const session::v1::OpenTunnel& message) {
+  using session::v1::OpenTunnel;
+  TunnelRequest request;
+  request.tunnel_id = message.tunnel_id();
+  switch (message.purpose_case()) {
+    case OpenTunnel::kLogs:
+      TakeLogs(message.logs(), request);
+      break;
+    case OpenTunnel::kExec:
+      request.purpose = TunnelPurpose::kExec;
+      TakeProcess(message.exec(), request);
+      request.command.assign(message.exec().command().begin(), message.exec().command().end());
+      break;
+    case OpenTunnel::kAttach:
+      request.purpose = TunnelPurpose::kAttach;
+      TakeProcess(message.attach(), request);
+      break;
+    case OpenTunnel::kPortForward:
+      request.purpose = TunnelPurpose::kPortForward;
+      request.pod_uid = message.port_forward().pod_uid();
+      request.port = message.port_forward().port();
+      break;
+    case OpenTunnel::kStats:
+      request.purpose = TunnelPurpose::kStats;
+      request.pod_uids.assign(message.stats().pod_uids().begin(), message.stats().pod_uids().end());
+      request.node = message.stats().node();
+      break;
+    case OpenTunnel::PURPOSE_NOT_SET:
+      request.purpose = TunnelPurpose::kUnknown;
+      break;
+  }
   return request;
 }
 
@@ -63,6 +94,9 @@ session::v1::FromAgent HelloMessage(const LinkHello& hello) {
   sent->set_boot_id(hello.boot_id);
   sent->mutable_known()->insert(hello.known.begin(), hello.known.end());
   *sent->mutable_node_status() = hello.node_status;
+  const auto* purposes =
+      session::v1::OpenTunnel::descriptor()->FindOneofByName("purpose");
+  for (int i = 0; i < purposes->field_count(); ++i) sent->add_tunnels(purposes->field(i)->name());
   return message;
 }
 
@@ -73,10 +107,6 @@ std::optional<LinkEvent> EventFrom(ToAgent message) {
     case ToAgent::kAssignment:
       return AssignmentFrom(std::move(*message.mutable_assignment()));
     case ToAgent::kOpenTunnel:
-      // One of a purpose that this version does not know cannot be served.
-      if (message.open_tunnel().purpose_case() == session::v1::OpenTunnel::PURPOSE_NOT_SET) {
-        return std::nullopt;
-      }
       return TunnelFrom(message.open_tunnel());
     case ToAgent::kNodeRemoved:
       return LinkNodeRemoved{};

@@ -273,7 +273,7 @@ void NodeLoop::OnEvent(const LinkNodeRemoved&) {
 }
 
 void NodeLoop::OnEvent(const TunnelRequest& request) {
-  on_tunnel_(request, pods_.Find(request.pod_uid, request.container, request.previous));
+  on_tunnel_(request, pods_.FindTarget(request));
 }
 
 void NodeLoop::OnEvent(const LinkDown& down) {

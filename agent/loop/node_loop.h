@@ -86,7 +86,7 @@ class NodeLoop {
     // For what may take seconds and nobody waits for; none: `worker`.
     Worker* chores = nullptr;
   };
-  // Logs and exec; the target is an error when there is no such container.
+  // What came through the tunnel; the target is an error when there is no such container or pod.
   using OnTunnel =
       std::function<void(const TunnelRequest&, const absl::StatusOr<ContainerTarget>&)>;
 

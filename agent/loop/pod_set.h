@@ -48,11 +48,12 @@ struct EvictionCandidate {
   std::string log_directory, control_group;
 };
 
-// Where a container's log or a process in it is found.
+// Where a container's log or a process in it is found, or the network of a pod.
 struct ContainerTarget {
   std::string container_id;
   std::string log_path;
   bool running = false;
+  std::string sandbox_id;  // Of the last.
 };
 
 // The pods of this node: those it should hold, and those of ours that the runtime still has.
@@ -115,6 +116,8 @@ class PodSet {
 
   absl::StatusOr<ContainerTarget> Find(const std::string& pod_uid, const std::string& container,
                                        bool previous) const;
+  // What a request through the tunnel is about; of one about the whole node it is empty.
+  absl::StatusOr<ContainerTarget> FindTarget(const TunnelRequest& request) const;
 
  private:
   struct Record;

@@ -132,6 +132,8 @@ struct SandboxStatus {
   std::vector<std::string> ips;
   std::optional<NamespaceMode> network;
   int64_t pid = 0;  // Of the first process, as the runtime counts; 0 when it does not tell.
+  // A file that stands for its network; empty with that of the host, or when it is not told.
+  std::string network_path;
 };
 
 struct ContainerStatus {
@@ -180,6 +182,7 @@ struct ImageFilesystem {
 struct ContainerStats {
   std::string id;
   uint64_t cpu_usage_ns = 0;  // Of all cores since it was made.
+  int64_t cpu_at_ns = 0;      // When that was, by some clock of the runtime.
   uint64_t memory_working_set_bytes = 0;
   uint64_t writable_layer_bytes = 0;
   uint64_t writable_layer_inodes = 0;
@@ -238,6 +241,9 @@ class Runtime {
   // The address of the runtime's streaming server where this exec can be attached to.
   virtual void ExecUrl(const std::string& container_id, const std::vector<std::string>& command,
                        bool stdin, bool tty, Done<std::string> done) = 0;
+  // Likewise for the main process of a running container.
+  virtual void AttachUrl(const std::string& container_id, bool stdin, bool tty,
+                         Done<std::string> done) = 0;
 
   // nullopt: not present.
   virtual void ImageStatusOf(const std::string& image, Done<std::optional<ImageStatus>> done) = 0;

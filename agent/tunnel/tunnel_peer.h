@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "agent/tunnel/usage.h"
 
 namespace muster::agent {
 
@@ -14,14 +15,14 @@ struct TerminalSize {
   uint32_t columns = 0, rows = 0;
 };
 
-// What the user's end sends during an exec.
+// What the user's end sends during an exec, an attach or on a forwarded connection.
 struct TunnelInput {
   std::string stdin_bytes;
   bool stdin_closed = false;
   std::optional<TerminalSize> resize;
 };
 
-// The user's end of one `logs` or `exec`, as the worker that serves it sees it.
+// The user's end of one request, as the worker that serves it sees it.
 //
 // One worker thread uses it, but Cancel is for any thread. Destruction ends the tunnel.
 class TunnelPeer {
@@ -31,6 +32,14 @@ class TunnelPeer {
   // Wait while the other end is slow. False: it is gone, so there is nobody to go on for.
   virtual bool SendStdout(std::string_view bytes) = 0;
   virtual bool SendStderr(std::string_view bytes) = 0;
+  // No more of it comes; input may. Only on a forwarded connection, where the two ends are apart.
+  virtual bool SendStdoutEnd() = 0;
+  // The one answer to a question for usage.
+  virtual bool SendUsage(const NodeUsage& usage) = 0;
+  // Whether a send would not wait. After it said no, send_fd becomes readable once it would say yes,
+  // or the other end is gone.
+  virtual bool CanSend() = 0;
+  virtual int send_fd() const = 0;
   // The last word, once: the exit code of an exec, the end of a log (OK), or what went wrong.
   virtual void FinishExec(int32_t exit_code) = 0;
   virtual void Finish(const absl::Status& status) = 0;

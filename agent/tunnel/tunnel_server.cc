@@ -1,68 +1,18 @@
 #include "agent/tunnel/tunnel_server.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <optional>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/tunnel/await.h"
 #include "agent/tunnel/exec_session.h"
+#include "agent/tunnel/forward_session.h"
 #include "agent/tunnel/log_session.h"
+#include "agent/tunnel/pod_socket.h"
+#include "agent/tunnel/usage_session.h"
 #include "common/base/macros.h"
 
 namespace muster::agent {
-namespace {
-
-// Where the answer to a call of the runtime is waited for. Shared with the callback, which may come
-// after nobody waits any more.
-template <typename T>
-class Awaited {
- public:
-  Awaited() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { MUSTER_CHECK(event_ >= 0); }
-  Awaited(const Awaited&) = delete;
-  Awaited& operator=(const Awaited&) = delete;
-  ~Awaited() { ::close(event_); }
-
-  void Set(absl::StatusOr<T> value) {
-    {
-      absl::MutexLock lock(&mutex_);
-      value_ = std::move(value);
-    }
-    const uint64_t one = 1;
-    MUSTER_CHECK(::write(event_, &one, sizeof one) == sizeof one);
-  }
-
-  absl::StatusOr<T> Wait(const TunnelPeer& peer) {
-    while (!peer.gone()) {
-      {
-        absl::MutexLock lock(&mutex_);
-        if (value_) return *std::move(value_);
-      }
-      // The peer wakes for input too, which stays where it is; so it is looked at once a second.
-      pollfd fds[] = {{event_, POLLIN, 0}};
-      ::poll(fds, 1, 1'000);
-    }
-    return absl::CancelledError("the user went away");
-  }
-
- private:
-  const int event_;
-  absl::Mutex mutex_;
-  std::optional<absl::StatusOr<T>> value_ ABSL_GUARDED_BY(mutex_);
-};
-
-template <typename T, typename Start>
-absl::StatusOr<T> Await(const TunnelPeer& peer, Start start) {
-  auto awaited = std::make_shared<Awaited<T>>();
-  start([awaited](absl::StatusOr<T> value) { awaited->Set(std::move(value)); });
-  return awaited->Wait(peer);
-}
-
-}  // namespace
-
 struct TunnelServer::Tunnel {
   TunnelRequest request;
   TunnelTarget target;
@@ -75,7 +25,7 @@ struct TunnelServer::Tunnel {
 
 TunnelServer::TunnelServer(Options options, Runtime& runtime, const Clock& clock,
                            TunnelDialer& dialer)
-    : options_(options), runtime_(runtime), clock_(clock), dialer_(dialer) {}
+    : options_(std::move(options)), runtime_(runtime), clock_(clock), dialer_(dialer) {}
 
 TunnelServer::~TunnelServer() {
   std::list<std::unique_ptr<Tunnel>> tunnels;
@@ -109,12 +59,17 @@ void TunnelServer::Reap() {
 void TunnelServer::Serve(const TunnelRequest& request,
                          const absl::StatusOr<TunnelTarget>& target) {
   if (!target.ok()) return dialer_.Refuse(request.tunnel_id, target.status());
+  if (request.purpose == TunnelPurpose::kUnknown) {
+    return dialer_.Refuse(request.tunnel_id, absl::UnimplementedError(
+                                                 "the agent of this node does not know what this "
+                                                 "coordinator asks for: upgrade it"));
+  }
   absl::MutexLock lock(&mutex_);
   Reap();
   if (tunnels_.size() >= options_.tunnels_max) {
     return dialer_.Refuse(request.tunnel_id,
                           absl::ResourceExhaustedError(absl::StrCat(
-                              tunnels_.size(), " logs and execs of this node are open already")));
+                              tunnels_.size(), " requests to this node are open already")));
   }
   std::unique_ptr<TunnelPeer> peer = dialer_.Dial(request.tunnel_id);
   // The session broke meanwhile; the user is told by the coordinator.
@@ -136,12 +91,28 @@ void TunnelServer::Run(Tunnel& tunnel) {
     absl::MutexLock lock(&tunnel.mutex);
     peer = tunnel.peer.get();
   }
-  if (!tunnel.request.is_exec) {
-    peer->Finish(SendLogs(tunnel, *peer));
-  } else if (const absl::StatusOr<int32_t> exit_code = Exec(tunnel, *peer); exit_code.ok()) {
-    peer->FinishExec(*exit_code);
-  } else {
-    peer->Finish(exit_code.status());
+  switch (tunnel.request.purpose) {
+    case TunnelPurpose::kLogs:
+      peer->Finish(SendLogs(tunnel, *peer));
+      break;
+    case TunnelPurpose::kExec:
+    case TunnelPurpose::kAttach:
+      if (const absl::StatusOr<int32_t> exit_code = Exec(tunnel, *peer); exit_code.ok()) {
+        peer->FinishExec(*exit_code);
+      } else {
+        peer->Finish(exit_code.status());
+      }
+      break;
+    case TunnelPurpose::kPortForward:
+      peer->Finish(Forward(tunnel, *peer));
+      break;
+    case TunnelPurpose::kStats:
+      peer->Finish(SendUsage({tunnel.request.pod_uids.begin(), tunnel.request.pod_uids.end()},
+                             tunnel.request.node ? options_.host_sample : nullptr, runtime_,
+                             *peer));
+      break;
+    case TunnelPurpose::kUnknown:
+      break;  // Was refused.
   }
   std::unique_ptr<TunnelPeer> ended;
   {
@@ -170,7 +141,10 @@ absl::Status TunnelServer::SendLogs(const Tunnel& tunnel, TunnelPeer& peer) {
   query.timestamps = request.timestamps;
   query.tail_lines = request.tail_lines;
   query.bytes_max = request.limit_bytes;
-  if (request.since_seconds >= 0) {
+  if (request.since_unix_ns >= 0) {
+    query.since = WallTime(
+        std::chrono::duration_cast<WallTime::duration>(std::chrono::nanoseconds(request.since_unix_ns)));
+  } else if (request.since_seconds >= 0) {
     query.since = clock_.Wall() - std::chrono::seconds(request.since_seconds);
   }
   const auto still_running = [&] {
@@ -189,13 +163,35 @@ absl::Status TunnelServer::SendLogs(const Tunnel& tunnel, TunnelPeer& peer) {
 
 absl::StatusOr<int32_t> TunnelServer::Exec(const Tunnel& tunnel, TunnelPeer& peer) {
   const TunnelRequest& request = tunnel.request;
-  if (request.command.empty()) return absl::InvalidArgumentError("there is no command to run");
-  MUSTER_ASSIGN_OR_RETURN(
-      const std::string url, Await<std::string>(peer, [&](auto done) {
-        runtime_.ExecUrl(tunnel.target.container_id, request.command, request.stdin, request.tty,
-                         std::move(done));
-      }));
+  const std::string& id = tunnel.target.container_id;
+  const bool attach = request.purpose == TunnelPurpose::kAttach;
+  if (!attach && request.command.empty()) {
+    return absl::InvalidArgumentError("there is no command to run");
+  }
+  MUSTER_ASSIGN_OR_RETURN(const std::string url, Await<std::string>(peer, [&](auto done) {
+                            if (attach) {
+                              runtime_.AttachUrl(id, request.stdin, request.tty, std::move(done));
+                            } else {
+                              runtime_.ExecUrl(id, request.command, request.stdin, request.tty,
+                                               std::move(done));
+                            }
+                          }));
   return RunExec(url, request.stdin, request.tty, peer);
+}
+
+absl::Status TunnelServer::Forward(const Tunnel& tunnel, TunnelPeer& peer) {
+  MUSTER_ASSIGN_OR_RETURN(const SandboxStatus sandbox, Await<SandboxStatus>(peer, [&](auto done) {
+                            runtime_.SandboxStatusOf(tunnel.target.sandbox_id, std::move(done));
+                          }));
+  if (sandbox.state != SandboxState::kReady) {
+    return absl::FailedPreconditionError("the pod is not running");
+  }
+  if (sandbox.network_path.empty() && sandbox.network != NamespaceMode::kNode) {
+    return absl::UnimplementedError("the container runtime does not tell where the pod's network is");
+  }
+  MUSTER_ASSIGN_OR_RETURN(const OwnedFd socket,
+                          ConnectInPod(sandbox.network_path, tunnel.request.port, peer));
+  return RunForward(socket, peer);
 }
 
 }  // namespace muster::agent

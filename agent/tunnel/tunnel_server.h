@@ -10,6 +10,7 @@
 #include "agent/link/link.h"
 #include "agent/runtime/runtime.h"
 #include "agent/tunnel/tunnel_peer.h"
+#include "agent/tunnel/usage_session.h"
 #include "common/base/clock.h"
 
 namespace muster::agent {
@@ -19,16 +20,20 @@ struct TunnelTarget {
   std::string container_id;
   std::string log_path;  // Empty: as the runtime says.
   bool running = false;
+  std::string sandbox_id;  // Of a port-forward, instead of the rest.
 };
 
-// Serves `logs` and `exec`: each on a thread of its own, so that neither a slow user nor a big file
-// holds up the agent. There are no threads while nobody asks.
+// Serves what comes through tunnels: logs, exec, attach, forwarded connections, questions for usage.
+// Each on a thread of its own, so that neither a slow user nor a big file holds up the agent. There
+// are no threads while nobody asks.
 //
 // Thread-safe; Serve returns at once. The destructor ends what is under way and waits for it.
 class TunnelServer {
  public:
   struct Options {
-    size_t tunnels_max = 32;  // More are refused.
+    size_t tunnels_max = 128;  // More are refused. Each connection of a port-forward is one.
+    // How the host as a whole fares; none: that is not known.
+    SampleHost host_sample;
   };
 
   // All outlive the server.
@@ -47,7 +52,9 @@ class TunnelServer {
   // Joins the threads of tunnels that are over.
   void Reap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SendLogs(const Tunnel& tunnel, TunnelPeer& peer);
+  // Exec or attach.
   absl::StatusOr<int32_t> Exec(const Tunnel& tunnel, TunnelPeer& peer);
+  absl::Status Forward(const Tunnel& tunnel, TunnelPeer& peer);
 
   const Options options_;
   Runtime& runtime_;

@@ -47,17 +47,24 @@ class AdminApi {
   absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request);
 
-  // Where the bytes of a container come from.
+  // Where the bytes of a container come from, and what is wanted of it.
+  enum class Use { kLogs, kExec, kAttach };
   struct ContainerPlace {
     std::string node;
     std::string pod_uid;
     std::string container;
   };
-  // With `to_exec` the pod must not be finished.
+  // Only logs can be had of a pod that is finished.
   absl::StatusOr<ContainerPlace> FindContainer(const std::string& ns, const std::string& pod,
-                                               const std::string& container, bool to_exec);
+                                               const std::string& container, Use use);
+  // A pod whose network can be reached, without a container. With a uid only that pod.
+  absl::StatusOr<ContainerPlace> FindRunningPod(const std::string& ns, const std::string& pod,
+                                                const std::string& uid);
+  // The pods or nodes that a Top is about; NotFound when it names one that is not there.
+  absl::StatusOr<std::vector<v1::Object>> FindForTop(const admin::v1::TopRequest& request);
 
  private:
+  absl::StatusOr<v1::Object> ReadPod(const std::string& ns, const std::string& pod);
   // A DaemonSet and the revisions of its namespace, which point into `list`.
   struct Rollouts {
     v1::Object daemon_set;

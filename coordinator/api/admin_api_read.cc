@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "coordinator/api/admin_api.h"
-#include "coordinator/api/container_choice.h"
 #include "coordinator/api/object_query.h"
 #include "coordinator/table/describe.h"
 #include "coordinator/table/table.h"
@@ -32,10 +31,6 @@ admin::v1::Table TableOf(model::Kind kind, absl::Span<const v1::Object> objects,
 std::string EventNamespaceOf(const v1::Object& object) {
   const std::string& ns = model::MetadataOf(object).namespace_();
   return ns.empty() ? "default" : ns;
-}
-
-bool IsFinished(const v1::Pod& pod) {
-  return pod.status().phase() == "Succeeded" || pod.status().phase() == "Failed";
 }
 
 }  // namespace
@@ -97,33 +92,6 @@ absl::StatusOr<admin::v1::DescribeResponse> AdminApi::Describe(
   admin::v1::DescribeResponse response;
   response.set_text(coordinator::Describe(object, {pods.items, events.items, clock_.Wall()}));
   return response;
-}
-
-absl::StatusOr<AdminApi::ContainerPlace> AdminApi::FindContainer(const std::string& ns,
-                                                                 const std::string& pod,
-                                                                 const std::string& container,
-                                                                 bool to_exec) {
-  admin::v1::ObjectRef ref;
-  ref.set_resource("pods");
-  ref.set_namespace_(ns);
-  ref.set_name(pod);
-  MUSTER_ASSIGN_OR_RETURN(const ObjectName name, ObjectName::Parse(ref));
-  MUSTER_ASSIGN_OR_RETURN(const v1::Object object,
-                          objects_.Get(name.info->kind, name.ns, name.name));
-  const v1::Pod& found = object.pod();
-  if (to_exec && IsFinished(found)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot exec into a container in a completed pod; current phase is ",
-                     found.status().phase()));
-  }
-  ContainerPlace place;
-  MUSTER_ASSIGN_OR_RETURN(place.container, ChooseContainer(found, container));
-  place.node = found.spec().node_name();
-  place.pod_uid = found.metadata().uid();
-  if (place.node.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("pod ", pod, " does not have a host assigned"));
-  }
-  return place;
 }
 
 }  // namespace muster::coordinator

@@ -4,6 +4,8 @@
 
 #include "common/version/version.h"
 #include "coordinator/api/container_streams.h"
+#include "coordinator/api/forward_stream.h"
+#include "coordinator/api/usage_call.h"
 #include "coordinator/api/watch_streams.h"
 #include "coordinator/rpc/status.h"
 
@@ -133,7 +135,23 @@ grpc::ServerWriteReactor<admin::v1::LogsChunk>* AdminService::Logs(
 
 grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminService::Exec(
     grpc::CallbackServerContext* context) {
-  return NewExecStream(authorize_(*context), api_, tunnels_, context);
+  return NewExecStream(ProcessKind::kNew, authorize_(*context), api_, tunnels_, context);
+}
+
+grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminService::Attach(
+    grpc::CallbackServerContext* context) {
+  return NewExecStream(ProcessKind::kMain, authorize_(*context), api_, tunnels_, context);
+}
+
+grpc::ServerBidiReactor<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>*
+AdminService::PortForward(grpc::CallbackServerContext* context) {
+  return NewForwardStream(authorize_(*context), api_, tunnels_, context);
+}
+
+grpc::ServerUnaryReactor* AdminService::Top(grpc::CallbackServerContext* context,
+                                            const admin::v1::TopRequest* request,
+                                            admin::v1::TopResponse* response) {
+  return NewTopCall(authorize_(*context), api_, tunnels_, *request, response, context);
 }
 
 }  // namespace muster::coordinator

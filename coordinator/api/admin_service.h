@@ -71,6 +71,13 @@ class AdminService final : public admin::v1::Admin::CallbackService {
       grpc::CallbackServerContext* context, const admin::v1::LogsRequest* request) override;
   grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* Exec(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* Attach(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>* PortForward(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Top(grpc::CallbackServerContext* context,
+                                const admin::v1::TopRequest* request,
+                                admin::v1::TopResponse* response) override;
 
  private:
   // Calls `answer` when the caller may, and finishes the call with what it returns.

@@ -8,6 +8,7 @@
 #include "common/base/macros.h"
 #include "common/base/status.h"
 #include "common/daemon/log_fields.h"
+#include "coordinator/session/tunnel_support.h"
 #include "coordinator/store/object_store.h"
 #include "coordinator/templates/references.h"
 #include "spdlog/spdlog.h"
@@ -65,6 +66,9 @@ struct SessionHub::Session {
   std::list<Session*>::iterator active_at;  // Of a session that is active.
   bool writing = false;
   std::deque<ToAgent> control;  // Before any assignment.
+  // As its hello said.
+  std::string agent_version;
+  std::vector<std::string> tunnels;
   AssignmentFeed feed;
   absl::Status leaving_because;
   // Since it began, the store has shown the node as not ready. Its pods were marked then, and only
@@ -182,6 +186,11 @@ void SessionHub::Handle(TunnelWanted input) {
         absl::UnavailableError(absl::StrCat("node \"", input.node, "\" is not connected")));
   }
   Session& session = *it->second;
+  if (absl::Status known = CheckTunnel(input.request, session.tunnels, input.node,
+                                       session.agent_version);
+      !known.ok()) {
+    return input.refused(known);
+  }
   if (session.control.size() >= options_.waiting_tunnels_max) {
     return input.refused(absl::ResourceExhaustedError(
         absl::StrCat("node \"", input.node, "\" does not take any more requests")));
@@ -202,6 +211,8 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
     End(*old->second, absl::AbortedError("another session of this node took over"));
   }
   session.state = Session::State::kActive;
+  session.agent_version = hello.agent_version();
+  session.tunnels.assign(hello.tunnels().begin(), hello.tunnels().end());
   session.active_at = active_.insert(active_.end(), &session);
   by_node_[session.node] = &session;
   contacts_[session.node] = {.connected = true, .last_seen = clock_.Mono()};

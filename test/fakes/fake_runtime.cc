@@ -418,6 +418,19 @@ void FakeRuntime::ExecUrl(const std::string& container_id, const std::vector<std
       std::move(done));
 }
 
+void FakeRuntime::AttachUrl(const std::string& container_id, bool, bool, Done<std::string> done) {
+  Queue<std::string>(
+      RuntimeCall::kAttachUrl, absl::StrCat("AttachUrl ", container_id),
+      [this, container_id]() -> absl::StatusOr<std::string> {
+        if (absl::Status state = world_.CheckRunning(container_id, "failed to attach to container");
+            !state.ok()) {
+          return state;
+        }
+        return absl::StrCat("http://127.0.0.1:1/attach/", container_id.substr(56));
+      },
+      std::move(done));
+}
+
 void FakeRuntime::ImageStatusOf(const std::string& image, Done<std::optional<ImageStatus>> done) {
   Queue<std::optional<ImageStatus>>(
       RuntimeCall::kImageStatusOf, "ImageStatusOf " + image,

@@ -40,6 +40,7 @@ enum class RuntimeCall {
   kListContainerStats,
   kExecSync,
   kExecUrl,
+  kAttachUrl,
   kImageStatusOf,
   kPullImage,
   kListImages,
@@ -134,6 +135,8 @@ class FakeRuntime final : public Runtime {
   void ListContainerStats(Done<std::vector<ContainerStats>> done) override;
   void ExecSync(const std::string& container_id, const std::vector<std::string>& command,
                 std::chrono::seconds timeout, Done<ExecResult> done) override;
+  void AttachUrl(const std::string& container_id, bool stdin, bool tty,
+                 Done<std::string> done) override;
   void ExecUrl(const std::string& container_id, const std::vector<std::string>& command, bool stdin,
                bool tty, Done<std::string> done) override;
   void ImageStatusOf(const std::string& image, Done<std::optional<ImageStatus>> done) override;

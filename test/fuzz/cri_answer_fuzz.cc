@@ -45,6 +45,7 @@ void Read(uint8_t kind, const std::string& bytes) {
       google::protobuf::Map<std::string, std::string> info;
       info["info"] = bytes;
       (void)cri::PidFromInfo(info);
+      (void)cri::NetworkPathFromInfo(info);
       break;
     }
     default: {

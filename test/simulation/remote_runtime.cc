@@ -151,6 +151,14 @@ void RemoteRuntime::ExecUrl(const std::string& container_id,
       });
 }
 
+void RemoteRuntime::AttachUrl(const std::string& container_id, bool stdin, bool tty,
+                              Done<std::string> done) {
+  Ask(RuntimeCall::kAttachUrl,
+      [container_id, stdin, tty, done = Late(std::move(done))](FakeRuntime& runtime) {
+        runtime.AttachUrl(container_id, stdin, tty, done);
+      });
+}
+
 void RemoteRuntime::ImageStatusOf(const std::string& image,
                                   Done<std::optional<agent::ImageStatus>> done) {
   Ask(RuntimeCall::kImageStatusOf, [image, done = Late(std::move(done))](FakeRuntime& runtime) {

@@ -55,6 +55,8 @@ class RemoteRuntime final : public agent::Runtime {
                 std::chrono::seconds timeout, Done<agent::ExecResult> done) override;
   void ExecUrl(const std::string& container_id, const std::vector<std::string>& command, bool stdin,
                bool tty, Done<std::string> done) override;
+  void AttachUrl(const std::string& container_id, bool stdin, bool tty,
+                 Done<std::string> done) override;
   void ImageStatusOf(const std::string& image,
                      Done<std::optional<agent::ImageStatus>> done) override;
   void PullImage(const std::string& image, const std::optional<agent::RegistryAuth>& auth,

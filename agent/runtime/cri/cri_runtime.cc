@@ -213,12 +213,13 @@ void CriRuntime::RemoveSandbox(const std::string& id, DoneStatus done) {
 void CriRuntime::SandboxStatusOf(const std::string& id, Done<SandboxStatus> done) {
   v1::PodSandboxStatusRequest request;
   request.set_pod_sandbox_id(id);
-  request.set_verbose(true);  // For the pid.
+  request.set_verbose(true);  // For the pid and the network.
   impl_->Call(
       &AsyncRuntime::PodSandboxStatus, std::move(request), kDeadline,
       Answer<v1::PodSandboxStatusResponse, SandboxStatus>(std::move(done), [](auto& response) {
         SandboxStatus status = cri::FromMessage(response.status());
         status.pid = cri::PidFromInfo(response.info());
+        status.network_path = cri::NetworkPathFromInfo(response.info());
         return status;
       }));
 }
@@ -342,6 +343,19 @@ void CriRuntime::ExecUrl(const std::string& container_id, const std::vector<std:
   impl_->Call(&AsyncRuntime::Exec, std::move(request), kDeadline,
               Answer<v1::ExecResponse, std::string>(std::move(done),
                                                     [](auto& response) { return response.url(); }));
+}
+
+void CriRuntime::AttachUrl(const std::string& container_id, bool stdin, bool tty,
+                           Done<std::string> done) {
+  v1::AttachRequest request;
+  request.set_container_id(container_id);
+  request.set_stdin(stdin);
+  request.set_stdout(true);
+  request.set_stderr(!tty);
+  request.set_tty(tty);
+  impl_->Call(&AsyncRuntime::Attach, std::move(request), kDeadline,
+              Answer<v1::AttachResponse, std::string>(
+                  std::move(done), [](auto& response) { return response.url(); }));
 }
 
 void CriRuntime::ImageStatusOf(const std::string& image, Done<std::optional<ImageStatus>> done) {

@@ -311,6 +311,7 @@ ContainerStats FromMessage(const v1::ContainerStats& message) {
   ContainerStats stats;
   stats.id = message.attributes().id();
   stats.cpu_usage_ns = message.cpu().usage_core_nano_seconds().value();
+  stats.cpu_at_ns = message.cpu().timestamp();
   stats.memory_working_set_bytes = message.memory().working_set_bytes().value();
   stats.writable_layer_bytes = message.writable_layer().used_bytes().value();
   stats.writable_layer_inodes = message.writable_layer().inodes_used().value();
@@ -379,6 +380,28 @@ int64_t PidFromInfo(const google::protobuf::Map<std::string, std::string>& info)
   if (!details.is_object()) return 0;
   const auto pid = details.find("pid");
   return pid != details.end() && pid->is_number_integer() ? pid->get<int64_t>() : 0;
+}
+
+std::string NetworkPathFromInfo(const google::protobuf::Map<std::string, std::string>& info) {
+  const auto found = info.find("info");
+  if (found == info.end()) return "";
+  const auto details = nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json* at = &details;
+  for (const char* name : {"runtimeSpec", "linux", "namespaces"}) {
+    if (!at->is_object()) return "";
+    const auto next = at->find(name);
+    if (next == at->end()) return "";
+    at = &*next;
+  }
+  if (!at->is_array()) return "";
+  for (const nlohmann::json& space : *at) {
+    if (!space.is_object()) continue;
+    const auto type = space.find("type");
+    const auto path = space.find("path");
+    if (type == space.end() || *type != "network" || path == space.end()) continue;
+    if (path->is_string()) return path->get<std::string>();
+  }
+  return "";
 }
 
 absl::Status FromGrpc(const ::grpc::Status& status) {

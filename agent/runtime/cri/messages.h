@@ -49,6 +49,8 @@ std::string SandboxImageFromStatus(const ::runtime::v1::StatusResponse& status);
 // Of the first process, from the verbose part of a status (containerd and CRI-O tell it in the same
 // place); 0 when it is not there.
 int64_t PidFromInfo(const google::protobuf::Map<std::string, std::string>& info);
+// The file of a sandbox's network namespace, likewise; empty when it has none of its own.
+std::string NetworkPathFromInfo(const google::protobuf::Map<std::string, std::string>& info);
 
 // Code and message as they are, but for one: a runtime that has just started says "server is not
 // initialized yet" as Unknown; that is Unavailable, since a moment later it will answer.

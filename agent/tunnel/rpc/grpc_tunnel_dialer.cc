@@ -34,6 +34,21 @@ void SetError(const absl::Status& why, TunnelFromAgent* message) {
   message->mutable_error()->set_message(std::string(why.message()));
 }
 
+void SetAmount(const UsageAmount& amount, session::v1::TunnelUsage::Amount* message) {
+  if (amount.cpu_nano_cores) message->set_cpu_nano_cores(*amount.cpu_nano_cores);
+  if (amount.memory_bytes) message->set_memory_bytes(*amount.memory_bytes);
+}
+
+void SetUsage(const NodeUsage& usage, session::v1::TunnelUsage* message) {
+  for (const ContainerUsage& container : usage.containers) {
+    session::v1::TunnelUsage::Container* sent = message->add_containers();
+    sent->set_pod_uid(container.pod_uid);
+    sent->set_container(container.container);
+    SetAmount(container.amount, sent->mutable_amount());
+  }
+  SetAmount(usage.node, message->mutable_node());
+}
+
 TunnelInput InputFrom(TunnelToAgent message) {
   TunnelInput input;
   switch (message.message_case()) {
@@ -58,8 +73,9 @@ class GrpcTunnelPeer final : public TunnelPeer,
  public:
   GrpcTunnelPeer(const std::shared_ptr<grpc::Channel>& channel, const std::string& tunnel_id)
       : stub_(session::v1::AgentSession::NewStub(channel)),
-        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    MUSTER_CHECK(wake_ >= 0);
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        can_send_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    MUSTER_CHECK(wake_ >= 0 && can_send_ >= 0);
     stub_->async()->Tunnel(&context_, this);
     // Reads and writes are started by the worker; the hold lasts as long as it has the peer.
     AddHold();
@@ -81,6 +97,7 @@ class GrpcTunnelPeer final : public TunnelPeer,
       mutex_.Await(absl::Condition(&done_));
     }
     ::close(wake_);
+    ::close(can_send_);
   }
 
   bool SendStdout(std::string_view bytes) override {
@@ -93,6 +110,27 @@ class GrpcTunnelPeer final : public TunnelPeer,
     message.set_stderr(bytes.data(), bytes.size());
     return Send(std::move(message));
   }
+  bool SendStdoutEnd() override {
+    TunnelFromAgent message;
+    message.set_stdout_closed(true);
+    return Send(std::move(message));
+  }
+  bool SendUsage(const NodeUsage& usage) override {
+    TunnelFromAgent message;
+    SetUsage(usage, message.mutable_usage());
+    return Send(std::move(message));
+  }
+  bool CanSend() override {
+    absl::MutexLock lock(&mutex_);
+    if (writing_ && !gone_) {
+      send_awaited_ = true;
+      return false;
+    }
+    // The other end being gone stays readable.
+    if (!gone_) Drain(can_send_);
+    return true;
+  }
+  int send_fd() const override { return can_send_; }
   void FinishExec(int32_t exit_code) override {
     TunnelFromAgent message;
     message.set_exit_code(exit_code);
@@ -115,7 +153,7 @@ class GrpcTunnelPeer final : public TunnelPeer,
     input_.pop_front();
     input_bytes_ -= input.stdin_bytes.size();
     // The other end being gone stays readable.
-    if (input_.empty() && !gone_) Drain();
+    if (input_.empty() && !gone_) Drain(wake_);
     if (read_paused_ && input_bytes_ < kInputBytesMax && !gone_) {
       read_paused_ = false;
       StartRead(&received_);
@@ -156,7 +194,7 @@ class GrpcTunnelPeer final : public TunnelPeer,
     TunnelInput input = InputFrom(std::exchange(received_, {}));
     input_bytes_ += input.stdin_bytes.size();
     input_.push_back(std::move(input));
-    Wake();
+    Wake(wake_);
     if (input_bytes_ < kInputBytesMax) {
       StartRead(&received_);
     } else {
@@ -167,7 +205,8 @@ class GrpcTunnelPeer final : public TunnelPeer,
   void OnWriteDone(bool ok) override {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
-    if (!ok) Leave();
+    if (!ok) return Leave();
+    if (std::exchange(send_awaited_, false)) Wake(can_send_);
   }
 
   void OnDone(const grpc::Status&) override {
@@ -178,25 +217,27 @@ class GrpcTunnelPeer final : public TunnelPeer,
 
   void Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     gone_ = true;
-    Wake();
+    Wake(wake_);
+    Wake(can_send_);
   }
 
-  void Wake() {
+  static void Wake(int event) {
     const uint64_t one = 1;
-    MUSTER_CHECK(::write(wake_, &one, sizeof one) == sizeof one);
+    MUSTER_CHECK(::write(event, &one, sizeof one) == sizeof one);
   }
-  void Drain() {
+  static void Drain(int event) {
     uint64_t count;
-    (void)!::read(wake_, &count, sizeof count);
+    (void)!::read(event, &count, sizeof count);
   }
 
   const std::unique_ptr<Stub> stub_;
-  const int wake_;
+  const int wake_, can_send_;
   grpc::ClientContext context_;
   TunnelFromAgent sent_;    // gRPC's while a write is under way.
   TunnelToAgent received_;  // gRPC's while a read is under way.
   absl::Mutex mutex_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = true;  // The tunnel's id, at first.
+  bool send_awaited_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
   bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;

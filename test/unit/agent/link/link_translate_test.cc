@@ -58,15 +58,17 @@ TEST(LinkTranslate, LogsWithoutLimitsHaveNone) {
   EXPECT_EQ(request.tunnel_id, "t");
   EXPECT_EQ(request.pod_uid, "u");
   EXPECT_EQ(request.container, "c");
-  EXPECT_FALSE(request.is_exec);
+  EXPECT_EQ(request.purpose, TunnelPurpose::kLogs);
   EXPECT_EQ(request.tail_lines, -1);
   EXPECT_EQ(request.since_seconds, -1);
   EXPECT_EQ(request.limit_bytes, -1);
+  EXPECT_EQ(request.since_unix_ns, -1);
 
   // Zero is a limit too: kubectl logs --tail=0 -f shows only what is new.
   logs->set_tail_lines(0);
   logs->set_since_seconds(60);
   logs->set_limit_bytes(100);
+  logs->set_since_unix_ns(7);
   logs->set_follow(true);
   logs->set_previous(true);
   logs->set_timestamps(true);
@@ -74,6 +76,7 @@ TEST(LinkTranslate, LogsWithoutLimitsHaveNone) {
   EXPECT_EQ(request.tail_lines, 0);
   EXPECT_EQ(request.since_seconds, 60);
   EXPECT_EQ(request.limit_bytes, 100);
+  EXPECT_EQ(request.since_unix_ns, 7);
   EXPECT_TRUE(request.follow && request.previous && request.timestamps);
 }
 
@@ -86,8 +89,45 @@ TEST(LinkTranslate, ExecCarriesItsCommand) {
   exec->set_stdin(true);
   exec->set_tty(true);
   const TunnelRequest request = std::get<TunnelRequest>(*EventFrom(message));
-  EXPECT_TRUE(request.is_exec && request.stdin && request.tty);
+  EXPECT_EQ(request.purpose, TunnelPurpose::kExec);
+  EXPECT_TRUE(request.stdin && request.tty);
   EXPECT_EQ(request.command, (std::vector<std::string>{"sh", "-c"}));
+}
+
+TEST(LinkTranslate, AttachForwardAndStatsAreTakenOver) {
+  ToAgent message;
+  session::v1::TunnelAttach* attach = message.mutable_open_tunnel()->mutable_attach();
+  attach->set_pod_uid("u");
+  attach->set_container("c");
+  attach->set_tty(true);
+  TunnelRequest request = std::get<TunnelRequest>(*EventFrom(message));
+  EXPECT_EQ(request.purpose, TunnelPurpose::kAttach);
+  EXPECT_EQ(request.pod_uid + request.container, "uc");
+  EXPECT_TRUE(request.tty && !request.stdin);
+
+  session::v1::TunnelPortForward* forward = message.mutable_open_tunnel()->mutable_port_forward();
+  forward->set_pod_uid("u");
+  forward->set_port(80);
+  request = std::get<TunnelRequest>(*EventFrom(message));
+  EXPECT_EQ(request.purpose, TunnelPurpose::kPortForward);
+  EXPECT_EQ(request.pod_uid, "u");
+  EXPECT_EQ(request.port, 80);
+
+  session::v1::TunnelStats* stats = message.mutable_open_tunnel()->mutable_stats();
+  stats->add_pod_uids("u1");
+  stats->add_pod_uids("u2");
+  stats->set_node(true);
+  request = std::get<TunnelRequest>(*EventFrom(message));
+  EXPECT_EQ(request.purpose, TunnelPurpose::kStats);
+  EXPECT_EQ(request.pod_uids, (std::vector<std::string>{"u1", "u2"}));
+  EXPECT_TRUE(request.node);
+}
+
+TEST(LinkTranslate, HelloTellsWhichTunnelsTheAgentServes) {
+  const session::v1::FromAgent message = HelloMessage({});
+  EXPECT_EQ((std::vector<std::string>{message.hello().tunnels().begin(),
+                                      message.hello().tunnels().end()}),
+            (std::vector<std::string>{"logs", "exec", "attach", "port_forward", "stats"}));
 }
 
 TEST(LinkTranslate, RemovalOfTheNodeIsTold) {
@@ -98,9 +138,15 @@ TEST(LinkTranslate, RemovalOfTheNodeIsTold) {
 
 TEST(LinkTranslate, WhatANewerCoordinatorSaysIsPassedOver) {
   EXPECT_FALSE(EventFrom(ToAgent()).has_value());
+}
+
+// Whoever waits for it has to hear that it is not known.
+TEST(LinkTranslate, TunnelForWhatANewerCoordinatorWantsHasAnUnknownPurpose) {
   ToAgent tunnel;
   tunnel.mutable_open_tunnel()->set_tunnel_id("t");
-  EXPECT_FALSE(EventFrom(tunnel).has_value());
+  const TunnelRequest request = std::get<TunnelRequest>(*EventFrom(tunnel));
+  EXPECT_EQ(request.tunnel_id, "t");
+  EXPECT_EQ(request.purpose, TunnelPurpose::kUnknown);
 }
 
 }  // namespace

@@ -169,6 +169,33 @@ TEST(CriMessages, AppArmorIsOnlyMentionedWhenAsked) {
   EXPECT_EQ(sent("localhost/p").apparmor().localhost_ref(), "p");
 }
 
+TEST(NetworkPathFromInfo, IsThatOfTheNetworkNamespaceAlone) {
+  struct Case {
+    const char* info;
+    const char* path;
+  };
+  for (const Case& c : {
+           Case{R"({"pid": 7, "runtimeSpec": {"linux": {"namespaces": [{"type": "pid"},
+                    {"type": "network", "path": "/var/run/netns/cni-1"},
+                    {"type": "ipc", "path": "/x"}]}}})",
+                "/var/run/netns/cni-1"},
+           Case{R"({"runtimeSpec": {"linux": {"namespaces": [{"type": "network"}]}}})", ""},
+           Case{R"({"runtimeSpec": {"linux": {"namespaces": [{"type": "network", "path": 7}]}}})",
+                ""},
+           Case{R"({"runtimeSpec": {"linux": {"namespaces": [5, null, {"path": "/x"}]}}})", ""},
+           Case{R"({"runtimeSpec": {"linux": {"namespaces": {}}}})", ""},
+           Case{R"({"runtimeSpec": {"linux": []}})", ""},
+           Case{R"({"runtimeSpec": null})", ""},
+           Case{R"([])", ""},
+           Case{"{", ""},
+       }) {
+    google::protobuf::Map<std::string, std::string> info;
+    info["info"] = c.info;
+    EXPECT_EQ(NetworkPathFromInfo(info), c.path) << c.info;
+  }
+  EXPECT_EQ(NetworkPathFromInfo({}), "") << "not verbose";
+}
+
 // Spec: pod/25/events
 TEST(PidFromInfo, IsWhereBothRuntimesTellIt) {
   struct Case {

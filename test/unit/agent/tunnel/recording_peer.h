@@ -20,12 +20,19 @@ namespace muster::agent {
 // Thread-safe.
 class RecordingPeer final : public TunnelPeer {
  public:
-  RecordingPeer() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~RecordingPeer() override { ::close(wake_); }
+  RecordingPeer()
+      : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        can_send_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~RecordingPeer() override {
+    ::close(wake_);
+    ::close(can_send_);
+  }
 
   // ---- For the test
   std::string out() const { return Get(out_); }
   std::string err() const { return Get(err_); }
+  bool out_ended() const { return Get(out_ended_); }
+  std::optional<NodeUsage> usage() const { return Get(usage_); }
   std::optional<int32_t> exit_code() const { return Get(exit_code_); }
   std::optional<absl::Status> status() const { return Get(status_); }
   // Waits until so many bytes came out. False when they do not.
@@ -51,11 +58,37 @@ class RecordingPeer final : public TunnelPeer {
   void Unblock() {
     absl::MutexLock lock(&mutex_);
     block_after_.reset();
+    Wake(can_send_);
+  }
+  // What of the input nobody has taken yet.
+  size_t input_bytes() const {
+    absl::MutexLock lock(&mutex_);
+    size_t bytes = 0;
+    for (const TunnelInput& input : input_) bytes += input.stdin_bytes.size();
+    return bytes;
   }
 
   // ---- TunnelPeer
   bool SendStdout(std::string_view bytes) override { return Send(&out_, bytes); }
   bool SendStderr(std::string_view bytes) override { return Send(&err_, bytes); }
+  bool SendStdoutEnd() override {
+    absl::MutexLock lock(&mutex_);
+    out_ended_ = true;
+    return !gone_;
+  }
+  bool SendUsage(const NodeUsage& usage) override {
+    absl::MutexLock lock(&mutex_);
+    usage_ = usage;
+    return !gone_;
+  }
+  bool CanSend() override {
+    absl::MutexLock lock(&mutex_);
+    if (block_after_ && out_.size() >= *block_after_ && !gone_) return false;
+    uint64_t count;
+    if (!gone_) (void)!::read(can_send_, &count, sizeof count);
+    return true;
+  }
+  int send_fd() const override { return can_send_; }
   void FinishExec(int32_t exit_code) override {
     absl::MutexLock lock(&mutex_);
     exit_code_ = exit_code;
@@ -78,7 +111,7 @@ class RecordingPeer final : public TunnelPeer {
   void Cancel() override {
     gone_ = true;
     Unblock();
-    Wake();
+    Wake(wake_);
   }
 
  private:
@@ -93,7 +126,7 @@ class RecordingPeer final : public TunnelPeer {
     to->append(bytes);
     if (leave_after_ && out_.size() >= *leave_after_) {
       gone_ = true;
-      Wake();
+      Wake(wake_);
     }
     const auto may_go_on = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return !block_after_ || out_.size() < *block_after_;
@@ -104,16 +137,18 @@ class RecordingPeer final : public TunnelPeer {
   void Push(TunnelInput input) {
     absl::MutexLock lock(&mutex_);
     input_.push_back(std::move(input));
-    Wake();
+    Wake(wake_);
   }
-  void Wake() {
+  static void Wake(int event) {
     const uint64_t one = 1;
-    MUSTER_CHECK(::write(wake_, &one, sizeof one) == sizeof one);
+    MUSTER_CHECK(::write(event, &one, sizeof one) == sizeof one);
   }
 
-  const int wake_;
+  const int wake_, can_send_;
   mutable absl::Mutex mutex_;
   std::string out_, err_;
+  bool out_ended_ = false;
+  std::optional<NodeUsage> usage_;
   std::optional<int32_t> exit_code_;
   std::optional<absl::Status> status_;
   std::deque<TunnelInput> input_;

@@ -159,17 +159,17 @@ TEST_F(AdminApiReadTest, AContainerIsFoundOnItsNodeOrRefusedInKubernetesWords) {
   PutPod("default", "done",
          "spec { node_name: 'n1' containers { name: 'main' } } status { phase: 'Failed' }");
   const absl::StatusOr<AdminApi::ContainerPlace> place =
-      api_.FindContainer("", "web", "", /*to_exec=*/true);
+      api_.FindContainer("", "web", "", AdminApi::Use::kExec);
   ASSERT_TRUE(place.ok()) << place.status();
   EXPECT_EQ(place->node, "n1");
   EXPECT_EQ(place->container, "main");
   EXPECT_FALSE(place->pod_uid.empty());
-  EXPECT_EQ(api_.FindContainer("", "none", "", true).status(),
+  EXPECT_EQ(api_.FindContainer("", "none", "", AdminApi::Use::kExec).status(),
             absl::NotFoundError("pods \"none\" not found"));
-  EXPECT_EQ(api_.FindContainer("", "waiting", "", false).status(),
+  EXPECT_EQ(api_.FindContainer("", "waiting", "", AdminApi::Use::kLogs).status(),
             absl::InvalidArgumentError("pod waiting does not have a host assigned"));
-  EXPECT_TRUE(api_.FindContainer("", "done", "", /*to_exec=*/false).ok());
-  EXPECT_EQ(api_.FindContainer("", "done", "", /*to_exec=*/true).status(),
+  EXPECT_TRUE(api_.FindContainer("", "done", "", AdminApi::Use::kLogs).ok());
+  EXPECT_EQ(api_.FindContainer("", "done", "", AdminApi::Use::kExec).status(),
             absl::InvalidArgumentError(
                 "cannot exec into a container in a completed pod; current phase is Failed"));
 }

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "common/base/mutex.h"
+#include "coordinator/rpc/status.h"
+#include "coordinator/tunnel/tunnel.h"
+#include "grpcpp/server_context.h"
+#include "muster/session/v1/session.pb.h"
+
+namespace muster::coordinator {
+
+// To a user "unavailable" means that the coordinator cannot be reached, which is not the case.
+absl::Status ForUser(const absl::Status& status);
+// What an agent said went wrong, for the user.
+absl::Status StatusOf(const session::v1::TunnelError& error);
+
+// What all streams through a tunnel have in common: the way from the agent to the user, and one end.
+// The pipes' callbacks keep the stream as long as they wait, gRPC keeps it until OnDone.
+template <typename Reactor, typename Output>
+class TunnelStream : public Reactor,
+                        public std::enable_shared_from_this<TunnelStream<Reactor, Output>> {
+ public:
+  explicit TunnelStream(grpc::CallbackServerContext* context) : context_(context) {}
+
+  static void Own(const std::shared_ptr<TunnelStream>& stream) { stream->self_ = stream; }
+
+  void OnWriteDone(bool ok) override {
+    {
+      MutexLock lock(&mutex_);
+      writing_ = false;
+    }
+    if (!ok) return Leave(absl::CancelledError("the user left"));
+    if (last_status_) return Leave(*last_status_);
+    PullNext();
+  }
+  void OnCancel() override { Leave(absl::CancelledError("the user left")); }
+  void OnDone() override { self_.reset(); }
+
+  void Begin(std::shared_ptr<Tunnel> tunnel) {
+    {
+      MutexLock lock(&mutex_);
+      tunnel_ = std::move(tunnel);
+    }
+    PullNext();
+  }
+
+  // Ends both ends of the tunnel, if there is one yet, and the call.
+  void Leave(const absl::Status& why) {
+    std::shared_ptr<Tunnel> tunnel;
+    {
+      MutexLock lock(&mutex_);
+      tunnel = tunnel_;
+    }
+    if (tunnel != nullptr) tunnel->Close(why);
+    MutexLock lock(&mutex_);
+    if (std::exchange(ended_, true)) return;
+    if (writing_) context_->TryCancel();
+    this->Finish(ToGrpc(ForUser(why)));
+  }
+
+ protected:
+  // What a frame is for the user. Nothing: skip it. `ret_last` set: the call ends with it, after
+  // the output if there is one.
+  virtual std::optional<Output> Translate(session::v1::TunnelFromAgent frame,
+                                          std::optional<absl::Status>& ret_last) = 0;
+  // How it ends when the agent has nothing more to say.
+  virtual absl::Status AtEnd(const absl::Status& why) = 0;
+
+  Tunnel& tunnel() { return *tunnel_; }
+  bool has_ended() {
+    MutexLock lock(&mutex_);
+    return ended_;
+  }
+
+  Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+
+ private:
+  void PullNext() {
+    tunnel_->from_agent().Pull(
+        [self = this->shared_from_this()](std::optional<session::v1::TunnelFromAgent> frame) {
+          if (!frame) return self->Leave(self->AtEnd(self->tunnel_->why()));
+          std::optional<Output> output = self->Translate(*std::move(frame), self->last_status_);
+          if (output) return self->Write(*std::move(output));
+          if (self->last_status_) return self->Leave(*self->last_status_);
+          self->PullNext();
+        });
+  }
+  void Write(Output output) {
+    MutexLock lock(&mutex_);
+    if (ended_) return;
+    output_ = std::move(output);
+    writing_ = true;
+    this->StartWrite(&output_);
+  }
+
+  grpc::CallbackServerContext* const context_;  // Valid until OnDone.
+  std::shared_ptr<TunnelStream> self_;       // Until OnDone.
+  std::shared_ptr<Tunnel> tunnel_;              // Set once, under the lock.
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  Output output_;                            // gRPC's while a write is under way.
+  std::optional<absl::Status> last_status_;  // Used by whoever's turn it is.
+};
+
+}  // namespace muster::coordinator
