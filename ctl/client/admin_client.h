@@ -12,7 +12,7 @@
 
 namespace muster::ctl {
 
-// The coordinator's admin API as commands use it: blocking, one caller at a time.
+// The coordinator's admin API as commands use it: blocking. Calls may be made from several threads.
 //
 // Errors keep the coordinator's code and message; problems of an Apply come as the payload that
 // ProblemsOf reads. Streams hand each message to `each` until it returns false or the stream ends.
@@ -21,16 +21,31 @@ class AdminClient {
   template <typename Message>
   using Each = std::function<bool(const Message&)>;
 
-  // Both directions of one exec. Write may be called from another thread than Read.
-  class ExecStream {
+  // Both directions of one call. Write may be called from another thread than Read; it waits while
+  // the other end is slow. Cancel may be called from any thread.
+  template <typename Input, typename Output>
+  class TwoWayStream {
    public:
-    virtual ~ExecStream() = default;
-    virtual bool Write(const admin::v1::ExecInput& input) = 0;
-    virtual bool Read(admin::v1::ExecOutput& output) = 0;
+    virtual ~TwoWayStream() = default;
+    virtual bool Write(const Input& input) = 0;
+    virtual bool Read(Output& output) = 0;
     // After Read returned false.
     virtual absl::Status Finish() = 0;
     virtual void Cancel() = 0;
   };
+  // One direction; as above.
+  template <typename Output>
+  class ReadStream {
+   public:
+    virtual ~ReadStream() = default;
+    virtual bool Read(Output& output) = 0;
+    virtual absl::Status Finish() = 0;
+    virtual void Cancel() = 0;
+  };
+  using LogStream = ReadStream<admin::v1::LogsChunk>;
+  using ExecStream = TwoWayStream<admin::v1::ExecInput, admin::v1::ExecOutput>;
+  using ForwardStream =
+      TwoWayStream<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>;
 
   virtual ~AdminClient() = default;
 
@@ -65,7 +80,13 @@ class AdminClient {
                                      const Each<admin::v1::RolloutStatusUpdate>& each) = 0;
   virtual absl::Status Logs(const admin::v1::LogsRequest& request,
                             const Each<admin::v1::LogsChunk>& each) = 0;
+  // Likewise, for whoever has several at once and may not want to go on.
+  virtual std::unique_ptr<LogStream> OpenLogs(const admin::v1::LogsRequest& request) = 0;
   virtual std::unique_ptr<ExecStream> Exec() = 0;
+  virtual std::unique_ptr<ExecStream> Attach() = 0;
+  // From any thread, while other calls are under way.
+  virtual std::unique_ptr<ForwardStream> PortForward() = 0;
+  virtual absl::StatusOr<admin::v1::TopResponse> Top(const admin::v1::TopRequest& request) = 0;
 };
 
 // The problems behind a refused Apply or Update, when the coordinator named any.

@@ -29,17 +29,35 @@ absl::Status FromGrpc(const grpc::Status& status) {
   return result;
 }
 
-class GrpcExecStream final : public AdminClient::ExecStream {
+template <typename Input, typename Output>
+class GrpcTwoWayStream final : public AdminClient::TwoWayStream<Input, Output> {
  public:
-  explicit GrpcExecStream(admin::v1::Admin::Stub& stub) : stream_(stub.Exec(&context_)) {}
-  bool Write(const admin::v1::ExecInput& input) override { return stream_->Write(input); }
-  bool Read(admin::v1::ExecOutput& output) override { return stream_->Read(&output); }
+  using Stream = grpc::ClientReaderWriter<Input, Output>;
+
+  GrpcTwoWayStream(admin::v1::Admin::Stub& stub,
+                   std::unique_ptr<Stream> (admin::v1::Admin::Stub::*method)(grpc::ClientContext*))
+      : stream_((stub.*method)(&context_)) {}
+  bool Write(const Input& input) override { return stream_->Write(input); }
+  bool Read(Output& output) override { return stream_->Read(&output); }
   absl::Status Finish() override { return FromGrpc(stream_->Finish()); }
   void Cancel() override { context_.TryCancel(); }
 
  private:
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<admin::v1::ExecInput, admin::v1::ExecOutput>> stream_;
+  const std::unique_ptr<Stream> stream_;
+};
+
+class GrpcLogStream final : public AdminClient::LogStream {
+ public:
+  GrpcLogStream(admin::v1::Admin::Stub& stub, const admin::v1::LogsRequest& request)
+      : stream_(stub.Logs(&context_, request)) {}
+  bool Read(admin::v1::LogsChunk& output) override { return stream_->Read(&output); }
+  absl::Status Finish() override { return FromGrpc(stream_->Finish()); }
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  const std::unique_ptr<grpc::ClientReader<admin::v1::LogsChunk>> stream_;
 };
 
 class GrpcAdminClient final : public AdminClient {
@@ -108,9 +126,31 @@ class GrpcAdminClient final : public AdminClient {
                     const Each<admin::v1::LogsChunk>& each) override {
     return Stream(request, std::nullopt, &admin::v1::Admin::Stub::Logs, each);
   }
-  std::unique_ptr<ExecStream> Exec() override { return std::make_unique<GrpcExecStream>(*stub_); }
+  std::unique_ptr<LogStream> OpenLogs(const admin::v1::LogsRequest& request) override {
+    return std::make_unique<GrpcLogStream>(*stub_, request);
+  }
+  std::unique_ptr<ExecStream> Exec() override {
+    return Open<admin::v1::ExecInput, admin::v1::ExecOutput>(&admin::v1::Admin::Stub::Exec);
+  }
+  std::unique_ptr<ExecStream> Attach() override {
+    return Open<admin::v1::ExecInput, admin::v1::ExecOutput>(&admin::v1::Admin::Stub::Attach);
+  }
+  std::unique_ptr<ForwardStream> PortForward() override {
+    return Open<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>(
+        &admin::v1::Admin::Stub::PortForward);
+  }
+  absl::StatusOr<admin::v1::TopResponse> Top(const admin::v1::TopRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::Top);
+  }
 
  private:
+  template <typename Input, typename Output>
+  std::unique_ptr<TwoWayStream<Input, Output>> Open(
+      std::unique_ptr<grpc::ClientReaderWriter<Input, Output>> (admin::v1::Admin::Stub::*method)(
+          grpc::ClientContext*)) {
+    return std::make_unique<GrpcTwoWayStream<Input, Output>>(*stub_, method);
+  }
+
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(const Request& request,
                                 grpc::Status (admin::v1::Admin::Stub::*method)(grpc::ClientContext*,

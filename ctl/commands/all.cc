@@ -14,10 +14,12 @@
 #include "ctl/commands/history.h"
 #include "ctl/commands/logs.h"
 #include "ctl/commands/plan.h"
+#include "ctl/commands/port_forward.h"
 #include "ctl/commands/replace.h"
 #include "ctl/commands/rollout.h"
 #include "ctl/commands/set_image.h"
 #include "ctl/commands/token.h"
+#include "ctl/commands/top.h"
 #include "ctl/commands/version.h"
 #include "ctl/commands/wait.h"
 #include "ctl/commands/why.h"
@@ -41,6 +43,9 @@ void AddAllCommands(CommandLine& line) {
   AddEvents(line);
   AddLogs(line);
   AddExec(line);
+  AddAttach(line);
+  AddPortForward(line);
+  AddTop(line);
   AddToken(line);
   AddBackup(line);
   AddApiResources(line);

@@ -129,12 +129,15 @@ void AddFlags(const Reading& reading, const CLI::App& root, Answer& answer) {
   }
 }
 
-void AddValues(const CLI::Option* option, Answer& answer) {
+void AddValues(const CLI::Option* option, const std::string& command, Answer& answer) {
   if (Is(option, "--namespace")) return answer.AddNames("namespaces");
   if (Is(option, "--node")) return answer.AddNames("nodes");
   if (Is(option, "--filename")) return answer.AddFiles();
   if (Is(option, "--dry-run")) {
     for (const char* value : {"none", "client", "server"}) answer.Add(value);
+  }
+  if (Is(option, "--sort-by") && command.starts_with("top ")) {
+    for (const char* value : {"cpu", "memory"}) answer.Add(value);
   }
   if (Is(option, "--cascade")) {
     for (const char* value : {"background", "foreground", "orphan"}) answer.Add(value);
@@ -152,10 +155,14 @@ void AddArguments(const Reading& reading, std::string_view typed, Answer& answer
   if (name.starts_with("rollout ") || name == "set image") return answer.AddSlashForms({"ds"});
   if (name == "cordon" || name == "uncordon" || name == "drain") return answer.AddNames("nodes");
   if (name == "why") return answer.AddSlashForms({"ds", "pod", "dj"});
-  if (name == "logs" || name == "exec") {
+  if (name == "logs" || name == "exec" || name == "attach" || name == "port-forward") {
     if (!arguments.empty()) return;
     answer.AddNames("pods");
     return answer.AddSlashForms({"ds"});
+  }
+  if (name == "top pods" || name == "top nodes") {
+    if (arguments.empty()) answer.AddNames(name.substr(4));
+    return;
   }
   if (name == "taint") {
     if (arguments.empty()) return answer.Add("nodes");
@@ -180,7 +187,7 @@ Completion Complete(const CLI::App& root, const std::vector<std::string>& words,
   std::string typed = words.empty() ? "" : words.back();
   if (reading.pending != nullptr) {
     Answer answer(typed, names, reading);
-    AddValues(reading.pending, answer);
+    AddValues(reading.pending, reading.name, answer);
     return answer.Take();
   }
   if (!reading.options_ended && typed.starts_with("-")) {
@@ -191,7 +198,7 @@ Completion Complete(const CLI::App& root, const std::vector<std::string>& words,
       // The value alone; the word is put together again.
       const std::string value = typed.substr(equals + 1);
       Answer answer(value, names, reading);
-      AddValues(option, answer);
+      AddValues(option, reading.name, answer);
       Completion completion = answer.Take();
       for (auto& candidate : completion.candidates) {
         candidate.word.insert(0, typed.substr(0, equals + 1));

@@ -11,8 +11,11 @@
 #include "common/model/labels.h"
 #include "common/model/time_text.h"
 #include "ctl/commands/command_line.h"
+#include "ctl/commands/container_choice.h"
 #include "ctl/commands/flags.h"
 #include "ctl/commands/log_merge.h"
+#include "ctl/commands/log_sink.h"
+#include "ctl/commands/logs_follow.h"
 #include "ctl/commands/pod_choice.h"
 
 namespace muster::ctl {
@@ -20,70 +23,64 @@ namespace {
 
 constexpr int64_t kTailOfSelected = 10;  // kubectl's, so that -l does not drown its reader.
 
-struct Source {
-  std::string pod;
-  std::string container;  // Empty: the coordinator chooses.
-};
-
-void AddPod(const LogsOptions& options, const v1::Pod& pod, std::vector<Source>& sources) {
+absl::Status AddPod(const LogsOptions& options, const v1::Pod& pod,
+                    std::vector<LogSource>& sources, std::string* notice) {
   const std::string& name = pod.metadata().name();
   if (!options.all_containers) {
-    sources.push_back({name, options.container});
-    return;
+    MUSTER_ASSIGN_OR_RETURN(const ContainerChoice choice, ChooseContainer(pod, options.container));
+    if (notice != nullptr) *notice = choice.notice;
+    sources.push_back({name, choice.name});
+    return absl::OkStatus();
   }
-  for (const v1::Container& each : pod.spec().init_containers()) {
+  for (const auto& each : pod.spec().init_containers()) sources.push_back({name, each.name()});
+  for (const auto& each : pod.spec().containers()) sources.push_back({name, each.name()});
+  for (const auto& each : pod.spec().ephemeral_containers()) {
     sources.push_back({name, each.name()});
   }
-  for (const v1::Container& each : pod.spec().containers()) sources.push_back({name, each.name()});
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Source>> ReadPods(Context& context, AdminClient& client,
-                                             const LogsOptions& options,
-                                             const std::string& labels) {
+// Empty when no pod has these labels.
+absl::StatusOr<std::vector<LogSource>> ReadPods(Context& context, AdminClient& client,
+                                                const LogsOptions& options,
+                                                const std::string& labels) {
   admin::v1::ListRequest list;
   list.set_resource("pods");
   list.set_namespace_(context.ns);
   list.set_label_selector(labels);
   MUSTER_ASSIGN_OR_RETURN(const admin::v1::ListResponse pods, client.List(list));
-  std::vector<Source> sources;
-  for (const v1::Object& object : pods.objects()) AddPod(options, object.pod(), sources);
-  if (sources.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("no pods with labels ", labels, " in namespace ", context.ns));
+  std::vector<LogSource> sources;
+  for (const v1::Object& object : pods.objects()) {
+    MUSTER_RETURN_IF_ERROR(AddPod(options, object.pod(), sources, nullptr));
   }
   return sources;
 }
 
-absl::StatusOr<std::vector<Source>> FindSources(Context& context, AdminClient& client,
-                                                const LogsOptions& options) {
+absl::StatusOr<std::vector<LogSource>> FindSources(Context& context, AdminClient& client,
+                                                   const LogsOptions& options) {
   if (!options.selector.empty()) return ReadPods(context, client, options, options.selector);
   const std::string& named = options.arguments[0];
-  if (options.all_pods) {
+  if (options.all_pods && named.find('/') != std::string::npos) {
     MUSTER_ASSIGN_OR_RETURN(const Targets targets, ParseTargets({named}));
     const model::Kind kind = targets.list[0].kind->kind;
-    if (kind != v1::Object::kDaemonSet && kind != v1::Object::kDaemonJob) {
-      return absl::InvalidArgumentError("--all-pods goes with ds/NAME and dj/NAME only");
+    if (kind == v1::Object::kDaemonSet || kind == v1::Object::kDaemonJob) {
+      admin::v1::GetRequest get;
+      *get.mutable_ref() = RefOf(context, targets.list[0]);
+      MUSTER_ASSIGN_OR_RETURN(const admin::v1::GetResponse found, client.Get(get));
+      MUSTER_ASSIGN_OR_RETURN(const std::string labels, PodLabelsOf(found.object()));
+      return ReadPods(context, client, options, labels);
     }
-    admin::v1::GetRequest get;
-    *get.mutable_ref() = RefOf(context, targets.list[0]);
-    MUSTER_ASSIGN_OR_RETURN(const admin::v1::GetResponse found, client.Get(get));
-    MUSTER_ASSIGN_OR_RETURN(const std::string labels, PodLabelsOf(found.object()));
-    return ReadPods(context, client, options, labels);
   }
-  MUSTER_ASSIGN_OR_RETURN(const std::string pod, ResolvePod(context, client, named));
-  if (!options.all_containers) return std::vector<Source>{{pod, options.container}};
-  admin::v1::GetRequest get;
-  get.mutable_ref()->set_resource("pods");
-  get.mutable_ref()->set_namespace_(context.ns);
-  get.mutable_ref()->set_name(pod);
-  MUSTER_ASSIGN_OR_RETURN(const admin::v1::GetResponse found, client.Get(get));
-  std::vector<Source> sources;
-  AddPod(options, found.object().pod(), sources);
+  MUSTER_ASSIGN_OR_RETURN(const v1::Pod pod, ReadPod(context, client, named));
+  std::vector<LogSource> sources;
+  std::string notice;
+  MUSTER_RETURN_IF_ERROR(AddPod(options, pod, sources, &notice));
+  if (!notice.empty()) context.err << notice << "\n";
   return sources;
 }
 
 admin::v1::LogsRequest RequestFor(const Context& context, const LogsOptions& options,
-                                  const Source& source) {
+                                  const LogSource& source) {
   admin::v1::LogsRequest request;
   request.set_namespace_(context.ns);
   request.set_pod(source.pod);
@@ -95,7 +92,9 @@ admin::v1::LogsRequest RequestFor(const Context& context, const LogsOptions& opt
   if (!options.tail_lines && !options.selector.empty()) request.set_tail_lines(kTailOfSelected);
   if (options.since_seconds) request.set_since_seconds(*options.since_seconds);
   if (options.since_time) {
-    // A second more, and the lines before it are left out here: the node has its own clock.
+    request.set_since_unix_ns(std::max<int64_t>(0, absl::ToUnixNanos(*options.since_time)));
+    // For agents that do not know the other. A second more, and the lines before it are left out
+    // here: the node has its own clock.
     const absl::Duration ago = options.now - *options.since_time;
     request.set_since_seconds(std::max<int64_t>(1, absl::ToInt64Seconds(ago) + 2));
   }
@@ -103,70 +102,81 @@ admin::v1::LogsRequest RequestFor(const Context& context, const LogsOptions& opt
   return request;
 }
 
-bool IsWanted(const LogsOptions& options, const LogLine& line) {
-  return !options.since_time || line.at >= *options.since_time;
-}
-
-void PrintLine(Context& context, const LogsOptions& options, const Source& source,
-               const LogLine& line) {
-  if (options.prefix) {
-    context.out << "[pod/" << source.pod << (source.container.empty() ? "" : "/")
-                << source.container << "] ";
-  }
-  if (options.timestamps && !line.stamp.empty()) context.out << line.stamp << " ";
-  context.out << line.text << "\n";
+// With times, which order lines, and the limit is kept here, where they do not count.
+admin::v1::LogsRequest RequestOfLines(const Context& context, const LogsOptions& options,
+                                      const LogSource& source) {
+  admin::v1::LogsRequest request = RequestFor(context, options, source);
+  request.set_timestamps(true);
+  request.clear_limit_bytes();
+  return request;
 }
 
 // As it comes, line by line only where lines matter.
 absl::Status PrintOne(Context& context, AdminClient& client, const LogsOptions& options,
-                      const Source& source) {
-  admin::v1::LogsRequest request = RequestFor(context, options, source);
+                      const LogSource& source) {
   if (!options.prefix && !options.since_time) {
-    return client.Logs(request, [&](const admin::v1::LogsChunk& chunk) {
-      context.out << chunk.data();
-      context.out.flush();
-      return static_cast<bool>(context.out);
-    });
+    return client.Logs(RequestFor(context, options, source),
+                       [&](const admin::v1::LogsChunk& chunk) {
+                         context.out << chunk.data();
+                         context.out.flush();
+                         return static_cast<bool>(context.out);
+                       });
   }
-  request.set_timestamps(true);
-  LogSplitter lines([&](const LogLine& line) {
-    if (IsWanted(options, line)) PrintLine(context, options, source, line);
-  });
-  const absl::Status status = client.Logs(request, [&](const admin::v1::LogsChunk& chunk) {
-    lines.Add(chunk.data());
-    context.out.flush();
-    return static_cast<bool>(context.out);
-  });
+  LogSink sink(options, source);
+  LogSplitter lines([&](const LogLine& line) { context.out << sink.Text(line); });
+  const absl::Status status = client.Logs(RequestOfLines(context, options, source),
+                                          [&](const admin::v1::LogsChunk& chunk) {
+                                            lines.Add(chunk.data());
+                                            context.out.flush();
+                                            return static_cast<bool>(context.out) && !sink.full();
+                                          });
   lines.Finish();
   return status;
 }
 
 int PrintMerged(Context& context, AdminClient& client, const LogsOptions& options,
-                const std::vector<Source>& sources) {
+                const std::vector<LogSource>& sources) {
   int exit_code = kExitDone;
   std::vector<std::vector<LogLine>> logs(sources.size());
   for (size_t i = 0; i < sources.size(); ++i) {
-    admin::v1::LogsRequest request = RequestFor(context, options, sources[i]);
-    request.set_timestamps(true);
-    LogSplitter lines([&](LogLine line) {
-      if (IsWanted(options, line)) logs[i].push_back(std::move(line));
+    LogSink counted(options, sources[i]);
+    LogSplitter lines([&logs, &counted, i](LogLine line) {
+      if (!counted.full()) logs[i].push_back(line);
+      counted.Text(line);
     });
-    const absl::Status status = client.Logs(request, [&](const admin::v1::LogsChunk& chunk) {
-      lines.Add(chunk.data());
-      return true;
-    });
+    const absl::Status status = client.Logs(RequestOfLines(context, options, sources[i]),
+                                            [&](const admin::v1::LogsChunk& chunk) {
+                                              lines.Add(chunk.data());
+                                              return !counted.full();
+                                            });
     lines.Finish();
     // One node that is away does not hide what the others have to say.
-    if (!status.ok()) {
-      exit_code =
-          Fail(context, absl::Status(status.code(), absl::StrCat("pod ", sources[i].pod, ": ",
-                                                                 std::string(status.message()))));
-    }
+    if (status.ok()) continue;
+    const int code = Fail(context, absl::Status(status.code(),
+                                                absl::StrCat("pod ", sources[i].pod, ": ",
+                                                             std::string(status.message()))));
+    if (!options.ignore_errors) exit_code = code;
   }
-  MergeLogs(logs, [&](size_t log, const LogLine& line) {
-    PrintLine(context, options, sources[log], line);
-  });
+  std::vector<LogSink> sinks;
+  for (const LogSource& source : sources) sinks.emplace_back(options, source);
+  MergeLogs(logs, [&](size_t log, const LogLine& line) { context.out << sinks[log].Text(line); });
   return exit_code;
+}
+
+int FollowAll(Context& context, AdminClient& client, const LogsOptions& options,
+              const std::vector<LogSource>& sources) {
+  if (sources.size() > static_cast<size_t>(std::max(options.max_log_requests, 0))) {
+    return FailLocally(
+        context,
+        absl::StrCat("you are attempting to follow ", sources.size(),
+                     " log streams, but maximum allowed concurrency is ", options.max_log_requests,
+                     ", use --max-log-requests to increase the limit"));
+  }
+  std::vector<admin::v1::LogsRequest> requests;
+  for (const LogSource& source : sources) {
+    requests.push_back(RequestOfLines(context, options, source));
+  }
+  return FollowLogs(context, client, options, sources, requests);
 }
 
 }  // namespace
@@ -190,15 +200,15 @@ int RunLogs(Context& context, const LogsOptions& given) {
   if (!client.ok()) return Fail(context, client.status());
   const auto sources = FindSources(context, **client, options);
   if (!sources.ok()) return Fail(context, sources.status());
-  if (sources->size() > 1) {
-    if (!options.follow) return PrintMerged(context, **client, options, *sources);
-    return FailLocally(context,
-                       absl::StrCat("-f follows one container, found ", sources->size(),
-                                    "; name a pod and a container"),
-                       kExitUsage);
+  if (sources->empty()) return NothingMatched(context);
+  if (sources->size() > 1 && options.follow) {
+    return FollowAll(context, **client, options, *sources);
   }
+  if (sources->size() > 1) return PrintMerged(context, **client, options, *sources);
   const absl::Status status = PrintOne(context, **client, options, sources->front());
-  return status.ok() ? kExitDone : Fail(context, status);
+  if (status.ok()) return kExitDone;
+  const int code = Fail(context, status);
+  return options.ignore_errors ? kExitDone : code;
 }
 
 void AddLogs(CommandLine& line) {
@@ -234,7 +244,8 @@ void AddLogs(CommandLine& line) {
   app.add_option("-l,--selector", options.selector, "Of all pods with these labels");
   app.add_option("-c,--container", options.container, "Which container");
   app.add_flag("--all-containers", options.all_containers, "Of all containers of a pod");
-  app.add_flag("--all-pods", options.all_pods, "Of all pods of a DaemonSet, in the order of time");
+  app.add_flag("--all-pods", options.all_pods,
+               "Of all pods of ds/NAME, in the order of time (the default; =false: of one)");
   app.add_flag("--prefix", options.prefix, "With the pod and container before each line");
   app.add_flag("-f,--follow", options.follow, "Go on with what comes");
   app.add_flag("-p,--previous", options.previous, "Of the instance before this one");
@@ -242,7 +253,11 @@ void AddLogs(CommandLine& line) {
   app.add_option("--tail", flags->tail, "Only the last so many lines (10 with -l)");
   app.add_option("--since", flags->since, "Only what is newer than this, as 5s, 2m or 3h");
   app.add_option("--since-time", flags->since_time, "Only from this time on (RFC 3339)");
-  app.add_option("--limit-bytes", flags->limit_bytes, "At most so much");
+  app.add_option("--limit-bytes", flags->limit_bytes, "At most so much of each log");
+  app.add_option("--max-log-requests", options.max_log_requests,
+                 "How many logs -f may follow at once (5)");
+  app.add_flag("--ignore-errors", options.ignore_errors,
+               "Go on when a log cannot be had, and exit with 0");
 }
 
 }  // namespace muster::ctl

@@ -1,5 +1,8 @@
 #include "ctl/commands/pod_choice.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/model/daemon_job.h"
@@ -47,11 +50,35 @@ absl::StatusOr<std::string> ResolvePod(Context& context, AdminClient& client,
   if (pods->objects().empty()) {
     return absl::NotFoundError(absl::StrCat("no pods of ", argument, " in ", context.ns));
   }
-  const std::string name = model::MetadataOf(pods->objects(0)).name();
+  std::vector<const v1::Pod*> candidates;
+  for (const v1::Object& object : pods->objects()) candidates.push_back(&object.pod());
+  const std::string name = MostAble(candidates).metadata().name();
   if (pods->objects_size() > 1) {
     context.err << "Found " << pods->objects_size() << " pods, using pod/" << name << "\n";
   }
   return name;
+}
+
+absl::StatusOr<v1::Pod> ReadPod(Context& context, AdminClient& client,
+                                const std::string& argument) {
+  MUSTER_ASSIGN_OR_RETURN(const std::string name, ResolvePod(context, client, argument));
+  admin::v1::GetRequest get;
+  get.mutable_ref()->set_resource("pods");
+  get.mutable_ref()->set_namespace_(context.ns);
+  get.mutable_ref()->set_name(name);
+  MUSTER_ASSIGN_OR_RETURN(admin::v1::GetResponse found, client.Get(get));
+  return std::move(*found.mutable_object()->mutable_pod());
+}
+
+const v1::Pod& MostAble(const std::vector<const v1::Pod*>& pods) {
+  const auto rank = [](const v1::Pod* pod) {
+    if (pod->metadata().has_deletion_timestamp()) return 3;
+    for (const v1::PodCondition& condition : pod->status().conditions()) {
+      if (condition.type() == "Ready" && condition.status() == "True") return 0;
+    }
+    return pod->status().phase() == "Running" ? 1 : 2;
+  };
+  return **std::ranges::min_element(pods, {}, rank);
 }
 
 }  // namespace muster::ctl

@@ -174,6 +174,37 @@ TEST_F(AdminApiReadTest, AContainerIsFoundOnItsNodeOrRefusedInKubernetesWords) {
                 "cannot exec into a container in a completed pod; current phase is Failed"));
 }
 
+TEST_F(AdminApiReadTest, APodToForwardToIsThatOneAndRuns) {
+  PutPod("default", "web", "spec { node_name: 'n1' containers { name: 'main' } }");
+  PutPod("default", "done", "spec { node_name: 'n1' } status { phase: 'Failed' }");
+  const absl::StatusOr<AdminApi::ContainerPlace> place = api_.FindRunningPod("", "web", "");
+  ASSERT_TRUE(place.ok()) << place.status();
+  EXPECT_EQ(place->node, "n1");
+  EXPECT_TRUE(api_.FindRunningPod("", "web", place->pod_uid).ok());
+  EXPECT_TRUE(absl::IsNotFound(api_.FindRunningPod("", "web", "another").status()));
+  EXPECT_EQ(api_.FindRunningPod("", "done", "").status(),
+            absl::InvalidArgumentError(
+                "unable to forward port because pod is not running. Current status=Failed"));
+  EXPECT_EQ(api_.FindContainer("", "done", "", AdminApi::Use::kAttach).status(),
+            absl::InvalidArgumentError(
+                "cannot attach a container in a completed pod; current phase is Failed"));
+}
+
+TEST_F(AdminApiReadTest, TopIsAboutPodsOfANamespaceOrNodes) {
+  PutPod("default", "web", "spec { node_name: 'n1' }");
+  PutPod("other", "log", "spec { node_name: 'n1' }");
+  admin::v1::TopRequest request;
+  request.set_resource("pods");
+  request.set_namespace_("default");
+  EXPECT_EQ(api_.FindForTop(request)->size(), 1u);
+  request.set_all_namespaces(true);
+  EXPECT_EQ(api_.FindForTop(request)->size(), 2u);
+  request.set_name("none");
+  EXPECT_EQ(api_.FindForTop(request).status(), absl::NotFoundError("pods \"none\" not found"));
+  request.set_resource("secrets");
+  EXPECT_TRUE(absl::IsInvalidArgument(api_.FindForTop(request).status()));
+}
+
 TEST_F(AdminApiReadTest, AStoreThatCannotBeReadIsAnError) {
   store_.FailReads(absl::DataLossError("damaged"));
   EXPECT_EQ(api_.List(Pods()).status(), absl::DataLossError("damaged"));

@@ -5,17 +5,21 @@
 #include <grpcpp/grpcpp.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/daemon/event_loop.h"
 #include "common/pki/grpc_credentials.h"
 #include "common/pki/pki.h"
 #include "coordinator/api/admin_service.h"
+#include "coordinator/api/usage_call.h"
 #include "coordinator/process/stepper.h"
 #include "coordinator/rpc/identity.h"
 #include "coordinator/rpc/servers.h"
@@ -159,12 +163,15 @@ class ServicesTest : public ::testing::Test {
     Context context;
     std::unique_ptr<grpc::ClientReaderWriter<FromAgent, ToAgent>> stream;
   };
-  std::unique_ptr<Agent> Connect(const std::string& node) {
+  // What tunnels it serves besides logs and exec.
+  std::unique_ptr<Agent> Connect(const std::string& node,
+                                 const std::vector<std::string>& tunnels = {}) {
     auto agent = std::make_unique<Agent>();
     agent->stub = AgentSession::NewStub(NodeChannel(node));
     agent->stream = agent->stub->Session(&agent->context);
     FromAgent hello;
     hello.mutable_hello()->set_agent_version("test");
+    hello.mutable_hello()->mutable_tunnels()->Add(tunnels.begin(), tunnels.end());
     EXPECT_TRUE(agent->stream->Write(hello));
     ToAgent message;
     EXPECT_TRUE(agent->stream->Read(&message) && message.has_welcome());
@@ -541,6 +548,220 @@ TEST_F(ServicesTest, ExecSaysWhatIsMissing) {
   EXPECT_EQ(run(input).error_message(), "container other is not valid for pod web");
   input.mutable_start()->set_pod("none");
   EXPECT_EQ(run(input).error_message(), "pods \"none\" not found");
+}
+
+TEST_F(ServicesTest, AttachCarriesBothWaysWithoutACommand) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1", {"attach"});
+  const auto stub = LocalAdmin();
+  Context context;
+  auto attach = stub->Attach(&context);
+  admin::v1::ExecInput input;
+  input.mutable_start()->set_pod("web");
+  input.mutable_start()->set_stdin(true);
+  input.mutable_start()->set_tty(true);
+  ASSERT_TRUE(attach->Write(input));
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  EXPECT_EQ(open.attach().pod_uid(), "uid-web");
+  EXPECT_EQ(open.attach().container(), "main");
+  EXPECT_TRUE(open.attach().stdin() && open.attach().tty());
+  Context tunnel_context;
+  auto tunnel = agent->stub->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id(open.tunnel_id());
+  ASSERT_TRUE(tunnel->Write(frame));
+  input.set_stdin("typed");
+  ASSERT_TRUE(attach->Write(input));
+  TunnelToAgent received;
+  ASSERT_TRUE(tunnel->Read(&received));
+  EXPECT_EQ(received.stdin(), "typed");
+  frame.set_exit_code(0);
+  ASSERT_TRUE(tunnel->Write(frame));
+  admin::v1::ExecOutput output;
+  ASSERT_TRUE(attach->Read(&output));
+  EXPECT_TRUE(output.has_exit_code());
+  EXPECT_TRUE(attach->Finish().ok());
+}
+
+TEST_F(ServicesTest, AnOlderAgentIsNamedAtOnce) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto stub = LocalAdmin();
+  Context context;
+  auto attach = stub->Attach(&context);
+  admin::v1::ExecInput input;
+  input.mutable_start()->set_pod("web");
+  ASSERT_TRUE(attach->Write(input));
+  const grpc::Status status = attach->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(status.error_message(),
+            "attach is not supported by the agent on n1 (version test): upgrade it");
+}
+
+TEST_F(ServicesTest, AForwardedConnectionHasTwoEndsOfItsOwn) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1", {"port_forward"});
+  const auto stub = LocalAdmin();
+  Context context;
+  auto forward = stub->PortForward(&context);
+  admin::v1::PortForwardInput input;
+  input.mutable_start()->set_pod("web");
+  input.mutable_start()->set_port(80);
+  ASSERT_TRUE(forward->Write(input));
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  EXPECT_EQ(open.port_forward().pod_uid(), "uid-web");
+  EXPECT_EQ(open.port_forward().port(), 80);
+  Context tunnel_context;
+  auto tunnel = agent->stub->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id(open.tunnel_id());
+  ASSERT_TRUE(tunnel->Write(frame));
+  // The user ends first and hears on.
+  input.set_data("question");
+  ASSERT_TRUE(forward->Write(input));
+  input.set_closed(true);
+  ASSERT_TRUE(forward->Write(input));
+  TunnelToAgent received;
+  ASSERT_TRUE(tunnel->Read(&received));
+  EXPECT_EQ(received.stdin(), "question");
+  ASSERT_TRUE(tunnel->Read(&received));
+  EXPECT_TRUE(received.stdin_closed());
+  frame.set_stdout("answer");
+  ASSERT_TRUE(tunnel->Write(frame));
+  frame.set_stdout_closed(true);
+  ASSERT_TRUE(tunnel->Write(frame));
+  ASSERT_TRUE(tunnel->WritesDone());
+  admin::v1::PortForwardOutput output;
+  ASSERT_TRUE(forward->Read(&output));
+  EXPECT_EQ(output.data(), "answer");
+  ASSERT_TRUE(forward->Read(&output));
+  EXPECT_TRUE(output.closed());
+  EXPECT_FALSE(forward->Read(&output));
+  EXPECT_TRUE(forward->Finish().ok());
+}
+
+// What is under way between the two is what gRPC's windows and one frame here hold, whichever end
+// is slow.
+TEST_F(ServicesTest, ASlowEndOfAForwardedConnectionHoldsTheOtherBack) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1", {"port_forward"});
+  const auto stub = LocalAdmin();
+  Context context;
+  auto forward = stub->PortForward(&context);
+  admin::v1::PortForwardInput start;
+  start.mutable_start()->set_pod("web");
+  start.mutable_start()->set_port(80);
+  ASSERT_TRUE(forward->Write(start));
+  const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+  Context tunnel_context;
+  auto tunnel = agent->stub->Tunnel(&tunnel_context);
+  TunnelFromAgent id;
+  id.set_tunnel_id(open.tunnel_id());
+  ASSERT_TRUE(tunnel->Write(id));
+
+  constexpr size_t kPiece = 32 << 10, kPieces = 1'000, kUnderWayMax = 12 << 20;
+  std::atomic<size_t> from_pod = 0, from_user = 0;
+  std::thread pod([&] {
+    TunnelFromAgent frame;
+    frame.set_stdout(std::string(kPiece, 'p'));
+    for (size_t i = 0; i < kPieces && tunnel->Write(frame); ++i) from_pod += kPiece;
+  });
+  std::thread user([&] {
+    admin::v1::PortForwardInput input;
+    input.set_data(std::string(kPiece, 'u'));
+    for (size_t i = 0; i < kPieces && forward->Write(input); ++i) from_user += kPiece;
+  });
+  // Nobody reads yet: wait until neither moves.
+  for (size_t before = 1, now = 0; now != before;) {
+    before = now;
+    std::promise<void> never;
+    never.get_future().wait_for(300ms);
+    now = from_pod + from_user;
+  }
+  EXPECT_LT(from_pod, kUnderWayMax);
+  EXPECT_LT(from_user, kUnderWayMax);
+  // Each way on its own, the other one still standing.
+  size_t heard = 0;
+  admin::v1::PortForwardOutput output;
+  while (heard < kPiece * kPieces && forward->Read(&output)) heard += output.data().size();
+  EXPECT_EQ(heard, kPiece * kPieces);
+  pod.join();
+  EXPECT_LT(from_user, kUnderWayMax);
+  size_t received = 0;
+  TunnelToAgent frame;
+  while (received < kPiece * kPieces && tunnel->Read(&frame)) received += frame.stdin().size();
+  EXPECT_EQ(received, kPiece * kPieces);
+  user.join();
+  context.TryCancel();
+  forward->Finish();
+}
+
+TEST_F(ServicesTest, APortForwardIsForOnePodThatRuns) {
+  PutPod("web", "n1");
+  const auto stub = LocalAdmin();
+  const auto run = [&](const std::string& pod, const std::string& uid) {
+    Context context;
+    auto forward = stub->PortForward(&context);
+    admin::v1::PortForwardInput input;
+    input.mutable_start()->set_pod(pod);
+    input.mutable_start()->set_pod_uid(uid);
+    forward->Write(input);
+    return forward->Finish().error_message();
+  };
+  EXPECT_EQ(run("none", ""), "pods \"none\" not found");
+  EXPECT_THAT(run("web", "uid-of-old"), HasSubstr("another one of that name"));
+  EXPECT_EQ(run("web", "uid-web"), "node \"n1\" is not connected");
+}
+
+TEST_F(ServicesTest, TopTellsWhatNodesSayAndWhoSaysNothing) {
+  PutNode("n2");
+  PutNode("n3");
+  const std::unique_ptr<Agent> agent = Connect("n1", {"stats"});
+  const std::unique_ptr<Agent> old = Connect("n2");
+  std::thread answering([&] {
+    const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+    EXPECT_TRUE(open.stats().node());
+    Context tunnel_context;
+    auto tunnel = agent->stub->Tunnel(&tunnel_context);
+    TunnelFromAgent frame;
+    frame.set_tunnel_id(open.tunnel_id());
+    EXPECT_TRUE(tunnel->Write(frame));
+    frame.mutable_usage()->mutable_node()->set_cpu_nano_cores(7);
+    EXPECT_TRUE(tunnel->Write(frame));
+    tunnel->WritesDone();
+    EXPECT_TRUE(tunnel->Finish().ok());
+  });
+  const auto stub = LocalAdmin();
+  Context context;
+  admin::v1::TopRequest request;
+  request.set_resource("nodes");
+  admin::v1::TopResponse response;
+  const grpc::Status status = stub->Top(&context, request, &response);
+  answering.join();
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.nodes_size(), 3);
+  EXPECT_EQ(response.nodes(0).usage().cpu_nano_cores(), 7u);
+  EXPECT_FALSE(response.nodes(1).usage().has_cpu_nano_cores());
+  ASSERT_EQ(response.problems_size(), 2);
+  EXPECT_THAT(response.problems(0), HasSubstr("top is not supported by the agent on n2"));
+  EXPECT_THAT(response.problems(1), HasSubstr("\"n3\" is not connected"));
+  request.set_resource("secrets");
+  Context other;
+  EXPECT_EQ(stub->Top(&other, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+// An agent that was asked and is silent costs no more than the limit.
+TEST_F(ServicesTest, TopDoesNotWaitForASilentNode) {
+  const std::unique_ptr<Agent> agent = Connect("n1", {"stats"});
+  UsageQuestions questions;
+  questions["n1"].set_node(true);
+  std::promise<UsageAnswers> answered;
+  AskForUsage(*tunnels_, questions, {.answer_wait = 50ms},
+              [&](UsageAnswers answers) { answered.set_value(std::move(answers)); });
+  auto answers = answered.get_future();
+  ASSERT_EQ(answers.wait_for(20s), std::future_status::ready);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(answers.get().at("n1").status()));
 }
 
 TEST_F(ServicesTest, ANodeCannotTakeTheTunnelOfAnother) {

@@ -652,6 +652,32 @@ TEST_F(SessionHubTest, ATunnelIsAskedForByTheNodesSession) {
   EXPECT_EQ(message->open_tunnel().tunnel_id(), "t1");
 }
 
+TEST_F(SessionHubTest, AnAgentIsNotAskedForATunnelThatItDoesNotKnow) {
+  Agent old = Connected();
+  session::v1::OpenTunnel request;
+  request.mutable_attach();
+  std::vector<absl::Status> refusals;
+  const auto ask = [&] {
+    hub_.Post(TunnelWanted{"n1", request, [&](absl::Status why) { refusals.push_back(why); }});
+    Settle();
+  };
+  ask();
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_TRUE(absl::IsUnimplemented(refusals[0])) << refusals[0];
+  EXPECT_FALSE(Next(old));
+
+  Agent agent = Open("n1");
+  FromAgent hello;
+  hello.mutable_hello()->add_tunnels("attach");
+  Say(agent, std::move(hello));
+  EXPECT_TRUE(Next(agent)->has_welcome());
+  EXPECT_TRUE(NextAssignment(agent).complete());
+  ask();
+  EXPECT_EQ(refusals.size(), 1u);
+  const std::optional<ToAgent> message = Next(agent);
+  ASSERT_TRUE(message && message->has_open_tunnel());
+}
+
 TEST_F(SessionHubTest, AnAgentThatTakesNothingGetsNoMoreTunnels) {
   Agent agent = Connected();
   int refusals = 0;
