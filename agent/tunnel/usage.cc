@@ -35,16 +35,16 @@ std::optional<uint64_t> Rate(uint64_t first, uint64_t second, int64_t window_ns)
 
 }  // namespace
 
-std::vector<ContainerUsage> ContainersUsage(const std::set<std::string>& pod_uids,
+std::vector<ContainerAmount> ContainersUsage(const std::set<std::string>& pod_uids,
                                             const std::vector<ContainerStatus>& containers,
                                             const std::vector<ContainerStats>& first,
                                             const std::vector<ContainerStats>& second) {
   const auto before = ById(first), now = ById(second);
-  std::vector<ContainerUsage> usage;
+  std::vector<ContainerAmount> usage;
   for (const ContainerStatus& container : containers) {
     const std::string uid = LabelOf(container, kPodUidLabel);
     if (container.state != ContainerState::kRunning || !pod_uids.contains(uid)) continue;
-    ContainerUsage& mine = usage.emplace_back();
+    ContainerAmount& mine = usage.emplace_back();
     mine.pod_uid = uid;
     mine.container = LabelOf(container, kContainerLabel);
     const auto seen = now.find(container.id);
@@ -55,7 +55,7 @@ std::vector<ContainerUsage> ContainersUsage(const std::set<std::string>& pod_uid
     mine.amount.cpu_nano_cores = Rate(old->second->cpu_usage_ns, seen->second->cpu_usage_ns,
                                       seen->second->cpu_at_ns - old->second->cpu_at_ns);
   }
-  std::ranges::sort(usage, {}, [](const ContainerUsage& each) {
+  std::ranges::sort(usage, {}, [](const ContainerAmount& each) {
     return std::tie(each.pod_uid, each.container);
   });
   return usage;

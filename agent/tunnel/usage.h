@@ -20,14 +20,14 @@ struct UsageAmount {
   bool operator==(const UsageAmount&) const = default;
 };
 
-struct ContainerUsage {
+struct ContainerAmount {
   std::string pod_uid, container;
   UsageAmount amount;
-  bool operator==(const ContainerUsage&) const = default;
+  bool operator==(const ContainerAmount&) const = default;
 };
 
 struct NodeUsage {
-  std::vector<ContainerUsage> containers;  // Sorted by pod and name.
+  std::vector<ContainerAmount> containers;  // Sorted by pod and name.
   UsageAmount node;
 };
 
@@ -41,7 +41,7 @@ struct HostSample {
 // What the containers of `pod_uids` use, from two looks at the runtime. Their CPU is a rate between
 // the two, by the runtime's own times; it is not known for a container that only one of the looks
 // has seen running, nor when the runtime's answers are of one moment or count backwards.
-std::vector<ContainerUsage> ContainersUsage(const std::set<std::string>& pod_uids,
+std::vector<ContainerAmount> ContainersUsage(const std::set<std::string>& pod_uids,
                                             const std::vector<ContainerStatus>& containers,
                                             const std::vector<ContainerStats>& first,
                                             const std::vector<ContainerStats>& second);

@@ -40,7 +40,7 @@ void SetAmount(const UsageAmount& amount, session::v1::TunnelUsage::Amount* mess
 }
 
 void SetUsage(const NodeUsage& usage, session::v1::TunnelUsage* message) {
-  for (const ContainerUsage& container : usage.containers) {
+  for (const ContainerAmount& container : usage.containers) {
     session::v1::TunnelUsage::Container* sent = message->add_containers();
     sent->set_pod_uid(container.pod_uid);
     sent->set_container(container.container);

@@ -225,6 +225,70 @@ TEST_F(GrpcTunnelTest, InputThatNobodyTakesHoldsTheUserBack) {
   peer->Finish(absl::OkStatus());
 }
 
+TEST_F(GrpcTunnelTest, WhatIsNotKnownIsRefusedAndNotLeftUnanswered) {
+  TunnelServer server({}, runtime_, clock_, dialer_);
+  TunnelRequest request = Logs("t1");
+  request.purpose = TunnelPurpose::kUnknown;
+  server.Serve(request, TunnelTarget{});
+  const std::vector<TunnelFromAgent> messages = coordinator_.AwaitEnd();
+  ASSERT_EQ(messages.size(), 2u);
+  EXPECT_EQ(messages[1].error().code(), static_cast<int>(absl::StatusCode::kUnimplemented));
+}
+
+TEST_F(GrpcTunnelTest, EndOfOutputAndUsageAreMessagesOfTheirOwn) {
+  std::unique_ptr<TunnelPeer> peer = dialer_.Dial("t1");
+  NodeUsage usage;
+  usage.containers.push_back({"u", "c", {7, std::nullopt}});
+  usage.node.memory_bytes = 9;
+  EXPECT_TRUE(peer->SendUsage(usage));
+  EXPECT_TRUE(peer->SendStdoutEnd());
+  peer->Finish(absl::OkStatus());
+  peer.reset();
+  const std::vector<TunnelFromAgent> messages = coordinator_.AwaitEnd();
+  ASSERT_EQ(messages.size(), 3u);
+  const session::v1::TunnelUsage& said = messages[1].usage();
+  ASSERT_EQ(said.containers_size(), 1);
+  EXPECT_EQ(said.containers(0).pod_uid() + said.containers(0).container(), "uc");
+  EXPECT_EQ(said.containers(0).amount().cpu_nano_cores(), 7u);
+  EXPECT_FALSE(said.containers(0).amount().has_memory_bytes());
+  EXPECT_EQ(said.node().memory_bytes(), 9u);
+  EXPECT_TRUE(messages[2].stdout_closed());
+}
+
+TEST_F(GrpcTunnelTest, OutputThatTheUserDoesNotTakeIsHeldBackWithoutWaiting) {
+  absl::Notification read_on;
+  coordinator_.set_script([&](ServerStream&) { read_on.WaitForNotification(); });
+  std::unique_ptr<TunnelPeer> peer = dialer_.Dial("t1");
+  const std::string piece(32 << 10, 'x');
+  constexpr size_t kPieces = 1'000;
+  size_t sent = 0;
+  const auto may_send = [&](int limit_ms) {
+    while (!peer->CanSend()) {
+      pollfd fd{peer->send_fd(), POLLIN, 0};
+      if (::poll(&fd, 1, limit_ms) == 0) return false;
+    }
+    return true;
+  };
+  while (sent < kPieces && may_send(300)) {
+    ASSERT_TRUE(peer->SendStdout(piece));
+    ++sent;
+  }
+  EXPECT_LT(sent, size_t{12 << 20} / piece.size());
+  // Nobody is woken while nothing goes.
+  pollfd fd{peer->send_fd(), POLLIN, 0};
+  EXPECT_FALSE(peer->CanSend());
+  EXPECT_EQ(::poll(&fd, 1, 0), 0);
+  read_on.Notify();
+  while (sent < kPieces && may_send(20'000)) {
+    ASSERT_TRUE(peer->SendStdout(piece));
+    ++sent;
+  }
+  EXPECT_EQ(sent, kPieces);
+  peer->Finish(absl::OkStatus());
+  peer.reset();
+  EXPECT_EQ(coordinator_.AwaitEnd().size(), kPieces + 1);
+}
+
 TEST_F(GrpcTunnelTest, UserWhoLeavesIsNoticed) {
   absl::Notification sent;
   coordinator_.set_script([&](ServerStream&) { sent.Notify(); });
@@ -234,6 +298,9 @@ TEST_F(GrpcTunnelTest, UserWhoLeavesIsNoticed) {
   pollfd fd{peer->wake_fd(), POLLIN, 0};
   ASSERT_EQ(::poll(&fd, 1, 20'000), 1);
   EXPECT_TRUE(peer->gone());
+  fd.fd = peer->send_fd();
+  EXPECT_EQ(::poll(&fd, 1, 20'000), 1);
+  EXPECT_TRUE(peer->CanSend());
   EXPECT_FALSE(peer->SendStdout("x"));
   peer->Finish(absl::OkStatus());
 }

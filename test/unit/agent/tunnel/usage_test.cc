@@ -35,8 +35,8 @@ TEST(ContainersUsage, IsARateByTheRuntimesOwnTimes) {
       {Stats("a", 1'000, kSecond, 1), Stats("b", 0, 0, 1), Stats("c", 0, 0, 1)},
       {Stats("a", 1'000 + kSecond / 4, kSecond + kSecond / 2, 70), Stats("b", 0, kSecond, 80),
        Stats("c", 5, kSecond, 1)});
-  EXPECT_THAT(usage, ElementsAre(ContainerUsage{"u1", "main", {0, 80}},
-                                 ContainerUsage{"u2", "main", {kSecond / 2, 70}}));
+  EXPECT_THAT(usage, ElementsAre(ContainerAmount{"u1", "main", {0, 80}},
+                                 ContainerAmount{"u2", "main", {kSecond / 2, 70}}));
 }
 
 TEST(ContainersUsage, WhatCannotBeKnownIsNotSet) {
@@ -48,10 +48,10 @@ TEST(ContainersUsage, WhatCannotBeKnownIsNotSet) {
        Stats("ended", 1, 1, 1)},
       {Stats("new", 1, 9, 11), Stats("same", 2, 7, 13), Stats("back", 1, 8, 14),
        Stats("ended", 2, 2, 1)});
-  EXPECT_THAT(usage, ElementsAre(ContainerUsage{"u", "1", {std::nullopt, 11}},
-                                 ContainerUsage{"u", "2", {std::nullopt, std::nullopt}},
-                                 ContainerUsage{"u", "3", {std::nullopt, 13}},
-                                 ContainerUsage{"u", "4", {std::nullopt, 14}}));
+  EXPECT_THAT(usage, ElementsAre(ContainerAmount{"u", "1", {std::nullopt, 11}},
+                                 ContainerAmount{"u", "2", {std::nullopt, std::nullopt}},
+                                 ContainerAmount{"u", "3", {std::nullopt, 13}},
+                                 ContainerAmount{"u", "4", {std::nullopt, 14}}));
 }
 
 TEST(HostUsage, IsKnownAsFarAsItWasSeen) {

@@ -303,17 +303,20 @@ TEST_F(CommandsTest, RolloutStatusHasItsOwnExitCodes) {
   EXPECT_EQ(RunRolloutStatus(context, {.arguments = {"pods/x"}}), kExitError);
 }
 
-TEST_F(CommandsTest, LogsOfADaemonSetAreThoseOfItsFirstPod) {
+TEST_F(CommandsTest, LogsOfADaemonSetMayBeThoseOfOnePod) {
   v1::Object object = model::NewObject(*model::FindResource("ds"));
   model::MutableMetadataOf(object).set_name("web");
   model::MutableMetadataOf(object).set_namespace_("default");
   (*object.mutable_daemon_set()->mutable_spec()->mutable_selector()->mutable_match_labels())["a"] =
       "b";
   client_.Put(object);
-  client_.Put(Pod("p1"));
-  client_.Put(Pod("p2"));
+  for (const char* name : {"p1", "p2"}) {
+    v1::Object pod = Pod(name);
+    pod.mutable_pod()->mutable_spec()->add_containers()->set_name("main");
+    client_.Put(pod);
+  }
   Context context = MakeContext();
-  EXPECT_EQ(RunLogs(context, {.arguments = {"ds/web"}}), kExitDone);
+  EXPECT_EQ(RunLogs(context, {.arguments = {"ds/web"}, .all_pods = false}), kExitDone);
   EXPECT_EQ(out_.str(), "hello\n");
   EXPECT_EQ(err_.str(), "Found 2 pods, using pod/p1\n");
   EXPECT_EQ(client_.logs[0].pod(), "p1");

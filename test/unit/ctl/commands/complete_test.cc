@@ -77,6 +77,11 @@ TEST_F(CompleteTest, WhatEachCommandWorksOn) {
   EXPECT_THAT(Offered({"taint", ""}), ElementsAre("nodes"));
   EXPECT_THAT(Offered({"taint", "nodes", "node-2"}), ElementsAre("node-2"));
   EXPECT_THAT(Offered({"logs", ""}), UnorderedElementsAre("web-x7k2p", "ds/web", "ds/log"));
+  EXPECT_THAT(Offered({"attach", "web"}), ElementsAre("web-x7k2p"));
+  EXPECT_THAT(Offered({"port-forward", "ds/w"}), ElementsAre("ds/web"));
+  EXPECT_THAT(Offered({"top", "nodes", ""}), UnorderedElementsAre("node-1", "node-2"));
+  EXPECT_THAT(Offered({"top", "pods", "w"}), ElementsAre("web-x7k2p"));
+  EXPECT_THAT(Offered({"top", "pods", "--sort-by", ""}), UnorderedElementsAre("cpu", "memory"));
   EXPECT_THAT(Offered({"why", "pod/"}), ElementsAre("pod/web-x7k2p"));
 }
 

@@ -2,10 +2,13 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/mutex.h"
 #include "common/model/kinds.h"
 #include "ctl/client/admin_client.h"
 
@@ -174,7 +177,23 @@ class FakeAdminClient final : public AdminClient {
     each(chunk);
     return absl::OkStatus();
   }
+  std::unique_ptr<LogStream> OpenLogs(const admin::v1::LogsRequest& request) override {
+    MutexLock lock(&log_mutex);
+    logs.push_back(request);
+    const auto kept = log_of.find(request.pod());
+    const auto error = log_error_of.find(request.pod());
+    return std::make_unique<KeptLog>(kept == log_of.end() ? "hello\n" : kept->second,
+                                     error == log_error_of.end() ? absl::OkStatus()
+                                                                 : error->second);
+  }
   std::unique_ptr<ExecStream> Exec() override { return nullptr; }
+  std::unique_ptr<ExecStream> Attach() override { return nullptr; }
+  std::unique_ptr<ForwardStream> PortForward() override { return nullptr; }
+  absl::StatusOr<admin::v1::TopResponse> Top(const admin::v1::TopRequest& request) override {
+    tops.push_back(request);
+    if (!next_error.ok()) return next_error;
+    return top_response;
+  }
 
   std::map<std::string, v1::Object> objects;
   absl::Status next_error;
@@ -188,7 +207,11 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::DeleteRequest> deleted;
   std::vector<admin::v1::WatchRequest> watched;
   std::vector<admin::v1::LogsRequest> logs;
-  std::map<std::string, std::string> log_of;  // By pod; "hello" for others.
+  std::map<std::string, std::string> log_of;          // By pod; "hello" for others.
+  std::map<std::string, absl::Status> log_error_of;  // By pod; at the end, of OpenLogs.
+  Mutex log_mutex;
+  std::vector<admin::v1::TopRequest> tops;
+  admin::v1::TopResponse top_response;
   std::vector<admin::v1::RolloutHistoryRequest> histories;
   std::vector<admin::v1::RolloutUndoRequest> undone;
   absl::Status rollout_error;
@@ -203,6 +226,22 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::WhyRequest> why_requests;
 
  private:
+  class KeptLog final : public LogStream {
+   public:
+    KeptLog(std::string text, absl::Status end) : text_(std::move(text)), end_(std::move(end)) {}
+    bool Read(admin::v1::LogsChunk& output) override {
+      if (text_.empty()) return false;
+      output.set_data(std::exchange(text_, ""));
+      return true;
+    }
+    absl::Status Finish() override { return end_; }
+    void Cancel() override {}
+
+   private:
+    std::string text_;
+    const absl::Status end_;
+  };
+
   static void AddRow(const v1::Object& object, admin::v1::Table& table) {
     if (table.columns().empty()) {
       table.add_columns()->set_name("NAME");

@@ -48,24 +48,80 @@ class LogsTest : public CommandsTest {
  protected:
   void SetUp() override {
     client_.Put(DaemonSet("web"));
-    client_.Put(Pod("p1"));
-    client_.Put(Pod("p2"));
+    client_.Put(PodWith("p1", {"main"}));
+    client_.Put(PodWith("p2", {"main"}));
     client_.log_of["p1"] = "2026-01-01T00:00:01Z one\n2026-01-01T00:00:03Z three\n";
     client_.log_of["p2"] = "2026-01-01T00:00:02Z two\n";
+  }
+  static v1::Object PodWith(const std::string& name, const std::vector<std::string>& containers) {
+    v1::Object pod = Pod(name);
+    for (const std::string& container : containers) {
+      pod.mutable_pod()->mutable_spec()->add_containers()->set_name(container);
+    }
+    return pod;
   }
 };
 
 TEST_F(LogsTest, OfAllPodsOfADaemonSetInTheOrderOfTime) {
   Context context = MakeContext();
-  EXPECT_EQ(RunLogs(context, {.arguments = {"ds/web"}, .all_pods = true, .prefix = true}),
-            kExitDone);
-  EXPECT_EQ(out_.str(), "[pod/p1] one\n[pod/p2] two\n[pod/p1] three\n");
+  EXPECT_EQ(RunLogs(context, {.arguments = {"ds/web"}, .prefix = true}), kExitDone);
+  EXPECT_EQ(out_.str(), "[pod/p1/main] one\n[pod/p2/main] two\n[pod/p1/main] three\n");
   EXPECT_EQ(client_.listed.back().label_selector(), "app=web");
   out_.str("");
   EXPECT_EQ(RunLogs(context, {.selector = "a=b", .timestamps = true}), kExitDone);
   EXPECT_THAT(out_.str(), HasSubstr("2026-01-01T00:00:02Z two\n"));
   EXPECT_EQ(client_.logs.back().tail_lines(), 10);
-  EXPECT_EQ(RunLogs(context, {.selector = "a=b", .follow = true}), kExitUsage);
+}
+
+TEST_F(LogsTest, SeveralAreFollowedAtOnceInTheOrderOfTime) {
+  Context context = MakeContext();
+  EXPECT_EQ(RunLogs(context, {.arguments = {"ds/web"}, .prefix = true, .follow = true}), kExitDone);
+  EXPECT_EQ(out_.str(), "[pod/p1/main] one\n[pod/p2/main] two\n[pod/p1/main] three\n");
+  EXPECT_TRUE(client_.logs.back().follow() && client_.logs.back().timestamps());
+  out_.str("");
+  EXPECT_EQ(RunLogs(context, {.selector = "a=b", .follow = true, .max_log_requests = 1}),
+            kExitError);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_THAT(err_.str(),
+              HasSubstr("you are attempting to follow 2 log streams, but maximum allowed "
+                        "concurrency is 1, use --max-log-requests to increase the limit"));
+}
+
+TEST_F(LogsTest, AnErrorEndsAFollowUnlessErrorsAreIgnored) {
+  client_.log_error_of["p2"] = absl::InternalError("away");
+  Context context = MakeContext();
+  EXPECT_EQ(RunLogs(context, {.selector = "a=b", .follow = true}), kExitError);
+  EXPECT_THAT(err_.str(), HasSubstr("pod p2: away"));
+  out_.str("");
+  EXPECT_EQ(RunLogs(context, {.selector = "a=b", .follow = true, .ignore_errors = true}),
+            kExitDone);
+  EXPECT_EQ(out_.str(), "one\ntwo\nthree\n");
+}
+
+TEST_F(LogsTest, LimitOfBytesCountsWhatIsShownOfEach) {
+  Context context = MakeContext();
+  EXPECT_EQ(RunLogs(context, {.selector = "a=b", .prefix = true, .limit_bytes = 6}), kExitDone);
+  EXPECT_EQ(out_.str(), "[pod/p1/main] one\n[pod/p2/main] two\n[pod/p1/main] th");
+  EXPECT_FALSE(client_.logs.back().has_limit_bytes());
+  EXPECT_EQ(RunLogs(context, {.arguments = {"p1"}, .limit_bytes = 6}), kExitDone);
+  EXPECT_EQ(client_.logs.back().limit_bytes(), 6);
+}
+
+TEST_F(LogsTest, NoPodWithTheLabelsIsNoError) {
+  client_.objects.clear();
+  Context context = MakeContext();
+  EXPECT_EQ(RunLogs(context, {.selector = "a=b"}), kExitNothingMatched);
+  EXPECT_EQ(err_.str(), "No resources found\n");
+}
+
+TEST_F(LogsTest, OfSeveralContainersTheDefaultOneIsNamed) {
+  client_.Put(PodWith("p3", {"a", "b"}));
+  Context context = MakeContext();
+  EXPECT_EQ(RunLogs(context, {.arguments = {"p3"}}), kExitDone);
+  EXPECT_EQ(err_.str(), "Defaulted container \"a\" out of: a, b\n");
+  EXPECT_EQ(client_.logs.back().container(), "a");
+  EXPECT_EQ(RunLogs(context, {.arguments = {"p3"}, .container = "c"}), kExitError);
+  EXPECT_THAT(err_.str(), HasSubstr("container c not found in pod p3"));
 }
 
 TEST_F(LogsTest, OfADaemonJobByTheLabelThatItsPodsHave) {
@@ -74,9 +130,9 @@ TEST_F(LogsTest, OfADaemonJobByTheLabelThatItsPodsHave) {
   model::MutableMetadataOf(job).set_namespace_("default");
   client_.Put(job);
   Context context = MakeContext();
-  EXPECT_EQ(RunLogs(context, {.arguments = {"dj/once"}, .all_pods = true}), kExitDone);
-  EXPECT_EQ(client_.listed.back().label_selector(), "muster.dev/daemonjob=once");
   EXPECT_EQ(RunLogs(context, {.arguments = {"dj/once"}}), kExitDone);
+  EXPECT_EQ(client_.listed.back().label_selector(), "muster.dev/daemonjob=once");
+  EXPECT_EQ(RunLogs(context, {.arguments = {"dj/once"}, .all_pods = false}), kExitDone);
   EXPECT_EQ(client_.logs.back().pod(), "p1");
   EXPECT_EQ(RunLogs(context, {.arguments = {"node/n"}}), kExitError);
   EXPECT_THAT(err_.str(), HasSubstr("expected a pod, a daemonset or a daemonjob, found node"));
@@ -90,6 +146,7 @@ TEST_F(LogsTest, SinceATimeLeavesOutWhatIsBefore) {
   EXPECT_EQ(RunLogs(context, options), kExitDone);
   EXPECT_EQ(out_.str(), "three\n");
   EXPECT_EQ(client_.logs.back().since_seconds(), 102);
+  EXPECT_EQ(client_.logs.back().since_unix_ns(), 1'767'225'602'000'000'000);
 }
 
 TEST_F(LogsTest, AllContainersOfAPod) {
