@@ -3,6 +3,7 @@
 #include "ctl/commands/api_resources.h"
 #include "ctl/commands/apply.h"
 #include "ctl/commands/backup.h"
+#include "ctl/commands/cp.h"
 #include "ctl/commands/delete.h"
 #include "ctl/commands/describe.h"
 #include "ctl/commands/diff.h"
@@ -45,6 +46,7 @@ void AddAllCommands(CommandLine& line) {
   AddExec(line);
   AddAttach(line);
   AddPortForward(line);
+  AddCp(line);
   AddTop(line);
   AddToken(line);
   AddBackup(line);

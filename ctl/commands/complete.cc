@@ -160,6 +160,10 @@ void AddArguments(const Reading& reading, std::string_view typed, Answer& answer
     answer.AddNames("pods");
     return answer.AddSlashForms({"ds"});
   }
+  if (name == "cp") {
+    answer.AddNames("pods");
+    return answer.AddFiles();
+  }
   if (name == "top pods" || name == "top nodes") {
     if (arguments.empty()) answer.AddNames(name.substr(4));
     return;
