@@ -14,6 +14,9 @@ namespace muster::ctl {
 // or the call has; the socket is reset, not closed in peace, when it was not the far end that ended
 // it. `stream` has had its start. Blocks; takes a thread of its own meanwhile.
 //
+// A program that does not read is waited for, also when the call has ended: what was sent is its. A
+// shutdown of the socket ends that.
+//
 // The error is the far end's. One of the local program is its own affair and OK.
 absl::Status CarryConnection(int socket, AdminClient::ForwardStream& stream);
 

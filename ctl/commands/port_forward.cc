@@ -99,7 +99,11 @@ class Connections {
   ~Connections() {
     {
       MutexLock lock(&mutex_);
-      for (const auto& each : open_) each->stream->Cancel();
+      for (const auto& each : open_) {
+        each->stream->Cancel();
+        // It may wait for a program that does not read.
+        if (each->socket >= 0) ::shutdown(each->socket, SHUT_RDWR);
+      }
     }
     for (const auto& each : open_) each->thread.join();
   }
@@ -113,6 +117,7 @@ class Connections {
   void Begin(int socket, const ForwardedPort& port) {
     auto connection = std::make_unique<Connection>();
     connection->stream = client_.PortForward();
+    connection->socket = socket;
     admin::v1::PortForwardInput first;
     admin::v1::PortForwardStart& start = *first.mutable_start();
     start.set_namespace_(pod_.metadata().namespace_());
@@ -123,7 +128,10 @@ class Connections {
       // A failed write shows its reason at the end.
       raw->stream->Write(first);
       const absl::Status status = CarryConnection(socket, *raw->stream);
-      ::close(socket);
+      {
+        MutexLock closing(&mutex_);
+        ::close(std::exchange(raw->socket, -1));
+      }
       if (!status.ok() && !absl::IsCancelled(status)) Tell(port, status);
       raw->over = true;
     });
@@ -135,6 +143,7 @@ class Connections {
   struct Connection {
     std::unique_ptr<AdminClient::ForwardStream> stream;
     std::thread thread;
+    int socket = -1;  // Closed, under the lock, by the thread.
     std::atomic<bool> over = false;
   };
 

@@ -159,7 +159,7 @@ TEST_F(ForwardTest, ThePodMayEndFirstAndStillHear) {
 
 TEST_F(ForwardTest, AUserWhoDoesNotReadHoldsThePodBackAndNotItself) {
   constexpr size_t kAll = 64 << 20;
-  peer_.BlockAfter(1);
+  peer_.HoldAfter(1);
   const size_t sent = Fill(pod_.get(), kAll);
   // What the kernel's buffers hold, and one piece of ours.
   EXPECT_LT(sent, size_t{16} << 20);

@@ -55,6 +55,12 @@ class RecordingPeer final : public TunnelPeer {
   void LeaveAfter(size_t bytes) { leave_after_ = bytes; }
   // The user takes no more once so many bytes came out, until Unblock.
   void BlockAfter(size_t bytes) { block_after_ = bytes; }
+  // Likewise, but what has been taken is not waited for: for those who ask CanSend.
+  void HoldAfter(size_t bytes) {
+    absl::MutexLock lock(&mutex_);
+    block_after_ = bytes;
+    waits_before_ = true;
+  }
   void Unblock() {
     absl::MutexLock lock(&mutex_);
     block_after_.reset();
@@ -122,16 +128,17 @@ class RecordingPeer final : public TunnelPeer {
   }
   bool Send(std::string* to, std::string_view bytes) {
     absl::MutexLock lock(&mutex_);
+    const auto may_go_on = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return !block_after_ || out_.size() < *block_after_;
+    };
+    if (waits_before_) mutex_.Await(absl::Condition(&may_go_on));
     if (gone_) return false;
     to->append(bytes);
     if (leave_after_ && out_.size() >= *leave_after_) {
       gone_ = true;
       Wake(wake_);
     }
-    const auto may_go_on = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return !block_after_ || out_.size() < *block_after_;
-    };
-    mutex_.Await(absl::Condition(&may_go_on));
+    if (!waits_before_) mutex_.Await(absl::Condition(&may_go_on));
     return !gone_;
   }
   void Push(TunnelInput input) {
@@ -153,6 +160,7 @@ class RecordingPeer final : public TunnelPeer {
   std::optional<absl::Status> status_;
   std::deque<TunnelInput> input_;
   std::optional<size_t> leave_after_, block_after_;
+  bool waits_before_ = false;
   std::atomic<bool> gone_ = false;
 };
 

@@ -18,7 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string Run(const std::string& command) {
+std::string Output(const std::string& command) {
   FILE* pipe = ::popen(command.c_str(), "r");
   std::string out;
   char buffer[4096];
@@ -83,7 +83,7 @@ class TarTest : public ::testing::Test {
 TEST_F(TarTest, ReadsWhatTarProgramsWrite) {
   const std::string list = absl::StrCat("d d/block d/empty d/link d/", long_, " d/", long_, "/deep");
   for (const char* program : {"tar --format=gnu", "tar --format=pax", "tar --format=ustar"}) {
-    const std::string archive = Run(absl::StrCat("cd ", folder_.path(), " && ", program,
+    const std::string archive = Output(absl::StrCat("cd ", folder_.path(), " && ", program,
                                                  " --no-recursion -cf - ", list));
     for (const size_t piece : {SIZE_MAX, size_t{1}, size_t{511}, size_t{513}}) {
       const auto lines = Read(archive, piece);
@@ -106,8 +106,8 @@ TEST_F(TarTest, WritesWhatTarProgramsRead) {
     const std::string to = folder_ / "out";
     std::filesystem::remove_all(to);
     std::filesystem::create_directory(to);
-    Run(absl::StrCat("cd ", to, " && ", program, " -xmf ../out.tar"));
-    Run(absl::StrCat("diff -r --no-dereference ", folder_ / "d", " ", to, "/d"));
+    Output(absl::StrCat("cd ", to, " && ", program, " -xmf ../out.tar"));
+    Output(absl::StrCat("diff -r --no-dereference ", folder_ / "d", " ", to, "/d"));
   }
   EXPECT_TRUE(absl::IsNotFound(Pack(folder_ / "none", "x", [](std::string_view) { return true; })));
   EXPECT_TRUE(
