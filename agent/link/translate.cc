@@ -94,8 +94,7 @@ session::v1::FromAgent HelloMessage(const LinkHello& hello) {
   sent->set_boot_id(hello.boot_id);
   sent->mutable_known()->insert(hello.known.begin(), hello.known.end());
   *sent->mutable_node_status() = hello.node_status;
-  const auto* purposes =
-      session::v1::OpenTunnel::descriptor()->FindOneofByName("purpose");
+  const auto* purposes = session::v1::OpenTunnel::descriptor()->FindOneofByName("purpose");
   for (int i = 0; i < purposes->field_count(); ++i) sent->add_tunnels(purposes->field(i)->name());
   return message;
 }

@@ -18,9 +18,7 @@ constexpr size_t kUnsentBytesMax = 128 << 10;
 // How long until a peer that went away is noticed while its input is not looked at.
 constexpr int kLookMs = 1'000;
 
-absl::Status Broken() {
-  return absl::AbortedError("the pod broke the connection off");
-}
+absl::Status Broken() { return absl::AbortedError("the pod broke the connection off"); }
 
 class ForwardSession {
  public:
@@ -68,8 +66,7 @@ class ForwardSession {
 
   absl::Status SendUnsent() {
     while (!unsent_.empty()) {
-      const ssize_t sent =
-          ::send(fd_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      const ssize_t sent = ::send(fd_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent >= 0) {
         unsent_.erase(0, static_cast<size_t>(sent));
       } else if (errno == EAGAIN) {

@@ -22,8 +22,9 @@ class OwnedFd {
   int fd_;
 };
 
-// A TCP connection to `port` of the loopback addresses, 127.0.0.1 first and then ::1, of the network
-// that the file `network_path` stands for (that of a pod's sandbox); empty: of this process' own.
+// A TCP connection to `port` of the loopback addresses, 127.0.0.1 first and then ::1, of the
+// network that the file `network_path` stands for (that of a pod's sandbox); empty: of this
+// process' own.
 //
 // The socket belongs to that network for good, whoever uses it; no thread of this process stays
 // there. Returns Cancelled when the peer goes away, FailedPrecondition with the reason when nobody

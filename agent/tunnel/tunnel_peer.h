@@ -36,8 +36,8 @@ class TunnelPeer {
   virtual bool SendStdoutEnd() = 0;
   // The one answer to a question for usage.
   virtual bool SendUsage(const NodeUsage& usage) = 0;
-  // Whether a send would not wait. After it said no, send_fd becomes readable once it would say yes,
-  // or the other end is gone.
+  // Whether a send would not wait. After it said no, send_fd becomes readable once it would say
+  // yes, or the other end is gone.
   virtual bool CanSend() = 0;
   virtual int send_fd() const = 0;
   // The last word, once: the exit code of an exec, the end of a log (OK), or what went wrong.

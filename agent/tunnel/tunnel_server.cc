@@ -56,13 +56,12 @@ void TunnelServer::Reap() {
   }
 }
 
-void TunnelServer::Serve(const TunnelRequest& request,
-                         const absl::StatusOr<TunnelTarget>& target) {
+void TunnelServer::Serve(const TunnelRequest& request, const absl::StatusOr<TunnelTarget>& target) {
   if (!target.ok()) return dialer_.Refuse(request.tunnel_id, target.status());
   if (request.purpose == TunnelPurpose::kUnknown) {
-    return dialer_.Refuse(request.tunnel_id, absl::UnimplementedError(
-                                                 "the agent of this node does not know what this "
-                                                 "coordinator asks for: upgrade it"));
+    return dialer_.Refuse(request.tunnel_id,
+                          absl::UnimplementedError("the agent of this node does not know what this "
+                                                   "coordinator asks for: upgrade it"));
   }
   absl::MutexLock lock(&mutex_);
   Reap();
@@ -142,8 +141,8 @@ absl::Status TunnelServer::SendLogs(const Tunnel& tunnel, TunnelPeer& peer) {
   query.tail_lines = request.tail_lines;
   query.bytes_max = request.limit_bytes;
   if (request.since_unix_ns >= 0) {
-    query.since = WallTime(
-        std::chrono::duration_cast<WallTime::duration>(std::chrono::nanoseconds(request.since_unix_ns)));
+    query.since = WallTime(std::chrono::duration_cast<WallTime::duration>(
+        std::chrono::nanoseconds(request.since_unix_ns)));
   } else if (request.since_seconds >= 0) {
     query.since = clock_.Wall() - std::chrono::seconds(request.since_seconds);
   }
@@ -187,7 +186,8 @@ absl::Status TunnelServer::Forward(const Tunnel& tunnel, TunnelPeer& peer) {
     return absl::FailedPreconditionError("the pod is not running");
   }
   if (sandbox.network_path.empty() && sandbox.network != NamespaceMode::kNode) {
-    return absl::UnimplementedError("the container runtime does not tell where the pod's network is");
+    return absl::UnimplementedError(
+        "the container runtime does not tell where the pod's network is");
   }
   MUSTER_ASSIGN_OR_RETURN(const OwnedFd socket,
                           ConnectInPod(sandbox.network_path, tunnel.request.port, peer));

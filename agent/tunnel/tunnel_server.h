@@ -23,9 +23,9 @@ struct TunnelTarget {
   std::string sandbox_id;  // Of a port-forward, instead of the rest.
 };
 
-// Serves what comes through tunnels: logs, exec, attach, forwarded connections, questions for usage.
-// Each on a thread of its own, so that neither a slow user nor a big file holds up the agent. There
-// are no threads while nobody asks.
+// Serves what comes through tunnels: logs, exec, attach, forwarded connections, questions for
+// usage. Each on a thread of its own, so that neither a slow user nor a big file holds up the
+// agent. There are no threads while nobody asks.
 //
 // Thread-safe; Serve returns at once. The destructor ends what is under way and waits for it.
 class TunnelServer {

@@ -36,9 +36,9 @@ std::optional<uint64_t> Rate(uint64_t first, uint64_t second, int64_t window_ns)
 }  // namespace
 
 std::vector<ContainerAmount> ContainersUsage(const std::set<std::string>& pod_uids,
-                                            const std::vector<ContainerStatus>& containers,
-                                            const std::vector<ContainerStats>& first,
-                                            const std::vector<ContainerStats>& second) {
+                                             const std::vector<ContainerStatus>& containers,
+                                             const std::vector<ContainerStats>& first,
+                                             const std::vector<ContainerStats>& second) {
   const auto before = ById(first), now = ById(second);
   std::vector<ContainerAmount> usage;
   for (const ContainerStatus& container : containers) {

@@ -34,7 +34,7 @@ struct NodeUsage {
 // The host as a whole at one moment.
 struct HostSample {
   MonoTime at;
-  uint64_t cpu_busy_ns = 0;      // Of all cores, since boot.
+  uint64_t cpu_busy_ns = 0;  // Of all cores, since boot.
   uint64_t working_set_bytes = 0;
 };
 
@@ -42,9 +42,9 @@ struct HostSample {
 // the two, by the runtime's own times; it is not known for a container that only one of the looks
 // has seen running, nor when the runtime's answers are of one moment or count backwards.
 std::vector<ContainerAmount> ContainersUsage(const std::set<std::string>& pod_uids,
-                                            const std::vector<ContainerStatus>& containers,
-                                            const std::vector<ContainerStats>& first,
-                                            const std::vector<ContainerStats>& second);
+                                             const std::vector<ContainerStatus>& containers,
+                                             const std::vector<ContainerStats>& first,
+                                             const std::vector<ContainerStats>& second);
 
 UsageAmount HostUsage(const std::optional<HostSample>& first,
                       const std::optional<HostSample>& second);

@@ -15,8 +15,8 @@ namespace {
 bool WaitFor(std::chrono::milliseconds window, TunnelPeer& peer) {
   const auto until = std::chrono::steady_clock::now() + window;
   while (!peer.gone()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        until - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     if (left.count() <= 0) return true;
     pollfd wait{peer.wake_fd(), POLLIN, 0};
     ::poll(&wait, 1, static_cast<int>(left.count()));
@@ -46,8 +46,7 @@ absl::Status SendUsage(const std::set<std::string>& pod_uids, const SampleHost& 
   const std::optional<HostSample> host_second = sample();
   if (!pod_uids.empty()) {
     MUSTER_ASSIGN_OR_RETURN(second, Look(runtime, peer));
-    MUSTER_ASSIGN_OR_RETURN(containers,
-                            Await<std::vector<ContainerStatus>>(peer, [&](auto done) {
+    MUSTER_ASSIGN_OR_RETURN(containers, Await<std::vector<ContainerStatus>>(peer, [&](auto done) {
                               runtime.ListContainers(std::move(done));
                             }));
   }

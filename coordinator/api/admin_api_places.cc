@@ -61,7 +61,8 @@ absl::StatusOr<AdminApi::ContainerPlace> AdminApi::FindRunningPod(const std::str
   MUSTER_ASSIGN_OR_RETURN(const v1::Object object, ReadPod(ns, pod));
   const v1::Pod& found = object.pod();
   if (!uid.empty() && found.metadata().uid() != uid) {
-    return absl::NotFoundError(absl::StrCat("pods \"", pod, "\" not found: there is another one of "
+    return absl::NotFoundError(absl::StrCat("pods \"", pod,
+                                            "\" not found: there is another one of "
                                             "that name now"));
   }
   if (IsFinished(found)) {

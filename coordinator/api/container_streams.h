@@ -11,13 +11,14 @@ namespace muster::coordinator {
 // Which process of a container a call is about: a new one (exec) or the one it runs (attach).
 enum class ProcessKind { kNew, kMain };
 
-// The user's ends of `logs`, `exec` and `attach`: they find the container, have the node's agent asked to
-// open a tunnel, and pass frames on, one at a time each way. Each belongs to itself until gRPC is
-// done with it; with `allowed` not OK it only says so.
+// The user's ends of `logs`, `exec` and `attach`: they find the container, have the node's agent
+// asked to open a tunnel, and pass frames on, one at a time each way. Each belongs to itself until
+// gRPC is done with it; with `allowed` not OK it only says so.
 
-grpc::ServerWriteReactor<admin::v1::LogsChunk>* NewLogsStream(
-    const absl::Status& allowed, AdminApi& api, TunnelBroker& tunnels,
-    const admin::v1::LogsRequest& request, grpc::CallbackServerContext* context);
+grpc::ServerWriteReactor<admin::v1::LogsChunk>* NewLogsStream(const absl::Status& allowed,
+                                                              AdminApi& api, TunnelBroker& tunnels,
+                                                              const admin::v1::LogsRequest& request,
+                                                              grpc::CallbackServerContext* context);
 
 grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* NewExecStream(
     ProcessKind kind, const absl::Status& allowed, AdminApi& api, TunnelBroker& tunnels,

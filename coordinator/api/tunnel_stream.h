@@ -19,11 +19,11 @@ absl::Status ForUser(const absl::Status& status);
 // What an agent said went wrong, for the user.
 absl::Status StatusOf(const session::v1::TunnelError& error);
 
-// What all streams through a tunnel have in common: the way from the agent to the user, and one end.
-// The pipes' callbacks keep the stream as long as they wait, gRPC keeps it until OnDone.
+// What all streams through a tunnel have in common: the way from the agent to the user, and one
+// end. The pipes' callbacks keep the stream as long as they wait, gRPC keeps it until OnDone.
 template <typename Reactor, typename Output>
 class TunnelStream : public Reactor,
-                        public std::enable_shared_from_this<TunnelStream<Reactor, Output>> {
+                     public std::enable_shared_from_this<TunnelStream<Reactor, Output>> {
  public:
   explicit TunnelStream(grpc::CallbackServerContext* context) : context_(context) {}
 
@@ -100,7 +100,7 @@ class TunnelStream : public Reactor,
   }
 
   grpc::CallbackServerContext* const context_;  // Valid until OnDone.
-  std::shared_ptr<TunnelStream> self_;       // Until OnDone.
+  std::shared_ptr<TunnelStream> self_;          // Until OnDone.
   std::shared_ptr<Tunnel> tunnel_;              // Set once, under the lock.
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   Output output_;                            // gRPC's while a write is under way.

@@ -87,9 +87,10 @@ admin::v1::TopResponse UsageOf(const std::vector<v1::Object>& objects,
     const auto found = answers.find(node);
     if (found != answers.end() && found->second.ok()) return &*found->second;
     if (told.insert(node).second) {
-      response.add_problems(absl::StrCat(
-          "node \"", node, "\": ",
-          found == answers.end() ? "was not asked" : std::string(found->second.status().message())));
+      response.add_problems(absl::StrCat("node \"", node, "\": ",
+                                         found == answers.end()
+                                             ? "was not asked"
+                                             : std::string(found->second.status().message())));
     }
     return nullptr;
   };

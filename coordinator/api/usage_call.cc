@@ -22,7 +22,10 @@ class UsageRound final : public std::enable_shared_from_this<UsageRound> {
  public:
   UsageRound(TunnelBroker& tunnels, UsageQuestions questions, const UsageLimits& limits,
              std::function<void(UsageAnswers)> done)
-      : tunnels_(tunnels), limits_(limits), done_(std::move(done)), waiting_(std::move(questions)) {}
+      : tunnels_(tunnels),
+        limits_(limits),
+        done_(std::move(done)),
+        waiting_(std::move(questions)) {}
 
   void Start() {
     size_t batches = 1;

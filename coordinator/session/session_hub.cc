@@ -186,8 +186,8 @@ void SessionHub::Handle(TunnelWanted input) {
         absl::UnavailableError(absl::StrCat("node \"", input.node, "\" is not connected")));
   }
   Session& session = *it->second;
-  if (absl::Status known = CheckTunnel(input.request, session.tunnels, input.node,
-                                       session.agent_version);
+  if (absl::Status known =
+          CheckTunnel(input.request, session.tunnels, input.node, session.agent_version);
       !known.ok()) {
     return input.refused(known);
   }

@@ -88,8 +88,7 @@ class Packer {
       if (got == 0) {
         return absl::AbortedError(absl::StrCat(path, " became shorter while it was read"));
       }
-      MUSTER_RETURN_IF_ERROR(
-          Write(std::string_view(buffer).substr(0, static_cast<size_t>(got))));
+      MUSTER_RETURN_IF_ERROR(Write(std::string_view(buffer).substr(0, static_cast<size_t>(got))));
       left -= static_cast<uint64_t>(got);
     }
     return Write(TarPadding(entry.size));

@@ -20,8 +20,9 @@ struct TarEntry {
   int64_t modified_unix_seconds = 0;
 };
 
-// Takes a tar archive apart as it arrives: POSIX ustar with pax headers, and GNU's long names. Names
-// are as they stand in it; whoever writes them to a disk has to judge them. Pure; not thread-safe.
+// Takes a tar archive apart as it arrives: POSIX ustar with pax headers, and GNU's long names.
+// Names are as they stand in it; whoever writes them to a disk has to judge them. Pure; not
+// thread-safe.
 class TarReader {
  public:
   // An error of theirs ends the reading with it.
@@ -47,10 +48,10 @@ class TarReader {
 
   const Sink sink_;
   State state_ = State::kHeader;
-  std::string block_;    // A header that is not complete yet.
-  std::string text_;     // Of an entry that is about the next one.
-  char text_type_ = 0;   // What that one is.
-  uint64_t left_ = 0;    // Of what the state is about.
+  std::string block_;   // A header that is not complete yet.
+  std::string text_;    // Of an entry that is about the next one.
+  char text_type_ = 0;  // What that one is.
+  uint64_t left_ = 0;   // Of what the state is about.
   uint64_t padding_ = 0;
   int zero_blocks_ = 0;
   // What was said about the next entry.

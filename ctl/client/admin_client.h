@@ -44,8 +44,7 @@ class AdminClient {
   };
   using LogStream = ReadStream<admin::v1::LogsChunk>;
   using ExecStream = TwoWayStream<admin::v1::ExecInput, admin::v1::ExecOutput>;
-  using ForwardStream =
-      TwoWayStream<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>;
+  using ForwardStream = TwoWayStream<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>;
 
   virtual ~AdminClient() = default;
 

@@ -34,8 +34,7 @@ absl::StatusOr<ContainerChoice> ChooseContainer(const v1::Pod& pod, const std::s
   const std::string& pod_name = pod.metadata().name();
   if (!asked.empty()) {
     if (auto found = Find(pod, asked)) return *found;
-    return absl::NotFoundError(
-        absl::StrCat("container ", asked, " not found in pod ", pod_name));
+    return absl::NotFoundError(absl::StrCat("container ", asked, " not found in pod ", pod_name));
   }
   if (pod.spec().containers().empty()) {
     return absl::NotFoundError(absl::StrCat("pod ", pod_name, " does not have any containers"));
@@ -48,8 +47,8 @@ absl::StatusOr<ContainerChoice> ChooseContainer(const v1::Pod& pod, const std::s
   const bool several = pod.spec().containers_size() > 1 || !pod.spec().init_containers().empty() ||
                        !pod.spec().ephemeral_containers().empty();
   if (several) {
-    first.notice = absl::StrCat("Defaulted container \"", first.name,
-                                "\" out of: ", AllContainerNames(pod));
+    first.notice =
+        absl::StrCat("Defaulted container \"", first.name, "\" out of: ", AllContainerNames(pod));
   }
   return first;
 }

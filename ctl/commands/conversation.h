@@ -17,10 +17,10 @@ struct Conversation {
 // the first call of the client: the threads that it makes would take the signal and drop it.
 void HoldResizeSignal();
 
-// Carries bytes between this process's standard streams and `stream`, which has had its start, until
-// the far end is over. Returns the exit code that came last, or what went wrong; Cancelled when
-// nobody reads our output any more. The terminal is put back whatever happens. Reads and writes file
-// descriptors 0, 1 and 2 directly.
+// Carries bytes between this process's standard streams and `stream`, which has had its start,
+// until the far end is over. Returns the exit code that came last, or what went wrong; Cancelled
+// when nobody reads our output any more. The terminal is put back whatever happens. Reads and
+// writes file descriptors 0, 1 and 2 directly.
 absl::StatusOr<int> Converse(const Conversation& conversation, AdminClient::ExecStream& stream);
 
 }  // namespace muster::ctl

@@ -158,9 +158,8 @@ int RunCp(Context& context, const CpOptions& options) {
   }
   if (source->remote() == target->remote()) {
     return FailLocally(context,
-                       source->remote()
-                           ? "one of src or dest must be a local file specification"
-                           : "one of src or dest must be a remote file specification",
+                       source->remote() ? "one of src or dest must be a local file specification"
+                                        : "one of src or dest must be a remote file specification",
                        kExitUsage);
   }
   struct stat status {};

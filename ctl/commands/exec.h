@@ -28,8 +28,8 @@ struct AttachOptions {
 // code. Reads and writes file descriptors 0, 1 and 2 directly.
 int RunExec(Context& context, const ExecOptions& options);
 
-// musterctl attach: likewise with the process that the container runs already. Ends with 0 when that
-// ends, or when standard input does; the container goes on.
+// musterctl attach: likewise with the process that the container runs already. Ends with 0 when
+// that ends, or when standard input does; the container goes on.
 int RunAttach(Context& context, const AttachOptions& options);
 
 void AddExec(CommandLine& line);

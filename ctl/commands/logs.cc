@@ -23,8 +23,8 @@ namespace {
 
 constexpr int64_t kTailOfSelected = 10;  // kubectl's, so that -l does not drown its reader.
 
-absl::Status AddPod(const LogsOptions& options, const v1::Pod& pod,
-                    std::vector<LogSource>& sources, std::string* notice) {
+absl::Status AddPod(const LogsOptions& options, const v1::Pod& pod, std::vector<LogSource>& sources,
+                    std::string* notice) {
   const std::string& name = pod.metadata().name();
   if (!options.all_containers) {
     MUSTER_ASSIGN_OR_RETURN(const ContainerChoice choice, ChooseContainer(pod, options.container));
@@ -124,12 +124,12 @@ absl::Status PrintOne(Context& context, AdminClient& client, const LogsOptions& 
   }
   LogSink sink(options, source);
   LogSplitter lines([&](const LogLine& line) { context.out << sink.Text(line); });
-  const absl::Status status = client.Logs(RequestOfLines(context, options, source),
-                                          [&](const admin::v1::LogsChunk& chunk) {
-                                            lines.Add(chunk.data());
-                                            context.out.flush();
-                                            return static_cast<bool>(context.out) && !sink.full();
-                                          });
+  const absl::Status status =
+      client.Logs(RequestOfLines(context, options, source), [&](const admin::v1::LogsChunk& chunk) {
+        lines.Add(chunk.data());
+        context.out.flush();
+        return static_cast<bool>(context.out) && !sink.full();
+      });
   lines.Finish();
   return status;
 }
@@ -152,9 +152,9 @@ int PrintMerged(Context& context, AdminClient& client, const LogsOptions& option
     lines.Finish();
     // One node that is away does not hide what the others have to say.
     if (status.ok()) continue;
-    const int code = Fail(context, absl::Status(status.code(),
-                                                absl::StrCat("pod ", sources[i].pod, ": ",
-                                                             std::string(status.message()))));
+    const int code =
+        Fail(context, absl::Status(status.code(), absl::StrCat("pod ", sources[i].pod, ": ",
+                                                               std::string(status.message()))));
     if (!options.ignore_errors) exit_code = code;
   }
   std::vector<LogSink> sinks;
@@ -166,11 +166,10 @@ int PrintMerged(Context& context, AdminClient& client, const LogsOptions& option
 int FollowAll(Context& context, AdminClient& client, const LogsOptions& options,
               const std::vector<LogSource>& sources) {
   if (sources.size() > static_cast<size_t>(std::max(options.max_log_requests, 0))) {
-    return FailLocally(
-        context,
-        absl::StrCat("you are attempting to follow ", sources.size(),
-                     " log streams, but maximum allowed concurrency is ", options.max_log_requests,
-                     ", use --max-log-requests to increase the limit"));
+    return FailLocally(context, absl::StrCat("you are attempting to follow ", sources.size(),
+                                             " log streams, but maximum allowed concurrency is ",
+                                             options.max_log_requests,
+                                             ", use --max-log-requests to increase the limit"));
   }
   std::vector<admin::v1::LogsRequest> requests;
   for (const LogSource& source : sources) {

@@ -55,9 +55,8 @@ class Follower {
     ++changes_;
     // Not of those that were ended from here.
     if (status.ok() || stopped_ || sinks_[log].full()) return;
-    failures_.push_back(absl::Status(
-        status.code(),
-        absl::StrCat("pod ", sources_[log].pod, ": ", std::string(status.message()))));
+    failures_.push_back(absl::Status(status.code(), absl::StrCat("pod ", sources_[log].pod, ": ",
+                                                                 std::string(status.message()))));
   }
 
   void Push(size_t log, LogLine line) {
@@ -104,7 +103,8 @@ class Follower {
     };
     const std::optional<MonoTime> look = order_.NextLook();
     if (!look) return mutex_.Await(changed);
-    (void)mutex_.AwaitFor(changed, std::max<Duration>(*look - std::chrono::steady_clock::now(), Duration(1)));
+    (void)mutex_.AwaitFor(
+        changed, std::max<Duration>(*look - std::chrono::steady_clock::now(), Duration(1)));
   }
 
   // False: nobody reads it.

@@ -32,9 +32,8 @@ absl::StatusOr<std::string> ResolvePod(Context& context, AdminClient& client,
   const Targets::Target& target = targets->list[0];
   if (target.kind->kind == v1::Object::kPod) return target.name;
   if (target.kind->kind != v1::Object::kDaemonSet && target.kind->kind != v1::Object::kDaemonJob) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected a pod, a daemonset or a daemonjob, found ",
-                     std::string(target.kind->singular)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected a pod, a daemonset or a daemonjob, found ", std::string(target.kind->singular)));
   }
   admin::v1::GetRequest get;
   *get.mutable_ref() = RefOf(context, target);

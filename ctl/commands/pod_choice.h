@@ -18,7 +18,8 @@ absl::StatusOr<std::string> ResolvePod(Context& context, AdminClient& client,
 // Likewise, and what it is.
 absl::StatusOr<v1::Pod> ReadPod(Context& context, AdminClient& client, const std::string& argument);
 
-// The first of the most able: ready before running before others, and those being deleted last. `pods` are not empty.
+// The first of the most able: ready before running before others, and those being deleted last.
+// `pods` are not empty.
 const v1::Pod& MostAble(const std::vector<const v1::Pod*>& pods);
 
 }  // namespace muster::ctl

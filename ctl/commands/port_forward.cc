@@ -174,28 +174,30 @@ class Connections {
 // more.
 class PodWatch {
  public:
-  PodWatch(AdminClient& client, const v1::Pod& pod, int fd) : thread_([&client, &pod, fd] {
-    admin::v1::WatchRequest request;
-    request.mutable_list()->set_resource("pods");
-    request.mutable_list()->set_namespace_(pod.metadata().namespace_());
-    request.mutable_list()->set_field_selector(
-        absl::StrCat("metadata.name=", pod.metadata().name()));
-    bool seen = false;
-    // However the watch ends, nothing is known of the pod then.
-    client
-        .Watch(request, std::nullopt,
-               [&](const admin::v1::WatchEvent& event) {
-                 if (event.type() == admin::v1::WatchEvent::SYNCED) return seen;
-                 const v1::Pod& now = event.object().pod();
-                 if (now.metadata().uid() != pod.metadata().uid()) return true;
-                 seen = true;
-                 return event.type() != admin::v1::WatchEvent::DELETED &&
-                        now.status().phase() != "Succeeded" && now.status().phase() != "Failed";
-               })
-        .IgnoreError();
-    const uint64_t one = 1;
-    MUSTER_CHECK(::write(fd, &one, sizeof one) == sizeof one);
-  }) {}
+  PodWatch(AdminClient& client, const v1::Pod& pod, int fd)
+      : thread_([&client, &pod, fd] {
+          admin::v1::WatchRequest request;
+          request.mutable_list()->set_resource("pods");
+          request.mutable_list()->set_namespace_(pod.metadata().namespace_());
+          request.mutable_list()->set_field_selector(
+              absl::StrCat("metadata.name=", pod.metadata().name()));
+          bool seen = false;
+          // However the watch ends, nothing is known of the pod then.
+          client
+              .Watch(request, std::nullopt,
+                     [&](const admin::v1::WatchEvent& event) {
+                       if (event.type() == admin::v1::WatchEvent::SYNCED) return seen;
+                       const v1::Pod& now = event.object().pod();
+                       if (now.metadata().uid() != pod.metadata().uid()) return true;
+                       seen = true;
+                       return event.type() != admin::v1::WatchEvent::DELETED &&
+                              now.status().phase() != "Succeeded" &&
+                              now.status().phase() != "Failed";
+                     })
+              .IgnoreError();
+          const uint64_t one = 1;
+          MUSTER_CHECK(::write(fd, &one, sizeof one) == sizeof one);
+        }) {}
   ~PodWatch() { thread_.join(); }
 
  private:

@@ -65,8 +65,7 @@ int RunTop(Context& context, const TopOptions& options) {
   if (!usage.ok()) return Fail(context, usage.status());
   for (const std::string& problem : usage->problems()) Warn(context, problem);
   if (usage->pods().empty() && usage->nodes().empty()) return NothingMatched(context);
-  TablePrinter printer(
-      {.headers = options.headers, .namespaces = pods && context.all_namespaces});
+  TablePrinter printer({.headers = options.headers, .namespaces = pods && context.all_namespaces});
   printer.Print(pods ? PodUsageTable(*usage, options.order, options.containers)
                      : NodeUsageTable(*usage, options.order),
                 context.out);

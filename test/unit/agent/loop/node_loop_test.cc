@@ -690,6 +690,27 @@ TEST_F(NodeLoopTest, TunnelsFindTheirContainer) {
   EXPECT_TRUE(absl::IsNotFound(node_.tunnels[2].second.status()));
 }
 
+TEST_F(NodeLoopTest, TunnelsFindThePodOrNeedNone) {
+  RunWeb();
+  TunnelRequest request;
+  request.purpose = TunnelPurpose::kPortForward;
+  request.pod_uid = "u1";
+  node_.link->Deliver(request);
+  request.pod_uid = "u7";
+  node_.link->Deliver(request);
+  request.purpose = TunnelPurpose::kStats;
+  node_.link->Deliver(request);
+  request.purpose = TunnelPurpose::kUnknown;
+  node_.link->Deliver(request);
+  node_.Settle();
+  ASSERT_EQ(node_.tunnels.size(), 4u);
+  ASSERT_TRUE(node_.tunnels[0].second.ok()) << node_.tunnels[0].second.status();
+  EXPECT_NE(node_.tunnels[0].second->sandbox_id, "");
+  EXPECT_TRUE(absl::IsNotFound(node_.tunnels[1].second.status()));
+  EXPECT_TRUE(node_.tunnels[2].second.ok());
+  EXPECT_TRUE(node_.tunnels[3].second.ok());
+}
+
 // Spec: pod/1/limits, pod/22/facts
 TEST_F(NodeLoopTest, HelloTellsWhatTheNodeIs) {
   node_.Settle();

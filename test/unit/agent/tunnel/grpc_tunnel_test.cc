@@ -96,8 +96,7 @@ class GrpcTunnelTest : public ::testing::Test {
   const std::string address_ = "unix:" + directory_ / "coordinator.sock";
   CoordinatorEnd coordinator_;
   std::unique_ptr<grpc::Server> server_;
-  SessionChannel channel_{{.address = address_},
-                          [] { return grpc::InsecureChannelCredentials(); }};
+  SessionChannel channel_{{.address = address_}, [] { return grpc::InsecureChannelCredentials(); }};
   GrpcTunnelDialer dialer_{channel_};
   ManualClock clock_;
   FakeRuntime runtime_{clock_};
@@ -131,8 +130,7 @@ TEST_F(GrpcTunnelTest, MissingLogIsAnErrorAtTheEnd) {
   const std::vector<TunnelFromAgent> messages = coordinator_.AwaitEnd();
   ASSERT_EQ(messages.size(), 2u);
   EXPECT_EQ(messages[1].error().code(), static_cast<int>(absl::StatusCode::kNotFound));
-  EXPECT_EQ(messages[1].error().message(),
-            "there is no log of container \"main\" at " + LogPath());
+  EXPECT_EQ(messages[1].error().message(), "there is no log of container \"main\" at " + LogPath());
 }
 
 TEST_F(GrpcTunnelTest, WrongTargetIsToldToTheUser) {

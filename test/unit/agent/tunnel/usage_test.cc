@@ -30,8 +30,8 @@ ContainerStats Stats(const std::string& id, uint64_t cpu_ns, int64_t at_ns, uint
 
 TEST(ContainersUsage, IsARateByTheRuntimesOwnTimes) {
   const auto usage = ContainersUsage(
-      {"u1", "u2"}, {Container("a", "u2", "main"), Container("b", "u1", "main"),
-                     Container("c", "other", "main")},
+      {"u1", "u2"},
+      {Container("a", "u2", "main"), Container("b", "u1", "main"), Container("c", "other", "main")},
       {Stats("a", 1'000, kSecond, 1), Stats("b", 0, 0, 1), Stats("c", 0, 0, 1)},
       {Stats("a", 1'000 + kSecond / 4, kSecond + kSecond / 2, 70), Stats("b", 0, kSecond, 80),
        Stats("c", 5, kSecond, 1)});

@@ -747,8 +747,7 @@ TEST_F(ServicesTest, TopTellsWhatNodesSayAndWhoSaysNothing) {
   EXPECT_THAT(response.problems(1), HasSubstr("\"n3\" is not connected"));
   request.set_resource("secrets");
   Context other;
-  EXPECT_EQ(stub->Top(&other, request, &response).error_code(),
-            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(stub->Top(&other, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 // An agent that was asked and is silent costs no more than the limit.

@@ -70,8 +70,8 @@ class TarTest : public ::testing::Test {
     std::ofstream(folder_ / name) << text;
   }
   auto Expected() const {
-    return ElementsAre("folder d/ =", "file d/block =" + std::string(40, 'b'), "file d/empty =",
-                       "link d/link /etc/passwd=", "folder d/" + long_ + "/ =",
+    return ElementsAre("folder d/ =", "file d/block =" + std::string(40, 'b'),
+                       "file d/empty =", "link d/link /etc/passwd=", "folder d/" + long_ + "/ =",
                        "file d/" + long_ + "/deep =deep inside");
   }
 
@@ -81,10 +81,11 @@ class TarTest : public ::testing::Test {
 };
 
 TEST_F(TarTest, ReadsWhatTarProgramsWrite) {
-  const std::string list = absl::StrCat("d d/block d/empty d/link d/", long_, " d/", long_, "/deep");
+  const std::string list =
+      absl::StrCat("d d/block d/empty d/link d/", long_, " d/", long_, "/deep");
   for (const char* program : {"tar --format=gnu", "tar --format=pax", "tar --format=ustar"}) {
-    const std::string archive = Output(absl::StrCat("cd ", folder_.path(), " && ", program,
-                                                 " --no-recursion -cf - ", list));
+    const std::string archive = Output(
+        absl::StrCat("cd ", folder_.path(), " && ", program, " --no-recursion -cf - ", list));
     for (const size_t piece : {SIZE_MAX, size_t{1}, size_t{511}, size_t{513}}) {
       const auto lines = Read(archive, piece);
       ASSERT_TRUE(lines.ok()) << program << ": " << lines.status();
@@ -110,8 +111,7 @@ TEST_F(TarTest, WritesWhatTarProgramsRead) {
     Output(absl::StrCat("diff -r --no-dereference ", folder_ / "d", " ", to, "/d"));
   }
   EXPECT_TRUE(absl::IsNotFound(Pack(folder_ / "none", "x", [](std::string_view) { return true; })));
-  EXPECT_TRUE(
-      absl::IsCancelled(Pack(folder_ / "d", "x", [](std::string_view) { return false; })));
+  EXPECT_TRUE(absl::IsCancelled(Pack(folder_ / "d", "x", [](std::string_view) { return false; })));
 }
 
 TEST(TarReader, LargeSizesAreUnderstood) {

@@ -182,9 +182,9 @@ class FakeAdminClient final : public AdminClient {
     logs.push_back(request);
     const auto kept = log_of.find(request.pod());
     const auto error = log_error_of.find(request.pod());
-    return std::make_unique<KeptLog>(kept == log_of.end() ? "hello\n" : kept->second,
-                                     error == log_error_of.end() ? absl::OkStatus()
-                                                                 : error->second);
+    return std::make_unique<KeptLog>(
+        kept == log_of.end() ? "hello\n" : kept->second,
+        error == log_error_of.end() ? absl::OkStatus() : error->second);
   }
   std::unique_ptr<ExecStream> Exec() override { return nullptr; }
   std::unique_ptr<ExecStream> Attach() override { return nullptr; }
@@ -207,7 +207,7 @@ class FakeAdminClient final : public AdminClient {
   std::vector<admin::v1::DeleteRequest> deleted;
   std::vector<admin::v1::WatchRequest> watched;
   std::vector<admin::v1::LogsRequest> logs;
-  std::map<std::string, std::string> log_of;          // By pod; "hello" for others.
+  std::map<std::string, std::string> log_of;         // By pod; "hello" for others.
   std::map<std::string, absl::Status> log_error_of;  // By pod; at the end, of OpenLogs.
   Mutex log_mutex;
   std::vector<admin::v1::TopRequest> tops;

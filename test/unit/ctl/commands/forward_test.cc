@@ -36,8 +36,8 @@ TEST(ForwardedPort, IsWhatKubectlTakes) {
   EXPECT_EQ(*ParseForwardedPort("0:80", pod), (ForwardedPort{0, 80}));
   EXPECT_EQ(*ParseForwardedPort("8080:http", pod), (ForwardedPort{8080, 8000}));
   EXPECT_EQ(*ParseForwardedPort("http", pod), (ForwardedPort{8000, 8000}));
-  for (const char* wrong : {"", ":", "80:", "0", "80:0", "x:80", "65536", "80:65536", "1:2:3",
-                            "-1", "80:-1", "https", "99999999999:1"}) {
+  for (const char* wrong : {"", ":", "80:", "0", "80:0", "x:80", "65536", "80:65536", "1:2:3", "-1",
+                            "80:-1", "https", "99999999999:1"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseForwardedPort(wrong, pod).status())) << wrong;
   }
   EXPECT_THAT(std::string(ParseForwardedPort("https", pod).status().message()),
@@ -84,14 +84,16 @@ class FarEnd final : public AdminClient::ForwardStream {
   void Cancel() override { End(absl::CancelledError("cancelled")); }
 
   // False: not taken in time.
-  bool Say(const PortForwardOutput& output, std::chrono::milliseconds limit = std::chrono::seconds(20)) {
+  bool Say(const PortForwardOutput& output,
+           std::chrono::milliseconds limit = std::chrono::seconds(20)) {
     MutexLock lock(&mutex_);
     const auto free = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return over_ || !said_; };
     if (!mutex_.AwaitFor(free, limit) || over_) return false;
     said_ = output;
     return true;
   }
-  bool SayData(const std::string& data, std::chrono::milliseconds limit = std::chrono::seconds(20)) {
+  bool SayData(const std::string& data,
+               std::chrono::milliseconds limit = std::chrono::seconds(20)) {
     PortForwardOutput output;
     output.set_data(data);
     return Say(output, limit);
@@ -119,9 +121,8 @@ class FarEnd final : public AdminClient::ForwardStream {
   }
   bool AwaitHeard(size_t bytes) {
     MutexLock lock(&mutex_);
-    const auto heard = [this, bytes]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return heard_.size() >= bytes;
-    };
+    const auto heard = [this, bytes]()
+                           ABSL_NO_THREAD_SAFETY_ANALYSIS { return heard_.size() >= bytes; };
     return mutex_.AwaitFor(heard, std::chrono::seconds(20));
   }
   std::string heard() {

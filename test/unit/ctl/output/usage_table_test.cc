@@ -15,7 +15,8 @@ std::string Printed(const admin::v1::Table& table) {
   return out.str();
 }
 
-void AddContainer(admin::v1::PodUsage& pod, const std::string& name, uint64_t cpu, uint64_t memory) {
+void AddContainer(admin::v1::PodUsage& pod, const std::string& name, uint64_t cpu,
+                  uint64_t memory) {
   auto* container = pod.add_containers();
   container->set_name(name);
   container->mutable_usage()->set_cpu_nano_cores(cpu);
