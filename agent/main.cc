@@ -1,5 +1,6 @@
 // muster-agent: runs on this host what the coordinator assigns to it.
 
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -26,14 +28,21 @@
 #include "agent/host/process_exits.h"
 #include "agent/host/shutdown_inhibitor.h"
 #include "agent/link/grpc_link.h"
+#include "agent/local/agent_pages.h"
+#include "agent/local/http_server.h"
+#include "agent/local/local_client.h"
+#include "agent/local/loopback_listener.h"
 #include "agent/loop/node_loop.h"
+#include "agent/metrics/call_stats.h"
 #include "agent/probe/net/net_prober.h"
+#include "agent/report/node_report.h"
 #include "agent/reset/reset.h"
 #include "agent/runtime/cri/cri_runtime.h"
 #include "agent/settings/doctor_line.h"
 #include "agent/settings/join_line.h"
 #include "agent/settings/reset_line.h"
 #include "agent/settings/settings.h"
+#include "agent/settings/status_line.h"
 #include "agent/settings/wait_line.h"
 #include "agent/tunnel/rpc/grpc_tunnel_dialer.h"
 #include "agent/tunnel/tunnel_server.h"
@@ -44,6 +53,7 @@
 #include "common/base/text_file.h"
 #include "common/config/parse_line.h"
 #include "common/daemon/event_loop.h"
+#include "common/daemon/local_listener.h"
 #include "common/daemon/log_fields.h"
 #include "common/daemon/logging.h"
 #include "common/daemon/notify.h"
@@ -120,6 +130,29 @@ int RunWaitReady(int argc, const char* const* argv) {
   return waited.ok() ? 0 : Fail(waited, absl::IsDeadlineExceeded(waited) ? kTimedOut : kFailed);
 }
 
+// As systemctl status: 3 when it does not run.
+constexpr int kNotRunning = 3;
+constexpr std::chrono::seconds kStatusPatience{10};
+
+int RunStatus(int argc, const char* const* argv) {
+  const StatusLine line = ParseStatusLine(argc, argv);
+  if (line.print_and_exit) return PrintLine(line);
+  const absl::StatusOr<std::string> answer =
+      AskAgent(AgentSocketPath(line.run_dir), "/status", kStatusPatience);
+  if (!answer.ok()) {
+    return Fail(answer.status(), absl::IsUnavailable(answer.status()) ? kNotRunning : kFailed);
+  }
+  if (line.json) return PrintLine({.text = *answer});
+  const absl::StatusOr<NodeReport> report = NodeReportFromJson(*answer);
+  return report.ok() ? PrintLine({.text = ToText(*report)}) : Fail(report.status());
+}
+
+// Who else than root may read the agent's state; no such group: nobody.
+std::optional<gid_t> ReadersGroup() {
+  const group* readers = ::getgrnam("muster");
+  return readers == nullptr ? std::nullopt : std::optional(readers->gr_gid);
+}
+
 // What cannot be taken back is asked for; whoever cannot be asked has to have said so.
 bool IsConfirmed(const ResetLine& line) {
   if (line.yes) return true;
@@ -178,6 +211,7 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   NodeOptions options;
   options.node_name = node_name;
   options.agent_version = Version();
+  options.coordinator = settings.coordinator;
   options.node_ip = settings.node_ip;
   options.log_root = settings.log_dir;
   options.seccomp_root = settings.state_dir + "/seccomp";
@@ -250,7 +284,10 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   LinuxHost host({.storage_path = settings.pods_root()});
   LinuxVolumeHost volumes({.root = settings.pods_root()});
   LinuxPodLogs logs(settings.log_link_dir);
-  CriRuntime runtime(settings.runtime_endpoint);
+  CallStats calls;
+  CriRuntime runtime(settings.runtime_endpoint,
+                     [&calls](std::string_view call, std::chrono::nanoseconds took,
+                              const absl::Status& status) { calls.Observe(call, took, status); });
   NetProber prober;
   SessionChannel channel({.address = settings.coordinator}, CredentialsFrom(settings.state_dir));
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
@@ -261,7 +298,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   ProcessExits exits(*events);
   NodeLoop node(
       {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits,
-       &chores},
+       &chores, &runtime},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());
@@ -294,6 +331,32 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
       gate_status = shown;
     }
   };
+  AgentPages pages(
+      *events, clock,
+      {[&node] { return node.Report(); }, [&node] { return node.Tallies(); }, runtime, calls});
+  HttpServer local(*events, clock, {}, [&pages](const std::string& path, HttpServer::Reply reply) {
+    pages.Serve(path, std::move(reply));
+  });
+  HttpServer scrapes(*events, clock, {},
+                     [&pages](const std::string& path, HttpServer::Reply reply) {
+                       pages.ServeMetrics(path, std::move(reply));
+                     });
+  std::unique_ptr<LocalListener> local_door;
+  // Pods go on without it, so it is no reason not to start.
+  if (auto door = LocalListener::Listen(
+          {AgentSocketPath(settings.run_dir), "status socket", ReadersGroup()}, *events,
+          [&local](int fd) { local.Serve(fd); });
+      door.ok()) {
+    local_door = *std::move(door);
+  } else {
+    spdlog::error("'muster-agent status' will not work: {}", Text(door.status()));
+  }
+  std::unique_ptr<LoopbackListener> scrape_door;
+  if (!settings.metrics_listen.empty()) {
+    MUSTER_ASSIGN_OR_RETURN(scrape_door,
+                            LoopbackListener::Listen(settings.metrics_listen, *events,
+                                                     [&scrapes](int fd) { scrapes.Serve(fd); }));
+  }
   FolderWatch static_pods(settings.static_pod_dir);
   std::unique_ptr<EventLoop::Source> static_pods_source;
   if (static_pods.fd() >= 0) {
@@ -339,6 +402,7 @@ int Main(int argc, const char* const* argv) {
   ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);
   const std::string_view task = argc > 1 ? argv[1] : "";
   if (task == "join") return RunJoin(argc - 1, argv + 1);
+  if (task == "status") return RunStatus(argc - 1, argv + 1);
   if (task == "doctor") return RunDoctor(argc - 1, argv + 1);
   if (task == "reset") return RunReset(argc - 1, argv + 1);
   if (task == "wait-ready") return RunWaitReady(argc - 1, argv + 1);

@@ -36,6 +36,7 @@ struct CheckpointState {
   bool complete = false;
   std::map<std::string, v1::Object> objects;  // By session key.
   ContainerMemories containers;
+  WallTime saved_at;  // When the objects were written last; epoch when they never were.
 };
 
 // One change, saved as a whole or not at all. What is not set stays.

@@ -229,9 +229,13 @@ absl::StatusOr<CheckpointState> FileCheckpoint::LoadAssignment(std::string* prob
     return CheckpointState();
   }
   if (!content.ok()) return content.status();
+  // Only to tell people how old it is.
+  struct stat info {};
+  const bool has_time = ::stat(path_.c_str(), &info) == 0;
 
   Replayed replayed = Replay(*content);
   CheckpointState& state = replayed.state;
+  if (has_time) state.saved_at = WallTime(std::chrono::seconds(info.st_mtim.tv_sec));
   const size_t rest = content->size() - replayed.whole_bytes;
   // An empty file has not even its beginning, and what is written behind that could not be read.
   if (rest == 0 && replayed.whole_bytes > 0) {

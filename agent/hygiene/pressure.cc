@@ -74,6 +74,14 @@ std::vector<Threshold> DefaultThresholds() {
           {.signal = Signal::kImageFsInodesFree, .percent = 5}};
 }
 
+// What is reclaimed only just up to the threshold would be missing again at once.
+int64_t PressureMonitor::EnoughFor(size_t place, int64_t capacity) const {
+  const Threshold& threshold = limits_.thresholds[place];
+  const auto more = limits_.reclaim.find(threshold.signal);
+  const bool owed = reclaiming_.contains(place) && more != limits_.reclaim.end();
+  return threshold.AmountOf(capacity) + (owed ? more->second.AmountOf(capacity) : 0);
+}
+
 void PressureMonitor::Observe(const Readings& readings, MonoTime now) {
   shortages_.clear();
   next_change_.reset();
@@ -85,13 +93,15 @@ void PressureMonitor::Observe(const Readings& readings, MonoTime now) {
     const auto reading = readings.find(threshold.signal);
     // What cannot be read says nothing new.
     if (reading == readings.end() || reading->second.capacity <= 0) continue;
-    if (reading->second.available >= threshold.AmountOf(reading->second.capacity)) {
+    if (reading->second.available >= EnoughFor(i, reading->second.capacity)) {
       met_since_.erase(i);
+      reclaiming_.erase(i);
       continue;
     }
     const MonoTime since = met_since_.try_emplace(i, now).first->second;
     condition_last_met_[std::string(ConditionOf(threshold.signal))] = now;
     if (now - since >= threshold.grace) {
+      reclaiming_.insert(i);
       shortages_.push_back({threshold, reading->second});
     } else {
       Earlier(since + ago(threshold.grace), next_change_);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,9 @@ std::vector<Threshold> DefaultThresholds();
 
 struct EvictionLimits {
   std::vector<Threshold> thresholds = DefaultThresholds();
+  // How much beyond a threshold has to be there before it is met no more, once something was taken
+  // away for it (kubelet's minimum reclaim).
+  std::map<Signal, Threshold> reclaim;
   // How long a condition stays after it was last met, lest the node be filled again at once.
   Duration transition{std::chrono::minutes(5)};
   // The most that a pod gets which goes for a threshold with a grace.
@@ -83,8 +87,12 @@ class PressureMonitor {
   std::optional<MonoTime> NextChange() const { return next_change_; }
 
  private:
+  // What has to be there for the threshold not to be met.
+  int64_t EnoughFor(size_t place, int64_t capacity) const;
+
   EvictionLimits limits_;
   std::map<size_t, MonoTime> met_since_;                // By place among the thresholds.
+  std::set<size_t> reclaiming_;                         // Those that pods went for.
   std::map<std::string, MonoTime> condition_last_met_;  // Those that are true.
   std::vector<Shortage> shortages_;
   std::optional<MonoTime> next_change_;

@@ -193,4 +193,8 @@ void GrpcLink::SendHeartbeat() {
   Send([](Outbox& outbox) { outbox.AddHeartbeat(); });
 }
 
+void GrpcLink::SendStaticPods(const std::vector<v1::Pod>& pods) {
+  Send([&](Outbox& outbox) { outbox.SetStaticPods(pods); });
+}
+
 }  // namespace muster::agent

@@ -26,6 +26,7 @@ class GrpcLink final : public Link {
   void SendPodReports(const std::vector<PodReport>& reports) override;
   void SendEvent(const v1::Event& event) override;
   void SendHeartbeat() override;
+  void SendStaticPods(const std::vector<v1::Pod>& pods) override;
 
  private:
   class Stream;

@@ -90,6 +90,8 @@ class Link {
   virtual void SendPodReports(const std::vector<PodReport>& reports) = 0;
   virtual void SendEvent(const v1::Event& event) = 0;
   virtual void SendHeartbeat() = 0;
+  // The objects that are to stand for the node's static pods, all of them.
+  virtual void SendStaticPods(const std::vector<v1::Pod>& pods) = 0;
 };
 
 }  // namespace muster::agent

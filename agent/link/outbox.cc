@@ -32,10 +32,19 @@ void Outbox::AddHeartbeat() {
   if (!heartbeat_) heartbeat_ = items_.insert(items_.end(), Heartbeat());
 }
 
+void Outbox::SetStaticPods(std::vector<v1::Pod> pods) {
+  if (static_pods_) {
+    **static_pods_ = std::move(pods);
+    return;
+  }
+  static_pods_ = items_.insert(items_.end(), std::move(pods));
+}
+
 void Outbox::Clear() {
   items_.clear();
   node_status_.reset();
   heartbeat_.reset();
+  static_pods_.reset();
   reports_.clear();
   events_.clear();
 }
@@ -51,6 +60,10 @@ std::optional<session::v1::FromAgent> Outbox::Next() {
   } else if (auto* event = std::get_if<v1::Event>(&first)) {
     *message.mutable_event() = std::move(*event);
     events_.pop_front();
+    items_.pop_front();
+  } else if (auto* pods = std::get_if<std::vector<v1::Pod>>(&first)) {
+    for (v1::Pod& pod : *pods) *message.mutable_static_pods()->add_pods() = std::move(pod);
+    static_pods_.reset();
     items_.pop_front();
   } else if (std::holds_alternative<Heartbeat>(first)) {
     message.mutable_heartbeat();

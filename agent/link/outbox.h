@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/link/link.h"
 #include "muster/session/v1/session.pb.h"
@@ -15,7 +16,8 @@ namespace muster::agent {
 // What waits to be sent on a stream, in order.
 //
 // Bounded however slow the other end is: a newer node status takes the place of one that still
-// waits, likewise a newer report of the same pod (by uid) and a heartbeat; of events the oldest
+// waits, likewise a newer report of the same pod (by uid), a newer list of static pods and a
+// heartbeat; of events the oldest
 // are dropped. Not thread-safe.
 class Outbox {
  public:
@@ -31,6 +33,7 @@ class Outbox {
   void AddPodReport(PodReport report);
   void AddEvent(v1::Event event);
   void AddHeartbeat();
+  void SetStaticPods(std::vector<v1::Pod> pods);
 
   bool empty() const { return items_.empty(); }
   void Clear();
@@ -40,13 +43,14 @@ class Outbox {
 
  private:
   struct Heartbeat {};
-  using Item = std::variant<v1::NodeStatus, PodReport, v1::Event, Heartbeat>;
+  using Item = std::variant<v1::NodeStatus, PodReport, v1::Event, Heartbeat, std::vector<v1::Pod>>;
   using Items = std::list<Item>;
 
   const Limits limits_;
   Items items_;
   std::optional<Items::iterator> node_status_;
   std::optional<Items::iterator> heartbeat_;
+  std::optional<Items::iterator> static_pods_;
   std::map<std::string, Items::iterator> reports_;  // By pod uid.
   std::list<Items::iterator> events_;               // Oldest first.
 };

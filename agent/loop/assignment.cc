@@ -118,6 +118,16 @@ std::map<std::string, std::shared_ptr<const v1::Pod>> Assignment::Pods() const {
   return pods;
 }
 
+std::map<ObjectKey, std::shared_ptr<const v1::Pod>> Assignment::Mirrors() const {
+  std::map<ObjectKey, std::shared_ptr<const v1::Pod>> mirrors;
+  for (const auto& [key, object] : objects_) {
+    if (object->has_pod() && model::IsMirror(object->pod())) {
+      mirrors[key] = std::shared_ptr<const v1::Pod>(object, &object->pod());
+    }
+  }
+  return mirrors;
+}
+
 std::shared_ptr<const ConfigSnapshot> Assignment::ConfigsOf(const std::string& name_space) const {
   Objects mine;
   for (const std::string plural : {"configmaps", "secrets"}) {

@@ -47,6 +47,8 @@ class Assignment {
 
   // By uid. Without those that only mirror the node's static pods.
   std::map<std::string, std::shared_ptr<const v1::Pod>> Pods() const;
+  // Those that do, by session key.
+  std::map<ObjectKey, std::shared_ptr<const v1::Pod>> Mirrors() const;
   std::shared_ptr<const ConfigSnapshot> ConfigsOf(const std::string& name_space) const;
   // Changes when anything changes that may go into the pod's volumes or variables.
   std::string InputsOf(const v1::Pod& pod) const;

@@ -65,6 +65,7 @@ void ImageFetcher::PullOnce(const std::shared_ptr<Job>& job) {
 
 void ImageFetcher::End(const std::shared_ptr<Job>& job, absl::StatusOr<ImageStatus> result) {
   --under_way_;
+  if (result.ok()) ++brought_;
   job->done(std::move(result));
   BeginNext();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -36,6 +37,9 @@ class ImageFetcher {
   void Pull(Order order, Done done);
   void LookUp(const std::string& image, Found found);
 
+  // How many were brought so far.
+  uint64_t brought() const { return brought_; }
+
  private:
   struct Job;
 
@@ -47,6 +51,7 @@ class ImageFetcher {
   const std::shared_ptr<NodeInbox> inbox_;
   const int at_once_max_;
   int under_way_ = 0;
+  uint64_t brought_ = 0;
   std::deque<std::shared_ptr<Job>> waiting_;
   std::deque<std::shared_ptr<Job>> waiting_ahead_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -1,5 +1,6 @@
 #include "agent/loop/image_keeper.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -8,6 +9,11 @@
 #include "spdlog/spdlog.h"
 
 namespace muster::agent {
+namespace {
+
+constexpr std::chrono::seconds kSoon{10};
+
+}  // namespace
 
 // One look at all images, and what follows from it.
 struct ImageKeeper::Round {
@@ -72,8 +78,24 @@ void ImageKeeper::Begin(bool everything, std::function<void()> done) {
       return End(round);
     }
     round->images = *std::move(images);
+    See(round->images);
     OnImages(round);
   }));
+}
+
+void ImageKeeper::See(const std::vector<ImageStatus>& images) {
+  const auto same = [](const ImageStatus& a, const ImageStatus& b) {
+    return a.id == b.id && a.tags == b.tags && a.digests == b.digests &&
+           a.size_bytes == b.size_bytes;
+  };
+  if (std::ranges::equal(images_, images, same)) return;
+  images_ = images;
+  ++version_;
+}
+
+void ImageKeeper::LookSoon(MonoTime now) {
+  const MonoTime soon = now + kSoon;
+  if (!due_ || *due_ > soon) due_ = soon;
 }
 
 void ImageKeeper::OnImages(const std::shared_ptr<Round>& round) {
@@ -138,6 +160,7 @@ void ImageKeeper::End(const std::shared_ptr<Round>& round) {
   std::string problem(round->problem.message());
   if (problem != told_ && !problem.empty()) spdlog::warn("cannot look at images: {}", problem);
   told_ = problem;
+  if (round->freed_bytes > 0) LookSoon(clock_.Mono());  // Fewer are left than were seen.
   if (problem.empty() && round->freed_bytes < round->wanted_bytes) {
     warn_("FreeDiskSpaceFailed",
           absl::StrCat("the image filesystem is ", round->used_percent, "% full; wanted to free ",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -39,6 +40,13 @@ class ImageKeeper {
   // nothing is removed. Returns when it has to be called again.
   std::optional<MonoTime> Step(MonoTime now);
 
+  // Images came that the last look has not seen: the next one is soon, but not with each of them.
+  void LookSoon(MonoTime now);
+  // All images as they were seen last.
+  const std::vector<ImageStatus>& images() const { return images_; }
+  // Grows with every look that showed other images than the one before.
+  uint64_t version() const { return version_; }
+
   // Removes all that may go, because there is no room on the disk; `done` comes on the loop thread,
   // never before this returns.
   void Reclaim(std::function<void()> done);
@@ -50,6 +58,7 @@ class ImageKeeper {
   struct Round;
 
   void Begin(bool everything, std::function<void()> done);
+  void See(const std::vector<ImageStatus>& images);
   void OnImages(const std::shared_ptr<Round>& round);
   void Remove(const std::shared_ptr<Round>& round);
   void End(const std::shared_ptr<Round>& round);
@@ -66,6 +75,8 @@ class ImageKeeper {
   const Warn warn_;
   ImageLedger ledger_;
   std::string mountpoint_;
+  std::vector<ImageStatus> images_;
+  uint64_t version_ = 0;
   std::optional<MonoTime> due_;
   bool looking_ = false;
   std::vector<std::function<void()>> waiting_;  // For the round after the one under way.

@@ -42,6 +42,7 @@ class LinkKeeper {
 
   // The coordinator answered our hello.
   bool up() const { return state_ == State::kUp; }
+  bool connecting() const { return state_ == State::kConnecting; }
 
  private:
   enum class State { kDown, kConnecting, kUp };

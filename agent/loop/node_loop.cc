@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "agent/loop/node_status.h"
 #include "agent/workload/pod_status.h"
@@ -21,6 +22,7 @@ constexpr seconds kSaveRetry{5};
 constexpr seconds kInfoRetry{1};  // While something is wrong with it.
 constexpr seconds kFirstLookPatience{2};
 constexpr size_t kEventsKeptMax = 100;
+constexpr size_t kWarningsKeptMax = 20;
 
 void Earlier(std::optional<MonoTime> at, std::optional<MonoTime>& wake) {
   if (at && (!wake || *at < *wake)) wake = at;
@@ -34,6 +36,17 @@ bool SameInfo(const RuntimeInfo& a, const RuntimeInfo& b) {
                     info.cgroup_driver);
   };
   return all(a) == all(b);
+}
+
+NodeReport::Warning WarningOf(const v1::Event& event, WallTime now) {
+  const v1::ObjectReference& about = event.involved_object();
+  std::string object = absl::StrCat(absl::AsciiStrToLower(about.kind()), "/");
+  if (!about.namespace_().empty()) absl::StrAppend(&object, about.namespace_(), "/");
+  return {now, absl::StrCat(object, about.name()), event.reason(), event.message()};
+}
+
+bool SameImage(const v1::ContainerImage& a, const v1::ContainerImage& b) {
+  return a.size_bytes() == b.size_bytes() && std::ranges::equal(a.names(), b.names());
 }
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
@@ -74,7 +87,11 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
                         }},
                        options_.eviction),
       shutdown_keeper_(pods_, options_.shutdown),
-      static_pods_(options_.static_pod_dir, options_.node_name) {}
+      event_feed_(seams_.events, seams_.clock, seams_.inbox, view_),
+      static_pods_(options_.static_pod_dir, options_.node_name),
+      mirror_keeper_(seams_.link, pods_),
+      began_at_(seams_.clock.Wall()),
+      link_since_(began_at_) {}
 
 NodeLoop::~NodeLoop() { *alive_ = false; }
 
@@ -97,6 +114,7 @@ absl::Status NodeLoop::Start() {
   absl::StatusOr<CheckpointState> saved = seams_.checkpoint.Load(&problem);
   if (!saved.ok()) return Annotate(saved.status(), "reading the checkpoint");
   if (!problem.empty()) spdlog::error("{}", problem);
+  saved_at_ = saved->saved_at;
   assignment_ = Assignment(*saved);
   saved->objects.clear();
   pods_.Recall(saved->containers);
@@ -107,7 +125,7 @@ absl::Status NodeLoop::Start() {
     CheckpointChange change;
     change.boot_id = facts_.boot_id;
     // Only explains things; the next change tries again.
-    if (absl::Status status = seams_.checkpoint.Save(change); !status.ok()) {
+    if (absl::Status status = SaveCheckpoint(change); !status.ok()) {
       spdlog::warn("cannot save the boot id: {}", Text(status));
     }
     identity_.boot_id = facts_.boot_id;
@@ -140,8 +158,10 @@ std::optional<MonoTime> NodeLoop::Step() {
   AskRuntimeInfo(now);
 
   std::optional<MonoTime> wake;
-  const bool idle =
-      view_.AllWatched() && !view_.failing_since() && (seams_.exits != nullptr || pods_.empty());
+  // It tells us, or its processes do, or there are none.
+  const bool told =
+      event_feed_.up() || (view_.AllWatched() && (seams_.exits != nullptr || pods_.empty()));
+  const bool idle = told && !view_.failing_since();
   const bool knows_all = assignment_.complete() && view_.listed_once();
   // Before the pods: one that comes to a node that is short is refused.
   Earlier(eviction_keeper_.Step(now, knows_all), wake);
@@ -150,15 +170,28 @@ std::optional<MonoTime> NodeLoop::Step() {
   Earlier(shutdown_keeper_.Step(now, view_.listed_once()), wake);
   Earlier(runner_.Wake(now), wake);
   SaveMemories(now);
+  Earlier(event_feed_.Step(now), wake);
   // After the pods, who may have asked for a list.
   Earlier(view_.Step(now, idle ? options_.idle_relist_period : options_.relist_period), wake);
   SweepFiles();
   Earlier(log_keeper_.Step(now, view_), wake);
   // Nothing goes before it is known what is needed.
+  if (std::exchange(images_brought_, images_.brought()) != images_.brought()) {
+    image_keeper_.LookSoon(now);
+  }
   if (knows_all) Earlier(image_keeper_.Step(now), wake);
+  if (std::exchange(images_version_, image_keeper_.version()) != image_keeper_.version()) {
+    node_status_due_ = true;
+  }
   UpdateNodeStatus();
   looked_ = HasLooked(now, wake);
   if (looked_) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
+  // Before the reports: those about static pods are of use when their objects are there.
+  if (keeper_.up() && assignment_.complete() && !identity_.node_uid.empty()) {
+    Earlier(
+        mirror_keeper_.Step(now, static_pods_.pods(), assignment_.Mirrors(), identity_.node_uid),
+        wake);
+  }
   SendReports(now);
 
   Earlier(save_again_at_, wake);
@@ -201,6 +234,9 @@ void NodeLoop::OnEvent(const LinkWelcome& welcome) {
   const MonoTime now = seams_.clock.Mono();
   keeper_.OnWelcome(welcome, now);
   session_is_new_ = true;
+  ++sessions_;
+  link_since_ = seams_.clock.Wall();
+  mirror_keeper_.Begin();
   status_due_ = now + options_.status_period;
   spdlog::info("connected to coordinator {}", welcome.coordinator_version);
   const std::string& uid = welcome.node.metadata().uid();
@@ -208,7 +244,7 @@ void NodeLoop::OnEvent(const LinkWelcome& welcome) {
   CheckpointChange change;
   change.node_uid = uid;
   if (!identity_.node_uid.empty()) change.former_node_uids.push_back(identity_.node_uid);
-  if (absl::Status saved = seams_.checkpoint.Save(change); !saved.ok()) {
+  if (absl::Status saved = SaveCheckpoint(change); !saved.ok()) {
     // Without it a restarted agent would not know its own pods, so nothing is begun.
     save_problem_ = absl::StrCat("cannot save the assignment: ", saved.message());
     spdlog::error("{}", save_problem_);
@@ -227,7 +263,7 @@ void NodeLoop::TakeAssignments(MonoTime now) {
   while (!unsaved_.empty()) {
     const LinkAssignment& update = unsaved_.front();
     if (const std::optional<CheckpointChange> change = assignment_.ChangeFor(update)) {
-      if (absl::Status saved = seams_.checkpoint.Save(*change); !saved.ok()) {
+      if (absl::Status saved = SaveCheckpoint(*change); !saved.ok()) {
         const std::string problem = absl::StrCat("cannot save the assignment: ", saved.message());
         if (problem != save_problem_) spdlog::error("{}", problem);
         save_problem_ = problem;
@@ -260,7 +296,7 @@ void NodeLoop::OnEvent(const LinkNodeRemoved&) {
   change.complete = true;
   change.node_uid = "";
   if (!identity_.node_uid.empty()) change.former_node_uids.push_back(identity_.node_uid);
-  if (absl::Status saved = seams_.checkpoint.Save(change); !saved.ok()) {
+  if (absl::Status saved = SaveCheckpoint(change); !saved.ok()) {
     // The coordinator says it again in the next session.
     spdlog::error("cannot save that this node was removed: {}", Text(saved));
     seams_.link.Disconnect();
@@ -284,6 +320,7 @@ void NodeLoop::OnEvent(const LinkDown& down) {
   unsaved_.clear();
   save_again_at_.reset();
   const std::string why = Text(down.why);
+  if (was_up) link_since_ = seams_.clock.Wall();
   if (was_up) {
     spdlog::warn("lost the coordinator: {}; pods keep running", why);
   } else if (why != last_down_) {
@@ -385,6 +422,7 @@ void NodeLoop::UpdateNodeStatus() {
                         .pods_max = options_.pods_max};
   input.problems = std::move(problems);
   input.pressure = std::move(pressure);
+  input.images = &image_keeper_.images();
   for (const Threshold& threshold : options_.eviction.limits.thresholds) {
     if (threshold.grace > Duration::zero()) continue;
     if (threshold.signal == Signal::kMemoryAvailable) {
@@ -406,7 +444,12 @@ void NodeLoop::SendReports(MonoTime now) {
     for (v1::NodeCondition& condition : *node_status_.mutable_conditions()) {
       *condition.mutable_last_heartbeat_time() = time;
     }
-    seams_.link.SendNodeStatus(node_status_);
+    v1::NodeStatus told = node_status_;
+    // The coordinator keeps them when nothing is said of them.
+    if (std::ranges::equal(node_status_.images(), sent_status_.images(), SameImage)) {
+      told.clear_images();
+    }
+    seams_.link.SendNodeStatus(told);
     sent_status_ = node_status_;
     status_due_ = now + options_.status_period;
   }
@@ -418,7 +461,23 @@ void NodeLoop::SendReports(MonoTime now) {
   }
 }
 
+absl::Status NodeLoop::SaveCheckpoint(const CheckpointChange& change) {
+  absl::Status saved = seams_.checkpoint.Save(change);
+  if (saved.ok()) saved_at_ = seams_.clock.Wall();
+  return saved;
+}
+
 void NodeLoop::EmitEvent(const v1::Event& event) {
+  if (event.type() == "Warning") {
+    NodeReport::Warning warning = WarningOf(event, seams_.clock.Wall());
+    // Said again it is as new as the last time.
+    std::erase_if(warnings_, [&warning](const NodeReport::Warning& said) {
+      return said.object == warning.object && said.reason == warning.reason &&
+             said.message == warning.message;
+    });
+    warnings_.push_back(std::move(warning));
+    if (warnings_.size() > kWarningsKeptMax) warnings_.pop_front();
+  }
   events_.push_back(event);
   if (events_.size() > kEventsKeptMax) events_.pop_front();
 }
@@ -463,17 +522,6 @@ void NodeLoop::SweepFiles() {
                     files_swept_ = true;
                     for (const std::string& uid : **found) pods_.NoticeFiles(uid);
                   });
-}
-
-std::string NodeLoop::StatusLine() const {
-  const PodSet::Counts counts = pods_.Count();
-  std::string line =
-      absl::StrCat(counts.pods, counts.pods == 1 ? " pod, " : " pods, ", counts.ready, " ready");
-  absl::StrAppend(&line, keeper_.up() ? "; coordinator connected" : "; no coordinator");
-  if (shutdown_keeper_.under_way()) absl::StrAppend(&line, "; ", kShuttingDown);
-  if (!view_.status().ok()) absl::StrAppend(&line, "; runtime: ", view_.status().message());
-  if (!save_problem_.empty()) absl::StrAppend(&line, "; ", save_problem_);
-  return line;
 }
 
 }  // namespace muster::agent

@@ -14,19 +14,23 @@
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
+#include "agent/loop/event_feed.h"
 #include "agent/loop/eviction_keeper.h"
 #include "agent/loop/image_fetcher.h"
 #include "agent/loop/image_keeper.h"
 #include "agent/loop/link_keeper.h"
 #include "agent/loop/log_keeper.h"
 #include "agent/loop/mailbox.h"
+#include "agent/loop/mirror_keeper.h"
 #include "agent/loop/pod_logs.h"
 #include "agent/loop/pod_set.h"
 #include "agent/loop/runtime_view.h"
 #include "agent/loop/shutdown_keeper.h"
 #include "agent/loop/static_pods.h"
 #include "agent/loop/worker.h"
+#include "agent/metrics/tallies.h"
 #include "agent/probe/prober.h"
+#include "agent/report/node_report.h"
 #include "agent/runtime/runtime.h"
 #include "agent/volumes/volumes.h"
 #include "common/base/clock.h"
@@ -36,7 +40,8 @@ namespace muster::agent {
 struct NodeOptions {
   std::string node_name;
   std::string agent_version;
-  std::string node_ip;  // Empty: of the interface with the default route.
+  std::string coordinator;  // HOST:PORT, to tell it to people.
+  std::string node_ip;      // Empty: of the interface with the default route.
   std::string log_root = "/var/log/pods";
   std::string seccomp_root = "/var/lib/muster/agent/seccomp";
   std::string cgroup_root = "/kubepods";
@@ -85,6 +90,7 @@ class NodeLoop {
     ExitWatch* exits = nullptr;        // None: the runtime is listed every relist_period.
     // For what may take seconds and nobody waits for; none: `worker`.
     Worker* chores = nullptr;
+    RuntimeEvents* events = nullptr;  // None: the runtime is only looked at.
   };
   // What came through the tunnel; the target is an error when there is no such container or pod.
   using OnTunnel =
@@ -119,6 +125,10 @@ class NodeLoop {
   bool ready() const { return looked_; }
   // One line for people, e.g. "3 pods, 3 ready; coordinator connected".
   std::string StatusLine() const;
+  // Everything in it, for `muster-agent status` and for metrics. Nothing of it is kept up to date
+  // meanwhile.
+  NodeReport Report() const;
+  NodeTallies Tallies() const;
   // What muster-node-ready.target waits for: pods with annotation muster.dev/gate that are not
   // ready, by NAMESPACE/NAME. nullopt while it is not known what this node should run.
   std::optional<std::vector<std::string>> GateWaits() const { return pods_.GateWaits(); }
@@ -146,6 +156,9 @@ class NodeLoop {
   ImageNames WantedImages() const;
   void WarnOfNode(const std::string& reason, const std::string& message);
   void EmitEvent(const v1::Event& event);
+  absl::Status SaveCheckpoint(const CheckpointChange& change);
+  std::string LinkState() const;
+  NodeReport::Runtime RuntimeReport() const;
 
   const Seams seams_;
   const NodeOptions options_;
@@ -159,10 +172,12 @@ class NodeLoop {
   ImageKeeper image_keeper_;
   EvictionKeeper eviction_keeper_;
   ShutdownKeeper shutdown_keeper_;
+  EventFeed event_feed_;
 
   CheckpointState identity_;  // Without the objects, which are in assignment_.
   Assignment assignment_;
   StaticPods static_pods_;
+  MirrorKeeper mirror_keeper_;
   MonoTime static_pods_due_{};
   // Told but not on disk yet, in order: a write failed.
   std::deque<LinkAssignment> unsaved_;
@@ -190,6 +205,13 @@ class NodeLoop {
   bool files_swept_ = false;      // The sweep has come to its end.
   std::deque<v1::Event> events_;  // Kept while there is no session.
   std::string last_down_;         // Said once, not at every try.
+  const WallTime began_at_;
+  WallTime link_since_;                       // The session is there, or not.
+  WallTime saved_at_;                         // The assignment; epoch when it never was.
+  uint64_t sessions_ = 0;                     // Begun.
+  uint64_t images_brought_ = 0;               // That image_keeper_ was told of.
+  uint64_t images_version_ = 0;               // That node_status_ tells of.
+  std::deque<NodeReport::Warning> warnings_;  // The newest last.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

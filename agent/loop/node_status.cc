@@ -1,6 +1,7 @@
 #include "agent/loop/node_status.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -52,6 +53,29 @@ std::string RuntimeProblem(const RuntimeInfo& info) {
 std::string NetworkProblem(const RuntimeInfo& info) {
   return info.network_ready ? ""
                             : NotReadyText("network not ready: NetworkReady", info.network_message);
+}
+
+std::vector<v1::ContainerImage> LargestImages(const std::vector<ImageStatus>& images) {
+  constexpr size_t kImagesMax = 50;
+  constexpr int kNamesMax = 5;
+  std::vector<v1::ContainerImage> largest;
+  for (const ImageStatus& image : images) {
+    v1::ContainerImage& told = largest.emplace_back();
+    for (const auto* names : {&image.digests, &image.tags}) {
+      for (const std::string& name : *names) {
+        if (told.names_size() < kNamesMax) told.add_names(name);
+      }
+    }
+    if (told.names().empty()) told.add_names(image.id);
+    told.set_size_bytes(static_cast<int64_t>(image.size_bytes));
+  }
+  // The runtime lists them in any order.
+  std::ranges::sort(largest, [](const v1::ContainerImage& a, const v1::ContainerImage& b) {
+    if (a.size_bytes() != b.size_bytes()) return a.size_bytes() > b.size_bytes();
+    return a.names(0) < b.names(0);
+  });
+  if (largest.size() > kImagesMax) largest.resize(kImagesMax);
+  return largest;
 }
 
 v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus& previous,
@@ -106,6 +130,11 @@ v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus
     const bool suffers = std::ranges::find(input.pressure, texts.condition) != input.pressure.end();
     AddCondition(texts.condition, suffers, suffers ? texts.reason : texts.fine_reason,
                  suffers ? texts.message : texts.fine_message, previous, now, status);
+  }
+  if (input.images != nullptr) {
+    for (v1::ContainerImage& image : LargestImages(*input.images)) {
+      *status.add_images() = std::move(image);
+    }
   }
   std::vector<std::string> problems;
   for (const std::string& problem : input.problems) {

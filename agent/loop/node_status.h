@@ -24,6 +24,7 @@ struct NodeStatusInput {
   // Of memory and disk, what pods cannot have because they are evicted before (kubelet's
   // allocatable).
   int64_t memory_kept_bytes = 0, disk_kept_bytes = 0;
+  const std::vector<ImageStatus>* images = nullptr;
 };
 
 // The status of the node as kubelet reports it: capacity, addresses, system facts, and the
@@ -31,6 +32,10 @@ struct NodeStatusInput {
 // change keep their transition times; lastHeartbeatTime is `now` in all.
 v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus& previous,
                               WallTime now);
+
+// What a node status tells of images (kubelet's nodeStatusMaxImages): the 50 largest, each with at
+// most five of its names.
+std::vector<v1::ContainerImage> LargestImages(const std::vector<ImageStatus>& images);
 
 // Equal but for lastHeartbeatTime, so not worth a message.
 bool SameNodeStatus(const v1::NodeStatus& a, const v1::NodeStatus& b);

@@ -28,6 +28,9 @@ struct PodSet::Record {
   bool logs_read = false;
   std::optional<MonoTime> wake_at;
   std::optional<WallTime> start_time;
+  // Since when it is to be started; until it has, or when it ran before this agent.
+  std::optional<MonoTime> starting_since;
+  bool looked = false;  // It was planned once.
 
   std::optional<v1::PodStatus> status;
   bool status_final = false;  // Everything stopped, or refused: it does not change any more.

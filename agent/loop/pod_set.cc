@@ -136,6 +136,7 @@ void PodSet::SetAssignment(const Assignment& assignment, const StaticPodMap& sta
       record->uid = uid;
       record->name = pod->metadata().name();
       record->namespace_ = pod->metadata().namespace_();
+      record->starting_since = clock_.Mono();
       // It failed on this node before, and what has failed is not tried again. What the host took
       // with it when it went down did not fail; with no coordinator there is nobody to replace it.
       if (EndedWithItsHost(pod->status()) && !RunsToItsEnd(*pod)) {
@@ -360,6 +361,9 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   record.report_due = true;
   record.wake_at.reset();
   SyncObserved(record);
+  if (!std::exchange(record.looked, true) && HasInstances(record.observed)) {
+    record.starting_since.reset();
+  }
   SyncHealth(record);
   pre_puller_.See(record.uid, record.IsTerminating() ? nullptr : record.pod, record.configs,
                   node_.context);
@@ -389,6 +393,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
     spdlog::debug("pod {}/{}: {}", record.namespace_, record.name, note);
   }
   UpdateStatus(record, intent, plan);
+  MeasureStart(record, now);
   TellWaiting(record, plan);
   record.wake_at = plan.wake_at;
   if (plan.gone) {

@@ -19,6 +19,8 @@
 #include "agent/loop/probe_set.h"
 #include "agent/loop/runtime_view.h"
 #include "agent/loop/static_pods.h"
+#include "agent/metrics/tallies.h"
+#include "agent/report/node_report.h"
 #include "agent/workload/observed.h"
 #include "agent/workload/plan.h"
 #include "common/base/clock.h"
@@ -103,6 +105,17 @@ class PodSet {
   // False: it was told before.
   bool Terminate(const std::string& pod_uid, std::chrono::seconds grace);
 
+  // All pods of this node, also those that go, by namespace and name.
+  std::vector<NodeReport::Pod> Report() const;
+  // How long pods took to start, and what their probes answered.
+  const Histogram& start_times() const { return start_times_; }
+  std::vector<ProbeTally> ProbeTallies() const { return probes_.Tallies(); }
+
+  // As it was reported last; none for a pod that is not here.
+  std::optional<v1::PodStatus> StatusOf(const std::string& pod_uid) const;
+  // Reports the pod again, though nothing about it may have changed.
+  void Retell(const std::string& pod_uid);
+
   bool empty() const { return records_.empty(); }
   size_t size() const { return records_.size(); }  // Also of those that nobody wants.
   // Pods, and those of them with every container running; for people.
@@ -134,6 +147,8 @@ class PodSet {
   std::unique_ptr<Record> BeginAnew(const Record& record);
   void PlanOne(Record& record, MonoTime now);
   void UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan);
+  // Counts how long it took until everything ran, once.
+  void MeasureStart(Record& record, MonoTime now);
   void TellWaiting(Record& record, const Plan& plan);
   void Execute(Record& record, const PodIntent& intent, const Action& action, MonoTime now);
   void OnDone(const std::string& uid, const Action& action, const Outcome& outcome, MonoTime begun);
@@ -154,6 +169,7 @@ class PodSet {
   PrePuller pre_puller_;
   ContainerMemories recalled_;
   bool memories_changed_ = false;
+  Histogram start_times_{kPodStartBounds};
   std::vector<PodReport> farewells_;  // Of pods that are forgotten.
 };
 

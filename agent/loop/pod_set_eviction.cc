@@ -98,4 +98,16 @@ std::unique_ptr<PodSet::Record> PodSet::BeginAnew(const Record& record) {
   return fresh;
 }
 
+std::optional<v1::PodStatus> PodSet::StatusOf(const std::string& pod_uid) const {
+  const auto found = records_.find(pod_uid);
+  return found == records_.end() ? std::nullopt : found->second->status;
+}
+
+void PodSet::Retell(const std::string& pod_uid) {
+  const auto found = records_.find(pod_uid);
+  if (found == records_.end()) return;
+  found->second->reported.clear();
+  found->second->report_due = true;
+}
+
 }  // namespace muster::agent

@@ -1,6 +1,7 @@
 #include "agent/loop/probe_set.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -45,6 +46,19 @@ std::vector<const v1::Container*> LastingContainers(const v1::PodSpec& spec) {
   return all;
 }
 
+// Among the counts of answers.
+size_t PlaceOf(ProbeAnswer::Kind kind) {
+  switch (kind) {
+    case ProbeAnswer::Kind::kSuccess:
+    case ProbeAnswer::Kind::kWarning:
+      return 0;
+    case ProbeAnswer::Kind::kFailure:
+      return 1;
+    default:
+      return 2;
+  }
+}
+
 const char* VerbOf(ProbeAnswer::Kind kind) {
   if (kind == ProbeAnswer::Kind::kWarning) return " probe warning: ";
   return kind == ProbeAnswer::Kind::kFailure ? " probe failed: " : " probe errored: ";
@@ -54,6 +68,8 @@ const char* VerbOf(ProbeAnswer::Kind kind) {
 
 struct ProbeSet::Container {
   std::map<ProbeKind, ProbeSchedule> schedules;  // Startup first: the others wait for it.
+  std::map<ProbeKind, std::array<uint64_t, 3>>
+      answers;  // Successes, failures, and what is neither.
   std::string id;
   bool ready = false;
   std::optional<WallTime> ready_since;
@@ -222,6 +238,7 @@ void ProbeSet::OnAnswer(const std::string& uid, const std::string& name, ProbeKi
   const auto found = container->second.schedules.find(kind);
   if (found == container->second.schedules.end() || found->second.id() != id) return;
 
+  ++container->second.answers[kind][PlaceOf(answer.kind)];
   if (answer.kind != ProbeAnswer::Kind::kSuccess) {
     const std::string text =
         CleanText(absl::StrCat(NameOf(kind), VerbOf(answer.kind), answer.output), kEventTextMax);
@@ -235,6 +252,20 @@ void ProbeSet::OnAnswer(const std::string& uid, const std::string& name, ProbeKi
     }
   }
   if (found->second.End(id, answer.kind)) on_change_(uid);
+}
+
+std::vector<ProbeTally> ProbeSet::Tallies() const {
+  std::vector<ProbeTally> tallies;
+  for (const auto& [uid, pod] : pods_) {
+    const v1::ObjectMeta& meta = pod.pod->metadata();
+    for (const auto& [name, container] : pod.containers) {
+      for (const auto& [kind, counts] : container.answers) {
+        tallies.push_back(
+            {meta.namespace_(), meta.name(), name, NameOf(kind), counts[0], counts[1], counts[2]});
+      }
+    }
+  }
+  return tallies;
 }
 
 void ProbeSet::AddMemories(const ObservedPod& observed, const std::string& uid,

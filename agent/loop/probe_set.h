@@ -11,6 +11,7 @@
 #include "agent/checkpoint/checkpoint.h"
 #include "agent/loop/mailbox.h"
 #include "agent/loop/pod_events.h"
+#include "agent/metrics/tallies.h"
 #include "agent/probe/prober.h"
 #include "agent/runtime/runtime.h"
 #include "agent/workload/handler_call.h"
@@ -48,6 +49,9 @@ class ProbeSet {
 
   // Begins what is due; returns when it has to be called again.
   std::optional<MonoTime> Step(MonoTime now);
+
+  // How often each probe that was answered gave which answer.
+  std::vector<ProbeTally> Tallies() const;
 
   // Adds what the next agent has to know of the pod's running containers.
   void AddMemories(const ObservedPod& observed, const std::string& uid,

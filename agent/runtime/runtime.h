@@ -233,7 +233,7 @@ class Runtime {
   virtual void ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) = 0;
   virtual void ListContainers(Done<std::vector<ContainerStatus>> done) = 0;
   virtual void ReopenContainerLog(const std::string& id, DoneStatus done) = 0;
-  // Of all containers that run, whoever made them.
+  // Of all containers, whoever made them; of those that do not run only what is on the disk.
   virtual void ListContainerStats(Done<std::vector<ContainerStats>> done) = 0;
 
   virtual void ExecSync(const std::string& container_id, const std::vector<std::string>& command,

@@ -90,6 +90,26 @@ void ReadThresholds(ConfigSection& root, std::string_view key,
   }
 }
 
+void ReadMinimumReclaim(ConfigSection& root, EvictionLimits& limits) {
+  constexpr char kKey[] = "evictionMinimumReclaim";
+  std::map<std::string, std::string> texts;
+  root.Read(kKey, texts);
+  for (const auto& [name, text] : texts) {
+    const std::optional<Signal> signal = SignalOf(name);
+    if (!signal) {
+      root.Refuse(kKey, absl::StrCat("there is no signal \"", name, "\""));
+      continue;
+    }
+    if (IsOff(text)) continue;
+    const absl::StatusOr<Threshold> amount = ParseThreshold(*signal, text);
+    if (amount.ok()) {
+      limits.reclaim[*signal] = *amount;
+    } else {
+      root.Refuse(kKey, absl::StrCat(name, ": ", std::string(amount.status().message())));
+    }
+  }
+}
+
 void ReadEviction(ConfigSection& root, Settings& settings) {
   EvictionLimits& limits = settings.eviction;
   ReadThresholds(root, "evictionHard", {}, limits.thresholds);
@@ -107,6 +127,7 @@ void ReadEviction(ConfigSection& root, Settings& settings) {
   } else {
     ReadThresholds(root, "evictionSoft", graces, limits.thresholds);
   }
+  ReadMinimumReclaim(root, limits);
   int64_t grace_max = limits.pod_grace_max.count();
   root.Read("evictionMaxPodGracePeriod", grace_max, 0, 24 * 3600);
   limits.pod_grace_max = std::chrono::seconds(grace_max);
@@ -161,6 +182,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("logDir", settings.log_dir);
   root.Read("logLinkDir", settings.log_link_dir);
   root.Read("runDir", settings.run_dir);
+  root.Read("metricsListen", settings.metrics_listen);
   root.Read("cgroupRoot", settings.cgroup_root);
   root.Read("staticPodDir", settings.static_pod_dir);
   root.Read("clusterDNS", settings.cluster_dns);
@@ -195,6 +217,22 @@ absl::Status CheckIp(const std::string& name, const std::string& text) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(name, ": \"", text, "\" is no IP address"));
+}
+
+// Whoever can reach the port can read what containers run here.
+absl::Status CheckLoopback(const std::string& name, const std::string& text) {
+  const size_t colon = text.rfind(':');
+  std::string host = text.substr(0, std::min(colon, text.size()));
+  int port = 0;
+  const bool has_port = colon != std::string::npos &&
+                        absl::SimpleAtoi(text.substr(colon + 1), &port) && port > 0 &&
+                        port <= 65535;
+  in_addr v4;
+  const bool is_v4 =
+      ::inet_pton(AF_INET, host.c_str(), &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
+  if (has_port && (is_v4 || host == "[::1]")) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, ": \"", text, "\" is not an address of the loopback and a port: 127.0.0.1:7442"));
 }
 
 absl::Status CheckCoordinator(const std::string& text) {
@@ -236,6 +274,9 @@ absl::Status CheckSettings(const Settings& settings) {
   MUSTER_RETURN_IF_ERROR(CheckPath("logDir", settings.log_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("logLinkDir", settings.log_link_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("runDir", settings.run_dir));
+  if (!settings.metrics_listen.empty()) {
+    MUSTER_RETURN_IF_ERROR(CheckLoopback("metricsListen", settings.metrics_listen));
+  }
   MUSTER_RETURN_IF_ERROR(CheckPath("cgroupRoot", settings.cgroup_root));
   MUSTER_RETURN_IF_ERROR(CheckPath("staticPodDir", settings.static_pod_dir));
   const std::string& endpoint = settings.runtime_endpoint;
@@ -265,6 +306,7 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("logDir", running.log_dir, read.log_dir);
   compare("logLinkDir", running.log_link_dir, read.log_link_dir);
   compare("runDir", running.run_dir, read.run_dir);
+  compare("metricsListen", running.metrics_listen, read.metrics_listen);
   compare("cgroupRoot", running.cgroup_root, read.cgroup_root);
   compare("clusterDNS", running.cluster_dns, read.cluster_dns);
   compare("clusterDomain", running.cluster_domain, read.cluster_domain);
@@ -289,6 +331,7 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   };
   compare("evictionHard", thresholds(running, false), thresholds(read, false));
   compare("evictionSoft", thresholds(running, true), thresholds(read, true));
+  compare("evictionMinimumReclaim", running.eviction.reclaim, read.eviction.reclaim);
   compare("evictionMaxPodGracePeriod", running.eviction.pod_grace_max, read.eviction.pod_grace_max);
   compare("evictionPressureTransitionPeriod", running.eviction.transition,
           read.eviction.transition);
@@ -326,6 +369,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       "\n"
       "Subcommands:\n"
       "  join                        Make this host a node\n"
+      "  status                      Say how the agent that runs here and its pods are\n"
       "  doctor                      Look for what is missing on this host, and say how to get it\n"
       "  wait-ready                  Wait until the pods that gate this host are ready\n"
       "  reset                       Make this host what it was before it became a node");

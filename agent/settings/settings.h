@@ -29,6 +29,7 @@ struct Settings {
   std::string log_dir = "/var/log/pods";
   std::string log_link_dir = "/var/log/containers";
   std::string run_dir = "/run/muster-agent";  // What it shows to others on this host.
+  std::string metrics_listen;                 // Empty: metrics are on the socket only.
   std::string cgroup_root = "/kubepods";
   std::string static_pod_dir = "/etc/muster/static-pods";
   std::vector<std::string> cluster_dns;

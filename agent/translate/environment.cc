@@ -39,9 +39,8 @@ class Variables {
 
 // Since Kubernetes 1.30: printable ASCII but "=".
 bool IsVariableName(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return c >= ' ' && c <= '~' && c != '=';
-  });
+  return !name.empty() && std::all_of(name.begin(), name.end(),
+                                      [](char c) { return c >= ' ' && c <= '~' && c != '='; });
 }
 
 // Sorted, so that equal objects give equal lists.
@@ -120,12 +119,9 @@ absl::StatusOr<std::optional<std::string>> KeyValueOf(const v1::Pod& pod,
       absl::StrCat("couldn't find key ", ref.key(), " in Secret ", ns, "/", ref.name()));
 }
 
-absl::StatusOr<std::optional<std::string>> ValueFrom(const v1::Pod& pod,
-                                                     const v1::Container& container,
-                                                     const v1::EnvVarSource& source,
-                                                     const std::vector<std::string>& pod_ips,
-                                                     const NodeContext& node,
-                                                     const ConfigSource& configs) {
+absl::StatusOr<std::optional<std::string>> ValueFrom(
+    const v1::Pod& pod, const v1::Container& container, const v1::EnvVarSource& source,
+    const std::vector<std::string>& pod_ips, const NodeContext& node, const ConfigSource& configs) {
   if (source.has_field_ref()) {
     return FieldRefValue(pod, source.field_ref().field_path(), pod_ips, node);
   }
@@ -142,8 +138,7 @@ absl::StatusOr<std::optional<std::string>> ValueFrom(const v1::Pod& pod,
 
 absl::StatusOr<Environment> ResolveEnvironment(const v1::Pod& pod, const v1::Container& container,
                                                const std::vector<std::string>& pod_ips,
-                                               const NodeContext& node,
-                                               const ConfigSource& configs,
+                                               const NodeContext& node, const ConfigSource& configs,
                                                std::vector<std::string>* skipped) {
   Variables variables;
   for (const v1::EnvFromSource& source : container.env_from()) {
@@ -152,10 +147,9 @@ absl::StatusOr<Environment> ResolveEnvironment(const v1::Pod& pod, const v1::Con
   for (const v1::EnvVar& variable : container.env()) {
     if (!variable.value().empty() || !variable.has_value_from()) {
       // Only what is defined so far can be referred to.
-      variables.Set(variable.name(),
-                    Expand(variable.value(), [&](std::string_view name) {
-                      return variables.Find(name);
-                    }).text);
+      variables.Set(variable.name(), Expand(variable.value(), [&](std::string_view name) {
+                                       return variables.Find(name);
+                                     }).text);
       continue;
     }
     auto value = ValueFrom(pod, container, variable.value_from(), pod_ips, node, configs);

@@ -43,8 +43,7 @@ absl::StatusOr<int32_t> ParseExecOutcome(std::string_view text) {
     if (!cause.is_object() || TextOf(cause, "reason") != "ExitCode") continue;
     const std::string digits = TextOf(cause, "message");
     int32_t code = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), code);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code);
     if (error == std::errc() && end == digits.data() + digits.size()) return code;
   }
   return NotUnderstood(text);

@@ -43,8 +43,7 @@ absl::StatusOr<int64_t> LogFile::Size() const {
 absl::StatusOr<size_t> LogFile::ReadAt(int64_t offset, char* buffer, size_t length) const {
   size_t got = 0;
   while (got < length) {
-    const ssize_t n =
-        ::pread(fd_, buffer + got, length - got, static_cast<off_t>(offset + got));
+    const ssize_t n = ::pread(fd_, buffer + got, length - got, static_cast<off_t>(offset + got));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return absl::ErrnoToStatus(errno, "reading the log");
     if (n == 0) break;
@@ -64,16 +63,14 @@ absl::StatusOr<LogFile> OpenLogDirectory(const std::string& path) {
   const std::filesystem::path pod = container.parent_path();
   MUSTER_ASSIGN_OR_RETURN(const LogFile root,
                           OpenIn(AT_FDCWD, pod.parent_path().string(), O_DIRECTORY));
-  MUSTER_ASSIGN_OR_RETURN(
-      const LogFile pod_directory,
-      OpenIn(root.fd(), pod.filename().string(), O_DIRECTORY | O_NOFOLLOW));
+  MUSTER_ASSIGN_OR_RETURN(const LogFile pod_directory,
+                          OpenIn(root.fd(), pod.filename().string(), O_DIRECTORY | O_NOFOLLOW));
   return OpenIn(pod_directory.fd(), container.filename().string(), O_DIRECTORY | O_NOFOLLOW);
 }
 
 absl::StatusOr<LogFile> OpenLogFile(const LogFile& directory, const std::string& name) {
   // Not blocking, so that a pipe put there is found out instead of waited for.
-  MUSTER_ASSIGN_OR_RETURN(LogFile file,
-                          OpenIn(directory.fd(), name, O_NOFOLLOW | O_NONBLOCK));
+  MUSTER_ASSIGN_OR_RETURN(LogFile file, OpenIn(directory.fd(), name, O_NOFOLLOW | O_NONBLOCK));
   struct stat info;
   if (::fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(name, " is not a regular file"));

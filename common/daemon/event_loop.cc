@@ -115,13 +115,23 @@ absl::StatusOr<std::unique_ptr<EventLoop::Source>> EventLoop::OnSignal(int signa
 
 absl::StatusOr<std::unique_ptr<EventLoop::Source>> EventLoop::OnReadable(int fd,
                                                                          Callback callback) {
+  return OnDescriptor(fd, EPOLLIN, std::move(callback));
+}
+
+absl::StatusOr<std::unique_ptr<EventLoop::Source>> EventLoop::OnWritable(int fd,
+                                                                         Callback callback) {
+  return OnDescriptor(fd, EPOLLOUT, std::move(callback));
+}
+
+absl::StatusOr<std::unique_ptr<EventLoop::Source>> EventLoop::OnDescriptor(int fd, uint32_t events,
+                                                                           Callback callback) {
   std::unique_ptr<Source> source(new Source(std::move(callback)));
   const auto call = [](sd_event_source*, int, uint32_t, void* userdata) {
     return Call(static_cast<Source*>(userdata)->callback_);
   };
   MUSTER_RETURN_IF_ERROR(
-      StatusOf(sd_event_add_io(event_, &source->source_, fd, EPOLLIN, call, source.get()),
-               absl::StrCat("waiting for input on descriptor ", fd)));
+      StatusOf(sd_event_add_io(event_, &source->source_, fd, events, call, source.get()),
+               absl::StrCat("waiting on descriptor ", fd)));
   return source;
 }
 

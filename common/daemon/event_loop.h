@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -77,6 +78,8 @@ class EventLoop {
   absl::StatusOr<std::unique_ptr<Source>> OnSignal(int signal, Callback callback);
   // Whenever there is something to read, for as long as there is. `fd` stays the caller's.
   absl::StatusOr<std::unique_ptr<Source>> OnReadable(int fd, Callback callback);
+  // Whenever something can be written, for as long as it can. A descriptor has one source at most.
+  absl::StatusOr<std::unique_ptr<Source>> OnWritable(int fd, Callback callback);
 
   // For libraries that add sources of their own (sd-bus). The loop's own thread only.
   sd_event* native() const { return event_; }
@@ -91,6 +94,7 @@ class EventLoop {
  private:
   EventLoop() = default;
   void RunPosted();
+  absl::StatusOr<std::unique_ptr<Source>> OnDescriptor(int fd, uint32_t events, Callback callback);
 
   sd_event* event_ = nullptr;
   int wake_fd_ = -1;

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/model/static_pod.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/nodes/pod_removal.h"
@@ -80,6 +81,7 @@ LoadedPod NodeLoads::Describe(const v1::Pod& pod) {
   const v1::OwnerReference* owner = ControllerOf(pod.metadata());
   if (owner != nullptr) loaded.owner = &*owners_.insert(owner->uid()).first;
   loaded.daemon = IsOurs(owner);
+  loaded.mirror = model::IsMirror(pod);
   loaded.bound = !pod.spec().node_name().empty();
   loaded.ended = phase == PodPhase::kSucceeded || phase == PodPhase::kFailed;
   loaded.counts = loaded.bound && !loaded.ended;
@@ -207,7 +209,7 @@ std::vector<PodOnNode> NodeLoads::PodsOn(const std::string& node) const {
   std::vector<PodOnNode> pods;
   for (const std::string_view key : KeysOf(bound_, node)) {
     const LoadedPod& pod = pods_.find(key)->second;
-    if (!pod.counts) continue;
+    if (!pod.counts || pod.mirror) continue;
     pods.push_back({std::string(key), pod.priority, pod.created, pod.terminating, *pod.footprint});
   }
   return pods;

@@ -31,6 +31,7 @@ struct LoadedPod {
   bool preempted = false;       // Leaves because it gave way to another.
   bool never_preempts = false;  // Its preemptionPolicy.
   bool daemon = false;          // Belongs to one of our controllers, which pins it to its node.
+  bool mirror = false;          // Stands for a static pod, which nobody but its node can end.
   int32_t priority = 0;
   WallTime created{};
   std::string nominated;  // The node where others give way to it.
@@ -41,8 +42,8 @@ struct LoadedPod {
   std::shared_ptr<const PodFootprint> footprint;
 };
 
-// All pods, what they take on every node, and which of them wait for a place on one. Kept up to date
-// pod by pod. A resource, since its parts point to each other. One owner.
+// All pods, what they take on every node, and which of them wait for a place on one. Kept up to
+// date pod by pod. A resource, since its parts point to each other. One owner.
 class NodeLoads {
  public:
   // Keys that live as long as their pods are there.
@@ -61,7 +62,7 @@ class NodeLoads {
   // The same with what is held there for other pods, of this priority and above, that others give
   // way to.
   NodeLoad LoadFor(const std::string& node, int32_t priority, const std::string& key) const;
-  // Those that count on the node.
+  // Those that count on the node and could give way: mirrors only count.
   std::vector<PodOnNode> PodsOn(const std::string& node) const;
   // Does a pod of lower priority than this leave the node for it or its like?
   bool IsBeingFreed(const std::string& node, int32_t priority) const;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/metrics/exposition.h"
 #include "coordinator/metrics/metrics.h"
 
 namespace muster::coordinator {
@@ -36,7 +37,7 @@ class MetricsPage final : public CivetHandler {
  public:
   explicit MetricsPage(std::function<std::string()> text) : text_(std::move(text)) {}
   bool handleGet(CivetServer*, mg_connection* connection) override {
-    Answer(connection, "200 OK", "text/plain; version=0.0.4", text_());
+    Answer(connection, "200 OK", kExpositionType, text_());
     return true;
   }
 
@@ -71,8 +72,8 @@ absl::StatusOr<std::unique_ptr<HealthServer>> HealthServer::Start(
     const std::string& listen, std::function<absl::Status()> healthy,
     std::function<std::string()> metrics) {
   try {
-    return std::unique_ptr<HealthServer>(new HealthServer(
-        std::make_unique<Impl>(listen, std::move(healthy), std::move(metrics))));
+    return std::unique_ptr<HealthServer>(
+        new HealthServer(std::make_unique<Impl>(listen, std::move(healthy), std::move(metrics))));
   } catch (const CivetException&) {
     return absl::UnavailableError(absl::StrCat(
         "cannot listen on ", listen, " for metrics and health; does another program do so?"));

@@ -1,12 +1,10 @@
 #include "coordinator/metrics/metrics.h"
 
-#include <sstream>
-
+#include "common/metrics/exposition.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
-#include "prometheus/text_serializer.h"
 
 namespace muster::coordinator {
 
@@ -39,21 +37,15 @@ Metrics::Metrics(const std::string& version)
 
 Metrics::~Metrics() = default;
 
-void Metrics::SetSessions(size_t sessions) {
-  series_->sessions.Set(static_cast<double>(sessions));
-}
+void Metrics::SetSessions(size_t sessions) { series_->sessions.Set(static_cast<double>(sessions)); }
 
 void Metrics::ObserveStep(const std::string& loop, double seconds) {
-  static const prometheus::Histogram::BucketBoundaries boundaries = {0.0001, 0.001, 0.01, 0.1, 1,
-                                                                     10};
+  static const prometheus::Histogram::BucketBoundaries boundaries = {0.0001, 0.001, 0.01,
+                                                                     0.1,    1,     10};
   // The same labels give the same histogram again.
   series_->steps.Add({{"loop", loop}}, boundaries).Observe(seconds);
 }
 
-std::string Metrics::Text() const {
-  std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, registry_->Collect());
-  return out.str();
-}
+std::string Metrics::Text() const { return ExpositionText(registry_->Collect()); }
 
 }  // namespace muster::coordinator

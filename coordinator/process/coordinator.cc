@@ -17,6 +17,7 @@
 #include "common/base/status.h"
 #include "common/base/text_file.h"
 #include "common/daemon/event_loop.h"
+#include "common/daemon/local_listener.h"
 #include "common/daemon/log_fields.h"
 #include "common/daemon/logging.h"
 #include "common/daemon/notify.h"
@@ -31,7 +32,6 @@
 #include "coordinator/process/join_command.h"
 #include "coordinator/process/stepper.h"
 #include "coordinator/rpc/identity.h"
-#include "coordinator/rpc/local_listener.h"
 #include "coordinator/rpc/servers.h"
 #include "coordinator/session/agent_events.h"
 #include "coordinator/session/enrol_limiter.h"
@@ -230,7 +230,7 @@ absl::Status Coordinator::StartServers() {
   options.local_admin = local_admin_.get();
   MUSTER_ASSIGN_OR_RETURN(servers_, RpcServers::Start(options));
   MUSTER_ASSIGN_OR_RETURN(
-      listener_, LocalListener::Listen(settings_.admin_socket, *loop_,
+      listener_, LocalListener::Listen({settings_.admin_socket, "admin socket"}, *loop_,
                                        [this](int fd) { servers_->AddLocalConnection(fd); }));
   if (!settings_.metrics_listen.empty()) {
     MUSTER_ASSIGN_OR_RETURN(health_, HealthServer::Start(

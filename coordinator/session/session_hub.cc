@@ -1,6 +1,7 @@
 #include "coordinator/session/session_hub.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -85,6 +86,7 @@ SessionHub::SessionHub(Store& store, const Clock& clock, AgentEventSink& events,
       options_(std::move(options)),
       inbox_(std::move(wake)),
       writer_(store, clock, StatusWriter::Options{}),
+      mirrors_(store, clock, [this](const std::string& node) { return index_.KeysOf(node); }),
       loader_(store) {}
 
 SessionHub::~SessionHub() = default;
@@ -105,6 +107,7 @@ std::optional<MonoTime> SessionHub::Step() {
   std::optional<MonoTime> wake = resync_at_;
   Earlier(wake, EndWithoutHello(now));
   Earlier(wake, EndSilent(now));
+  Earlier(wake, mirrors_.Flush());
   Earlier(wake, writer_.Flush());
   Earlier(wake, events_.Flush());
   Earlier(wake, PumpReady(now));
@@ -250,6 +253,12 @@ void SessionHub::Receive(Session& session, FromAgent& message) {
     case FromAgent::kEvent:
       ReceiveEvent(session, *message.mutable_event());
       break;
+    case FromAgent::kStaticPods: {
+      auto* pods = message.mutable_static_pods()->mutable_pods();
+      mirrors_.Report(session.node, {std::make_move_iterator(pods->begin()),
+                                     std::make_move_iterator(pods->end())});
+      break;
+    }
     case FromAgent::kHeartbeat:
     case FromAgent::kHello:
     case FromAgent::MESSAGE_NOT_SET:
@@ -276,10 +285,12 @@ void SessionHub::ReceiveEvent(Session& session, v1::Event& event) {
   if (about.kind() == "Node" && about.name() == session.node) {
     return events_.Record(session.node, std::move(event));
   }
-  const AssignmentIndex::PodFacts* facts =
-      index_.FindPod(SessionKey("pods", about.namespace_(), about.name()));
+  const std::string key = SessionKey("pods", about.namespace_(), about.name());
+  const AssignmentIndex::PodFacts* facts = index_.FindPod(key);
   // Others' pods are none of its business; its own may be gone before the last word about them.
-  if (facts == nullptr || facts->node != session.node) return;
+  const bool is_its_own =
+      facts != nullptr ? facts->node == session.node : mirrors_.Knows(session.node, key);
+  if (!is_its_own) return;
   events_.Record(session.node, std::move(event));
 }
 
@@ -291,6 +302,7 @@ void SessionHub::RemoveNode(Session& session) {
     contacts_.erase(session.node);
   }
   writer_.ForgetNode(session.node);
+  mirrors_.ForgetNode(session.node);
   if (session.state == Session::State::kActive) active_.erase(session.active_at);
   session.state = Session::State::kLeaving;
   session.leaving_because =
@@ -412,7 +424,9 @@ void SessionHub::Absorb(const Change& change) {
     }
     index_.SetPod(key.substr(1), object->pod(), touched);
   } else if (absl::StartsWith(key, kNodesPrefix)) {
-    auto it = by_node_.find(key.substr(sizeof(kNodesPrefix) - 1));
+    const std::string node = key.substr(sizeof(kNodesPrefix) - 1);
+    if (!is_put) mirrors_.ForgetNode(node);
+    auto it = by_node_.find(node);
     if (it == by_node_.end()) return;
     if (!is_put) return RemoveNode(*it->second);
     const absl::StatusOr<v1::Object> object = DecodeObject(change.kv);

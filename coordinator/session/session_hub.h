@@ -19,6 +19,7 @@
 #include "common/base/inbox.h"
 #include "coordinator/session/assignment_feed.h"
 #include "coordinator/session/assignment_index.h"
+#include "coordinator/session/mirror_pods.h"
 #include "coordinator/session/object_loader.h"
 #include "coordinator/session/status_writer.h"
 #include "coordinator/store/store.h"
@@ -167,6 +168,7 @@ class SessionHub final {
   const Options options_;
   Inbox<Input> inbox_;
   StatusWriter writer_;
+  MirrorPods mirrors_;
   ObjectLoader loader_;
 
   AssignmentIndex index_;

@@ -94,6 +94,8 @@ std::optional<v1::Node> MergeNodeStatus(const v1::Node& stored, const v1::NodeSt
   *status.mutable_conditions() =
       MergeConditions(stored.status().conditions(), reported.conditions(), time);
   if (status.phase().empty()) status.set_phase(stored.status().phase());
+  // Many, and nearly always the same: told only when they are others than before.
+  if (status.images().empty()) *status.mutable_images() = stored.status().images();
 
   v1::ObjectMeta& metadata = *merged.mutable_metadata();
   SetLabel(metadata, "kubernetes.io/hostname", HostnameOf(merged));

@@ -3,13 +3,12 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/model/human_age.h"
 #include "muster/v1/meta.pb.h"
 
 namespace muster::coordinator {
 
-// How long ago, as kubectl says it: truncated, with a second unit only while it matters
-// ("90s", "5m30s", "47h", "3d4h", "2y10d").
-std::string HumanAge(Duration elapsed);
+using model::HumanAge;
 
 // HumanAge of what has a time; "<unknown>" for a time that is not set.
 std::string AgeOf(const v1::Time& time, WallTime now);

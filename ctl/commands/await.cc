@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "common/model/static_pod.h"
 
 namespace muster::ctl {
 
@@ -46,7 +47,11 @@ absl::Status Await(AdminClient& client, const admin::v1::ObjectRef& ref, const D
 absl::Status AwaitGone(AdminClient& client, const admin::v1::ObjectRef& ref, const std::string& uid,
                        const Deadline& deadline) {
   return Await(client, ref, deadline, [&uid](const v1::Object* object) {
-    return object == nullptr || model::MetadataOf(*object).uid() != uid;
+    if (object == nullptr || model::MetadataOf(*object).uid() != uid) return true;
+    // What stands for a static pod comes again at once, and as the pod's own uid is a hash of its
+    // file, with the same one. Nothing else ever loses its deletionTimestamp.
+    return object->has_pod() && model::IsMirror(object->pod()) &&
+           !object->pod().metadata().has_deletion_timestamp();
   });
 }
 

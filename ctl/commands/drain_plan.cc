@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/model/static_pod.h"
 
 namespace muster::ctl {
 namespace {
@@ -59,6 +60,8 @@ DrainPlan PlanDrain(absl::Span<const v1::Pod* const> pods,
   for (const v1::Pod* pod : pods) {
     const std::string name =
         absl::StrCat(pod->metadata().namespace_(), "/", pod->metadata().name());
+    // The node runs it from a file of its own, so deleting what stands for it changes nothing.
+    if (model::IsMirror(*pod)) continue;
     const v1::OwnerReference* owner = ControllerOf(*pod);
     // What has ended is in nobody's way, whoever made it.
     if (IsFinished(*pod)) {

@@ -18,6 +18,7 @@ void FakeLink::ClearSent() {
   pod_reports_.clear();
   events_.clear();
   heartbeats_ = 0;
+  static_pods_.clear();
 }
 
 void FakeLink::Deliver(LinkEvent event) {
@@ -58,6 +59,10 @@ void FakeLink::SendEvent(const v1::Event& event) {
 
 void FakeLink::SendHeartbeat() {
   if (connected_) ++heartbeats_;
+}
+
+void FakeLink::SendStaticPods(const std::vector<v1::Pod>& pods) {
+  if (connected_) static_pods_.push_back(pods);
 }
 
 }  // namespace muster::agent

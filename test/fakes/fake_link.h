@@ -23,6 +23,8 @@ class FakeLink final : public Link {
   const std::vector<PodReport>& pod_reports() const { return pod_reports_; }
   const std::vector<v1::Event>& events() const { return events_; }
   int heartbeats() const { return heartbeats_; }
+  // Each list that was sent.
+  const std::vector<std::vector<v1::Pod>>& static_pods() const { return static_pods_; }
   // The newest report about that pod; nullptr when none was sent.
   const PodReport* LastReport(const std::string& uid) const;
   void ClearSent();
@@ -42,6 +44,7 @@ class FakeLink final : public Link {
   void SendPodReports(const std::vector<PodReport>& reports) override;
   void SendEvent(const v1::Event& event) override;
   void SendHeartbeat() override;
+  void SendStaticPods(const std::vector<v1::Pod>& pods) override;
 
  private:
   const std::function<void(LinkEvent)> on_event_;
@@ -53,6 +56,7 @@ class FakeLink final : public Link {
   std::vector<PodReport> pod_reports_;
   std::vector<v1::Event> events_;
   int heartbeats_ = 0;
+  std::vector<std::vector<v1::Pod>> static_pods_;
 };
 
 }  // namespace muster::agent

@@ -115,8 +115,54 @@ int FakeRuntime::RunPending() {
   int callbacks = 0;
   do {
     world_.ExitDue();
+    callbacks += TellEvents();
   } while (RunOne(&callbacks));
   return callbacks;
+}
+
+FakeRuntime::States FakeRuntime::StatesNow() const {
+  States states;
+  for (const auto& [id, sandbox] : world_.sandboxes) {
+    states[id] = sandbox.status.state == SandboxState::kReady ? 1 : 2;
+  }
+  for (const auto& [id, container] : world_.containers) {
+    const ContainerState state = container.status.state;
+    states[id] = state == ContainerState::kCreated ? 0 : state == ContainerState::kRunning ? 1 : 2;
+  }
+  return states;
+}
+
+int FakeRuntime::TellEvents() {
+  if (!has_events_) return 0;
+  const States now = StatesNow();
+  std::vector<RuntimeEvent> events;
+  for (const auto& [id, state] : now) {
+    const auto before = told_.find(id);
+    if (before == told_.end()) events.push_back({RuntimeEvent::Kind::kCreated, id});
+    const int from = before == told_.end() ? 0 : before->second;
+    if (state == 1 && from != 1) events.push_back({RuntimeEvent::Kind::kStarted, id});
+    if (state == 2 && from != 2) events.push_back({RuntimeEvent::Kind::kStopped, id});
+  }
+  for (const auto& [id, state] : told_) {
+    if (!now.contains(id)) events.push_back({RuntimeEvent::Kind::kDeleted, id});
+  }
+  told_ = now;
+  if (streams_.empty() || !available_) return 0;
+  for (const RuntimeEvent& event : events) streams_.front().on_event(event);
+  return static_cast<int>(events.size());
+}
+
+void FakeRuntime::BreakEvents(absl::Status why) {
+  for (const EventStream& stream : std::exchange(streams_, {})) stream.on_end(why);
+}
+
+void FakeRuntime::WatchEvents(std::function<void(const RuntimeEvent&)> on_event,
+                              std::function<void(absl::Status)> on_end) {
+  ++streams_opened_;
+  if (!available_) return on_end(absl::UnavailableError("no connection"));
+  if (!has_events_) return on_end(absl::UnimplementedError("unknown method GetContainerEvents"));
+  told_ = StatesNow();
+  streams_.push_back({std::move(on_event), std::move(on_end)});
 }
 
 std::optional<MonoTime> FakeRuntime::NextDue() const {
@@ -135,6 +181,7 @@ void FakeRuntime::FailNext(RuntimeCall call, absl::Status status, int times) {
 
 void FakeRuntime::DropCallers() {
   for (Pending& pending : pending_) pending.dropped = true;
+  streams_.clear();
 }
 
 void FakeRuntime::InstallProgram(const std::string& command_line, FakeProgram program) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/runtime/runtime.h"
+#include "agent/runtime/runtime_events.h"
 #include "common/base/clock.h"
 #include "test/fakes/fake_world.h"
 
@@ -56,7 +57,7 @@ enum class RuntimeCall {
 // callback. Time is the given clock's: what takes time (a grace period, a program's run) is over
 // when the clock was advanced that far and RunPending is called. Callbacks of calls that are still
 // queued at destruction are never run.
-class FakeRuntime final : public Runtime {
+class FakeRuntime final : public Runtime, public RuntimeEvents {
  public:
   explicit FakeRuntime(const Clock& clock);
   ~FakeRuntime() override;
@@ -77,6 +78,15 @@ class FakeRuntime final : public Runtime {
   // While not available every call fails with Unavailable; what runs goes on running.
   void set_available(bool available) { available_ = available; }
   void set_info(RuntimeInfo info) { info_ = std::move(info); }
+  // It has an event stream, as containerd 1.7 does; the first stream gets each event. Without one,
+  // which is how it begins, asking for it is Unimplemented.
+  void set_has_events(bool has_events) { has_events_ = has_events; }
+  // Streams end like this.
+  void BreakEvents(absl::Status why);
+  // What happened since RunPending is never told.
+  void LoseEvents() { told_ = StatesNow(); }
+  int event_streams() const { return static_cast<int>(streams_.size()); }
+  int event_streams_opened() const { return streams_opened_; }
   // The caller died: what it asked for still happens, its callbacks are dropped.
   void DropCallers();
 
@@ -146,8 +156,22 @@ class FakeRuntime final : public Runtime {
   void RemoveImage(const std::string& image, DoneStatus done) override;
   void ImageFilesystems(Done<std::vector<ImageFilesystem>> done) override;
 
+  // ---- RuntimeEvents
+
+  void WatchEvents(std::function<void(const RuntimeEvent&)> on_event,
+                   std::function<void(absl::Status)> on_end) override;
+
  private:
   struct Pending;
+  struct EventStream {
+    std::function<void(const RuntimeEvent&)> on_event;
+    std::function<void(absl::Status)> on_end;
+  };
+  // Of all sandboxes and containers, by id: created, running (ready), ended.
+  using States = std::map<std::string, int>;
+  States StatesNow() const;
+  // Tells what changed since it was told last; how often.
+  int TellEvents();
 
   template <typename T>
   void Queue(RuntimeCall call, std::string what, std::function<absl::StatusOr<T>()> act,
@@ -168,6 +192,10 @@ class FakeRuntime final : public Runtime {
   FakeExecHandler on_exec_;
   std::map<std::string, ContainerStats> stats_;
   std::vector<std::string> journal_;
+  bool has_events_ = false;
+  std::list<EventStream> streams_;
+  int streams_opened_ = 0;
+  States told_;
 };
 
 }  // namespace muster::agent

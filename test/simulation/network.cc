@@ -88,6 +88,9 @@ class Network::SimLink final : public agent::Link {
   void SendHeartbeat() override {
     Send([](agent::Outbox& outbox) { outbox.AddHeartbeat(); });
   }
+  void SendStaticPods(const std::vector<v1::Pod>& pods) override {
+    Send([&](agent::Outbox& outbox) { outbox.SetStaticPods(pods); });
+  }
 
   void Deliver(agent::LinkEvent event) { on_event_(std::move(event)); }
   void Over(absl::Status why) {

@@ -13,6 +13,8 @@ PROGRAMS = ("agent", "coordinator", "ctl")
 # Decisions live here: values in, values out. No I/O, no clock, no log, no gRPC.
 PURE = (
     "agent/hygiene",
+    "agent/metrics",
+    "agent/report",
     "agent/translate",
     "agent/workload",
     "common/model",

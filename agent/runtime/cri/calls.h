@@ -1,6 +1,7 @@
 #pragma once
 
 #include <grpcpp/client_context.h>
+#include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/status.h>
 
 #include <chrono>
@@ -16,7 +17,7 @@
 
 namespace muster::agent::cri {
 
-// The unary calls under way on a stub of gRPC's callback API.
+// The calls under way on a stub of gRPC's callback API.
 //
 // Thread-safe. Every callback runs exactly once. CancelAndWait ends all calls (their callbacks see
 // Cancelled) and returns when the last callback has returned; it must not be called from one.
@@ -53,6 +54,55 @@ class Calls {
                       const grpc::ClientContext* context = &call->context;
                       Remove(context, [call] { delete call; });
                     });
+  }
+
+  // The same for a call that is answered by a stream. `done` runs after the last message.
+  template <typename Async, typename Request, typename Response>
+  void Read(Async* stub,
+            void (Async::*method)(grpc::ClientContext*, const Request*,
+                                  grpc::ClientReadReactor<Response>*),
+            Request request, std::function<void(const Response&)> on_message,
+            std::function<void(absl::Status)> done) {
+    class Reader final : public grpc::ClientReadReactor<Response> {
+     public:
+      Reader(Calls& calls, Request request, std::function<void(const Response&)> on_message,
+             std::function<void(absl::Status)> done)
+          : calls_(calls),
+            request_(std::move(request)),
+            on_message_(std::move(on_message)),
+            done_(std::move(done)) {}
+
+      void Start(Async* stub, void (Async::*method)(grpc::ClientContext*, const Request*,
+                                                    grpc::ClientReadReactor<Response>*)) {
+        if (!calls_.Add(&context_)) {
+          done_(absl::CancelledError("the runtime client is closing"));
+          delete this;
+          return;
+        }
+        (stub->*method)(&context_, &request_, this);
+        this->StartRead(&response_);
+        this->StartCall();
+      }
+      void OnReadDone(bool ok) override {
+        if (!ok) return;
+        on_message_(response_);
+        this->StartRead(&response_);
+      }
+      void OnDone(const grpc::Status& status) override {
+        done_(FromGrpc(status));
+        calls_.Remove(&context_, [this] { delete this; });
+      }
+
+     private:
+      Calls& calls_;
+      grpc::ClientContext context_;
+      const Request request_;
+      Response response_;
+      const std::function<void(const Response&)> on_message_;
+      const std::function<void(absl::Status)> done_;
+    };
+    (new Reader(*this, std::move(request), std::move(on_message), std::move(done)))
+        ->Start(stub, method);
   }
 
   void CancelAndWait() ABSL_LOCKS_EXCLUDED(mutex_);

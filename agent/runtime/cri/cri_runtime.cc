@@ -41,6 +41,27 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& endpoint) {
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
+// CRI names every request after its call.
+template <typename Request>
+std::string_view CallOf() {
+  std::string_view name = Request::descriptor()->name();
+  name.remove_suffix(std::string_view("Request").size());
+  return name;
+}
+
+RuntimeEvent::Kind KindOf(v1::ContainerEventType type) {
+  switch (type) {
+    case v1::CONTAINER_STARTED_EVENT:
+      return RuntimeEvent::Kind::kStarted;
+    case v1::CONTAINER_STOPPED_EVENT:
+      return RuntimeEvent::Kind::kStopped;
+    case v1::CONTAINER_DELETED_EVENT:
+      return RuntimeEvent::Kind::kDeleted;
+    default:
+      return RuntimeEvent::Kind::kCreated;
+  }
+}
+
 absl::Status GoneIsDone(absl::Status status) {
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
@@ -73,11 +94,13 @@ std::function<void(absl::Status, Response&)> Answer(Runtime::Done<T> done, Take 
 }  // namespace
 
 struct CriRuntime::Impl {
-  explicit Impl(const std::string& endpoint)
-      : channel(MakeChannel(endpoint)),
+  Impl(const std::string& endpoint, OnCall told)
+      : on_call(std::move(told)),
+        channel(MakeChannel(endpoint)),
         runtime(v1::RuntimeService::NewStub(channel)),
         images(v1::ImageService::NewStub(channel)) {}
 
+  const OnCall on_call;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::RuntimeService::Stub> runtime;
   const std::unique_ptr<v1::ImageService::Stub> images;
@@ -94,20 +117,24 @@ struct CriRuntime::Impl {
                                          std::function<void(grpc::Status)>),
             Request request, std::optional<seconds> deadline,
             std::function<void(absl::Status, Response&)> done) {
-    calls.Start(runtime->async(), method, std::move(request), deadline, Watched(std::move(done)));
+    calls.Start(runtime->async(), method, std::move(request), deadline,
+                Watched<Request>(std::move(done)));
   }
   template <typename Request, typename Response>
   void Call(void (AsyncImages::*method)(grpc::ClientContext*, const Request*, Response*,
                                         std::function<void(grpc::Status)>),
             Request request, std::optional<seconds> deadline,
             std::function<void(absl::Status, Response&)> done) {
-    calls.Start(images->async(), method, std::move(request), deadline, Watched(std::move(done)));
+    calls.Start(images->async(), method, std::move(request), deadline,
+                Watched<Request>(std::move(done)));
   }
 
-  template <typename Response>
+  template <typename Request, typename Response>
   std::function<void(absl::Status, Response&)> Watched(
       std::function<void(absl::Status, Response&)> done) {
-    return [this, done = std::move(done)](absl::Status status, Response& response) {
+    return [this, begun = std::chrono::steady_clock::now(), done = std::move(done)](
+               absl::Status status, Response& response) {
+      if (on_call) on_call(CallOf<Request>(), std::chrono::steady_clock::now() - begun, status);
       if (absl::IsUnavailable(status)) {
         absl::MutexLock lock(&mutex);
         cgroup_driver.reset();
@@ -181,7 +208,8 @@ void CriRuntime::Impl::AskDriver(RuntimeInfo info, std::string fallback, Done<Ru
       });
 }
 
-CriRuntime::CriRuntime(const std::string& endpoint) : impl_(std::make_unique<Impl>(endpoint)) {}
+CriRuntime::CriRuntime(const std::string& endpoint, OnCall on_call)
+    : impl_(std::make_unique<Impl>(endpoint, std::move(on_call))) {}
 
 CriRuntime::~CriRuntime() { impl_->calls.CancelAndWait(); }
 
@@ -411,6 +439,17 @@ void CriRuntime::ImageFilesystems(Done<std::vector<ImageFilesystem>> done) {
                     }
                     return all;
                   }));
+}
+
+void CriRuntime::WatchEvents(std::function<void(const RuntimeEvent&)> on_event,
+                             std::function<void(absl::Status)> on_end) {
+  impl_->calls.Read(impl_->runtime->async(), &AsyncRuntime::GetContainerEvents,
+                    v1::GetEventsRequest(),
+                    std::function<void(const v1::ContainerEventResponse&)>(
+                        [on_event = std::move(on_event)](const v1::ContainerEventResponse& event) {
+                          on_event({KindOf(event.container_event_type()), event.container_id()});
+                        }),
+                    std::move(on_end));
 }
 
 }  // namespace muster::agent

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "agent/runtime/runtime.h"
+#include "agent/runtime/runtime_events.h"
 
 namespace muster::agent {
 
@@ -16,10 +19,15 @@ namespace muster::agent {
 // While the runtime is away calls fail at once with Unavailable; the connection is tried again
 // after 0.1 s, doubling up to 3 s. Stopping or removing what the runtime does not know is OK here,
 // whatever the runtime's version says to it.
-class CriRuntime final : public Runtime {
+class CriRuntime final : public Runtime, public RuntimeEvents {
  public:
+  // Told of every call that is over, on any thread: its name as CRI has it ("RunPodSandbox"), how
+  // long it took and how it ended. Not of streams.
+  using OnCall = std::function<void(std::string_view call, std::chrono::nanoseconds took,
+                                    const absl::Status&)>;
+
   // "unix:///run/containerd/containerd.sock", or an absolute path. Does not connect yet.
-  explicit CriRuntime(const std::string& endpoint);
+  explicit CriRuntime(const std::string& endpoint, OnCall on_call = nullptr);
   ~CriRuntime() override;
 
   void Info(Done<RuntimeInfo> done) override;
@@ -49,6 +57,8 @@ class CriRuntime final : public Runtime {
   void ListImages(Done<std::vector<ImageStatus>> done) override;
   void RemoveImage(const std::string& image, DoneStatus done) override;
   void ImageFilesystems(Done<std::vector<ImageFilesystem>> done) override;
+  void WatchEvents(std::function<void(const RuntimeEvent&)> on_event,
+                   std::function<void(absl::Status)> on_end) override;
 
  private:
   struct Impl;

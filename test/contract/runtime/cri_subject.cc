@@ -26,6 +26,7 @@ class CriSubject final : public RuntimeSubject {
   }
 
   Runtime& runtime() override { return *runtime_; }
+  RuntimeEvents& events() override { return *runtime_; }
   MonoTime Now() const override { return std::chrono::steady_clock::now(); }
   bool RunUntil(const std::function<bool()>& done, std::chrono::seconds limit) override {
     const MonoTime end = Now() + limit;

@@ -9,6 +9,7 @@ namespace {
 class FakeSubject final : public RuntimeSubject {
  public:
   FakeSubject() : fake_(clock_) {
+    fake_.set_has_events(true);
     fake_.AddImage("busybox");
     fake_.InstallProgram("stubborn", {.on_term = std::nullopt});
     fake_.InstallProgram("polite", {.on_term = 7});
@@ -24,6 +25,7 @@ class FakeSubject final : public RuntimeSubject {
   }
 
   Runtime& runtime() override { return fake_; }
+  RuntimeEvents& events() override { return fake_; }
   MonoTime Now() const override { return clock_.Mono(); }
   bool RunUntil(const std::function<bool()>& done, std::chrono::seconds limit) override {
     const MonoTime end = clock_.Mono() + limit;

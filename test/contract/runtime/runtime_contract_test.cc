@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -559,6 +560,43 @@ TEST_F(RuntimeContract, PullOfAnImageThatTheRegistryLacksIsNotFound) {
   EXPECT_THAT(std::string(pulled.status().message()),
               ::testing::AllOf(HasSubstr("failed to pull and unpack image"),
                                HasSubstr(subject_->missing_image()), HasSubstr("not found")));
+}
+
+TEST_F(RuntimeContract, EventsTellOfAContainerFromItsStartToItsEndOrThereAreNone) {
+  struct Heard {
+    std::mutex mutex;
+    std::set<std::pair<RuntimeEvent::Kind, std::string>> events;
+    std::optional<absl::Status> end;
+  };
+  // The stream outlives this test.
+  const auto heard = std::make_shared<Heard>();
+  subject_->events().WatchEvents(
+      [heard](const RuntimeEvent& event) {
+        const std::lock_guard lock(heard->mutex);
+        EXPECT_FALSE(heard->end.has_value()) << "an event after the end";
+        heard->events.emplace(event.kind, event.id);
+      },
+      [heard](absl::Status status) {
+        const std::lock_guard lock(heard->mutex);
+        EXPECT_FALSE(heard->end.has_value()) << "it ended twice";
+        heard->end = std::move(status);
+      });
+  const std::string id = Started(Behaviour::kRunsUntilStopped);
+  ASSERT_TRUE(StopContainer(id, seconds(0)).ok());
+  const auto settled = [&] {
+    const std::lock_guard lock(heard->mutex);
+    return heard->end || (heard->events.contains({RuntimeEvent::Kind::kStarted, id}) &&
+                          heard->events.contains({RuntimeEvent::Kind::kStopped, id}));
+  };
+  ASSERT_TRUE(subject_->RunUntil(settled, seconds(20)));
+  const std::lock_guard lock(heard->mutex);
+  const auto info = Get<RuntimeInfo>(&Runtime::Info);
+  ASSERT_TRUE(info.ok()) << info.status();
+  if (info->name == "containerd" && info->version.find("1.6.") != std::string::npos && heard->end) {
+    EXPECT_TRUE(absl::IsUnimplemented(*heard->end)) << *heard->end;
+  } else {
+    EXPECT_EQ(heard->end, std::nullopt) << *heard->end;
+  }
 }
 
 TEST_F(RuntimeContract, OnlyRunningContainersUseMemory) {

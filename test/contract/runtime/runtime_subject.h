@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/runtime/runtime.h"
+#include "agent/runtime/runtime_events.h"
 #include "common/base/clock.h"
 
 namespace muster::agent {
@@ -27,6 +28,7 @@ class RuntimeSubject {
   virtual ~RuntimeSubject() = default;
 
   virtual Runtime& runtime() = 0;
+  virtual RuntimeEvents& events() = 0;
   // Lets the world go on until `done`. False when it is not within `limit` of Now()'s time.
   virtual bool RunUntil(const std::function<bool()>& done, std::chrono::seconds limit) = 0;
   virtual MonoTime Now() const = 0;

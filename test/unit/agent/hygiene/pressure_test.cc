@@ -121,6 +121,51 @@ TEST(PressureMonitor, SoftThresholdShowsAtOnceAndActsAfterItsGrace) {
   EXPECT_THAT(Short(monitor), IsEmpty());
 }
 
+// Kubernetes: evictionMinimumReclaim.
+TEST(PressureMonitor, WhatIsReclaimedForIsShortUntilThereIsMore) {
+  EvictionLimits limits;
+  limits.thresholds = {{.signal = Signal::kMemoryAvailable, .amount = 100},
+                       {.signal = Signal::kNodeFsAvailable, .percent = 10}};
+  limits.reclaim[Signal::kMemoryAvailable] = {.signal = Signal::kMemoryAvailable, .amount = 50};
+  PressureMonitor monitor(limits);
+  const auto read = [&](int64_t memory, int64_t disk, MonoTime at) {
+    monitor.Observe(
+        {{Signal::kMemoryAvailable, {1'000, memory}}, {Signal::kNodeFsAvailable, {1'000, disk}}},
+        at);
+    return Short(monitor);
+  };
+  // It changes nothing about when it begins.
+  EXPECT_THAT(read(100, 100, kBoot), IsEmpty());
+  EXPECT_THAT(read(99, 99, kBoot + seconds(10)),
+              ElementsAre("memory.available", "nodefs.available"));
+  // The disk has no such amount: the threshold is enough.
+  EXPECT_THAT(read(100, 100, kBoot + seconds(20)), ElementsAre("memory.available"));
+  EXPECT_THAT(read(149, 500, kBoot + seconds(30)), ElementsAre("memory.available"));
+  EXPECT_THAT(read(150, 500, kBoot + seconds(40)), IsEmpty());
+  // And is over then.
+  EXPECT_THAT(read(100, 500, kBoot + seconds(50)), IsEmpty());
+}
+
+TEST(PressureMonitor, MinimumReclaimHoldsForASoftThresholdOnlyAfterItsGrace) {
+  EvictionLimits limits;
+  limits.thresholds = {
+      {.signal = Signal::kMemoryAvailable, .amount = 100, .grace = std::chrono::seconds(60)}};
+  limits.reclaim[Signal::kMemoryAvailable] = {.signal = Signal::kMemoryAvailable, .percent = 10};
+  PressureMonitor monitor(limits);
+  const auto read = [&](int64_t memory, MonoTime at) {
+    monitor.Observe({{Signal::kMemoryAvailable, {1'000, memory}}}, at);
+    return Short(monitor);
+  };
+  EXPECT_THAT(read(99, kBoot), IsEmpty());
+  EXPECT_THAT(read(101, kBoot + seconds(10)), IsEmpty());
+  // Nothing was reclaimed, so its time begins anew.
+  EXPECT_THAT(read(99, kBoot + seconds(20)), IsEmpty());
+  EXPECT_THAT(read(99, kBoot + seconds(79)), IsEmpty());
+  EXPECT_THAT(read(99, kBoot + seconds(80)), ElementsAre("memory.available"));
+  EXPECT_THAT(read(199, kBoot + seconds(90)), ElementsAre("memory.available"));
+  EXPECT_THAT(read(200, kBoot + seconds(100)), IsEmpty());
+}
+
 TEST(PressureMonitor, MemoryIsActedOnFirst) {
   EvictionLimits limits;
   limits.thresholds.push_back({.signal = Signal::kPidAvailable, .amount = 1'000});

@@ -28,6 +28,21 @@ v1::Event EventWith(const std::string& reason) {
   return event;
 }
 
+TEST(Outbox, NewerListOfStaticPodsTakesThePlaceOfOneThatWaits) {
+  Outbox outbox;
+  outbox.SetStaticPods(std::vector<v1::Pod>(2));
+  outbox.AddHeartbeat();
+  outbox.SetStaticPods(std::vector<v1::Pod>(3));
+  EXPECT_EQ(outbox.Next()->static_pods().pods_size(), 3);
+  EXPECT_EQ(outbox.Next()->message_case(), FromAgent::kHeartbeat);
+  EXPECT_TRUE(outbox.empty());
+  outbox.SetStaticPods({});
+  EXPECT_EQ(outbox.Next()->message_case(), FromAgent::kStaticPods);
+  outbox.SetStaticPods({});
+  outbox.Clear();
+  EXPECT_TRUE(outbox.empty());
+}
+
 TEST(Outbox, KeepsTheOrderOfDifferentThings) {
   Outbox outbox;
   outbox.AddEvent(EventWith("first"));

@@ -39,7 +39,7 @@ class NodeHarness {
     checkpoint_ = std::make_unique<MemoryCheckpoint>(disk);
     loop = std::make_unique<NodeLoop>(
         NodeLoop::Seams{clock, runtime, prober, *link, *checkpoint_, host, volumes, logs, worker_,
-                        inbox_},
+                        inbox_, nullptr, nullptr, &runtime},
         NodeOptions{.node_name = "node-a",
                     .agent_version = "1",
                     .static_pod_dir = static_pod_dir,

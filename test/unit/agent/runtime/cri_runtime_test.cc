@@ -10,6 +10,9 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -29,6 +32,7 @@ class RuntimeInside final : public v1::RuntimeService::Service {
   std::atomic<bool> starting = false;
   std::atomic<int> verbose_statuses = 0;
   std::atomic<bool> has_runtime_config = false;
+  std::atomic<bool> has_events = false;
   size_t listing_bytes = 0;
 
   // Seconds that a call had left when it arrived; nullopt: no deadline.
@@ -80,6 +84,18 @@ class RuntimeInside final : public v1::RuntimeService::Service {
                         v1::ExecSyncResponse*) override {
     Note(request->timeout() == 0 ? "ExecSync endless" : "ExecSync", context);
     return grpc::Status::OK;
+  }
+  grpc::Status GetContainerEvents(grpc::ServerContext* context, const v1::GetEventsRequest*,
+                                  grpc::ServerWriter<v1::ContainerEventResponse>* writer) override {
+    if (!has_events) return {grpc::StatusCode::UNIMPLEMENTED, "unknown method"};
+    v1::ContainerEventResponse event;
+    event.set_container_id("c1");
+    for (const auto type : {v1::CONTAINER_STARTED_EVENT, v1::CONTAINER_STOPPED_EVENT}) {
+      event.set_container_event_type(type);
+      writer->Write(event);
+    }
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return grpc::Status::CANCELLED;
   }
   grpc::Status ListContainers(grpc::ServerContext*, const v1::ListContainersRequest*,
                               v1::ListContainersResponse* response) override {
@@ -271,6 +287,73 @@ TEST_F(CriRuntimeTest, PullTellsImageCredentialsAndSandbox) {
               }).ok());
   EXPECT_FALSE(images_.last_request.has_auth());
   EXPECT_FALSE(images_.last_request.has_sandbox_config());
+}
+
+TEST_F(CriRuntimeTest, EveryCallThatIsOverIsTold) {
+  struct Told {
+    absl::Mutex mutex;
+    std::vector<std::pair<std::string, absl::StatusCode>> calls;
+  };
+  const auto told = std::make_shared<Told>();
+  StartServer();
+  CriRuntime runtime(endpoint_, [told](std::string_view call, std::chrono::nanoseconds took,
+                                       const absl::Status& status) {
+    EXPECT_GT(took.count(), 0);
+    absl::MutexLock lock(&told->mutex);
+    told->calls.emplace_back(call, status.code());
+  });
+  std::promise<void> over;
+  runtime.ListContainers(
+      [&](auto) { runtime.RemoveContainer("no-such-call-here", [&](auto) { over.set_value(); }); });
+  over.get_future().wait();
+  absl::MutexLock lock(&told->mutex);
+  EXPECT_THAT(told->calls, testing::ElementsAre(
+                               testing::Pair("ListContainers", absl::StatusCode::kOk),
+                               testing::Pair("RemoveContainer", absl::StatusCode::kUnimplemented)));
+}
+
+TEST_F(CriRuntimeTest, EventsComeUntilTheStreamEndsAndItsEndOnce) {
+  struct Heard {
+    absl::Mutex mutex;
+    std::vector<std::pair<RuntimeEvent::Kind, std::string>> events;
+    std::vector<absl::Status> ends;
+  };
+  const auto heard = std::make_shared<Heard>();
+  const auto await = [&](const auto& condition) {
+    absl::MutexLock lock(&heard->mutex);
+    return heard->mutex.AwaitWithTimeout(absl::Condition(&condition), absl::Seconds(20));
+  };
+  const auto watch = [heard](CriRuntime& runtime) {
+    runtime.WatchEvents(
+        [heard](const RuntimeEvent& event) {
+          absl::MutexLock lock(&heard->mutex);
+          heard->events.emplace_back(event.kind, event.id);
+        },
+        [heard](absl::Status status) {
+          absl::MutexLock lock(&heard->mutex);
+          heard->ends.push_back(std::move(status));
+        });
+  };
+  StartServer();
+  const auto ended = [&] { return !heard->ends.empty(); };
+  {
+    CriRuntime runtime(endpoint_);
+    watch(runtime);
+    ASSERT_TRUE(await(ended));
+    EXPECT_TRUE(absl::IsUnimplemented(heard->ends.front())) << heard->ends.front();
+    heard->ends.clear();
+    service_.has_events = true;
+    watch(runtime);
+    const auto two = [&] { return heard->events.size() == 2; };
+    ASSERT_TRUE(await(two));
+    EXPECT_FALSE(ended());
+  }
+  // It goes with the runtime's client, and says so.
+  ASSERT_EQ(heard->ends.size(), 1u);
+  EXPECT_EQ(heard->ends.front().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(heard->events,
+              testing::ElementsAre(testing::Pair(RuntimeEvent::Kind::kStarted, "c1"),
+                                   testing::Pair(RuntimeEvent::Kind::kStopped, "c1")));
 }
 
 TEST_F(CriRuntimeTest, ErrorsOtherThanGoneAreKept) {

@@ -82,6 +82,7 @@ TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
                                           "imageMaximumGCAge: 24h",
                                           "imageGCPeriod: 10s",
                                           "evictionHard: {memory.available: 200Mi}",
+                                          "evictionMinimumReclaim: {nodefs.available: 1Gi}",
                                           "evictionMaxPodGracePeriod: 20",
                                           "evictionPressureTransitionPeriod: 30s",
                                           "evictionMonitorPeriod: 1s",
@@ -98,6 +99,22 @@ TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
   const Settings read = *ParseSettings(all + "logLevel: debug\n", "f");
   EXPECT_EQ(NeedRestart(running, read), keys);
   EXPECT_TRUE(NeedRestart(running, *ParseSettings("logLevel: debug\n", "f")).empty());
+}
+
+TEST(Settings, MetricsAreForThisHostOnly) {
+  const auto with = [](const std::string& address) {
+    Settings settings;
+    settings.coordinator = "control:7440";
+    settings.metrics_listen = address;
+    return CheckSettings(settings);
+  };
+  for (const char* fine : {"", "127.0.0.1:7442", "127.9.9.9:1", "[::1]:65535"}) {
+    EXPECT_TRUE(with(fine).ok()) << fine << ": " << with(fine);
+  }
+  for (const char* wrong : {"0.0.0.0:7442", "10.0.0.1:7442", ":7442", "127.0.0.1", "127.0.0.1:0",
+                            "127.0.0.1:65536", "[::]:7442", "localhost:7442", "::1:7442"}) {
+    EXPECT_THAT(Message(with(wrong)), HasSubstr("metricsListen")) << wrong;
+  }
 }
 
 // pod-lifecycle.md, 1 and 18: the defaults are Kubernetes'.
@@ -126,6 +143,8 @@ TEST(Settings, HousekeepingIsRead) {
       "  pid.available: 5%\n"
       "evictionSoft:\n  memory.available: 300Mi\n"
       "evictionSoftGracePeriod:\n  memory.available: 90s\n"
+      "evictionMinimumReclaim:\n  nodefs.available: 1Gi\n  imagefs.available: 5%\n"
+      "  memory.available: \"0\"\n"
       "evictionMaxPodGracePeriod: 20\nevictionPressureTransitionPeriod: 30s\n"
       "evictionMonitorPeriod: 1s\n",
       "agent.yaml");
@@ -143,6 +162,10 @@ TEST(Settings, HousekeepingIsRead) {
       {.signal = Signal::kMemoryAvailable, .amount = 300 << 20, .grace = std::chrono::seconds(90)},
   };
   EXPECT_EQ(settings->eviction.thresholds, expected);
+  const std::map<Signal, Threshold> reclaim = {
+      {Signal::kNodeFsAvailable, {.signal = Signal::kNodeFsAvailable, .amount = 1 << 30}},
+      {Signal::kImageFsAvailable, {.signal = Signal::kImageFsAvailable, .percent = 5}}};
+  EXPECT_EQ(settings->eviction.reclaim, reclaim);
   EXPECT_EQ(settings->eviction.pod_grace_max, std::chrono::seconds(20));
   EXPECT_EQ(settings->eviction_period, std::chrono::seconds(1));
 }
@@ -159,6 +182,8 @@ TEST(Settings, WrongHousekeepingIsAnErrorThatNamesIt) {
       {"evictionHard:\n  memory.available: 100%\n", "is not between"},
       {"evictionSoft:\n  memory.available: 1Gi\n", "evictionSoftGracePeriod"},
       {"evictionSoftGracePeriod:\n  memory.free: 1s\n", "memory.free"},
+      {"evictionMinimumReclaim:\n  memory.free: 1Mi\n", "there is no signal \"memory.free\""},
+      {"evictionMinimumReclaim:\n  memory.available: lots\n", "is no amount"},
   };
   for (const auto& [text, said] : table) {
     const absl::Status status = ParseSettings(text, "agent.yaml").status();

@@ -83,8 +83,7 @@ TEST(LogTail, BlocksMakeNoDifference) {
     file += Whole(std::string(i * 7 % 1500, 'x'));
   }
   for (size_t lines = 1; lines <= begins.size(); ++lines) {
-    ASSERT_EQ(Tail(file, static_cast<int64_t>(lines)),
-              file.substr(begins[begins.size() - lines]))
+    ASSERT_EQ(Tail(file, static_cast<int64_t>(lines)), file.substr(begins[begins.size() - lines]))
         << lines;
   }
 }

@@ -51,8 +51,7 @@ TEST(Spdy, FramesAreReadHoweverTheyAreCut) {
   const std::string bytes = Data(5, "hello", false) + Ping(4) +
                             "\x80\x03\x00\x03\x00\x00\x00\x08\x00\x00\x00\x07\x00\x00\x00\x05"s +
                             "\x80\x03\x00\x07\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x02"s +
-                            "\x80\x03\x00\x02\x00\x00\x00\x04\x00\x00\x00\x05"s +
-                            Data(7, "", true);
+                            "\x80\x03\x00\x02\x00\x00\x00\x04\x00\x00\x00\x05"s + Data(7, "", true);
   for (size_t step = 1; step <= bytes.size(); ++step) {
     FrameReader reader;
     std::vector<Frame> frames;

@@ -194,6 +194,21 @@ TEST(ValidateUpdate, ImmutableConfigurationStaysAsItIs) {
               {"type: Invalid value: \"b\": field is immutable"});
 }
 
+TEST(ValidateUpdate, MarkOfAMirrorStays) {
+  const auto pod = [](const std::string& annotations) {
+    return "{apiVersion: v1, kind: Pod, metadata: {name: p, annotations: {" + annotations +
+           "}}, spec: {containers: [{name: c, image: i}]}}";
+  };
+  const std::string mark = "kubernetes.io/config.mirror: ";
+  CheckUpdate("others may change", pod(mark + "h"), pod(mark + "h, a: b"), {});
+  CheckUpdate("taken off", pod(mark + "h"), pod("a: b"),
+              {"metadata.annotations[kubernetes.io/config.mirror]: Invalid value: \"\": field is "
+               "immutable"});
+  CheckUpdate("put on", pod("a: b"), pod(mark + "h"),
+              {"metadata.annotations[kubernetes.io/config.mirror]: Invalid value: \"h\": field is "
+               "immutable"});
+}
+
 TEST(ValidateUpdate, ValueOfAPriorityClassStays) {
   const std::string head =
       "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: p}, value: ";

@@ -29,8 +29,7 @@ class WatchFeedTest : public ::testing::Test {
     ObjectTransaction transaction;
     absl::StatusOr<v1::Object> old = objects_.Get(v1::Object::kConfigMap, "ns", name);
     if (old.ok()) {
-      map.mutable_metadata()->set_resource_version(
-          old->config_map().metadata().resource_version());
+      map.mutable_metadata()->set_resource_version(old->config_map().metadata().resource_version());
       transaction.Update(std::move(object));
     } else {
       transaction.Create(std::move(object));

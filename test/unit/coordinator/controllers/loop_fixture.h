@@ -162,6 +162,26 @@ class ControllerLoopTest : public testing::Test {
     pod.mutable_status()->set_phase("Pending");
     return object;
   }
+  // What stands for a static pod of that node, as its agent has it made.
+  v1::Object Mirror(const std::string& name, const std::string& node, const std::string& cpu) {
+    v1::Object object = BarePod(name, cpu);
+    v1::ObjectMeta& meta = *object.mutable_pod()->mutable_metadata();
+    meta.set_uid(name + "-uid");
+    (*meta.mutable_annotations())["kubernetes.io/config.source"] = "file";
+    (*meta.mutable_annotations())["kubernetes.io/config.mirror"] = "hash";
+    v1::OwnerReference& owner = *meta.add_owner_references();
+    owner.set_kind("Node");
+    owner.set_uid(node + "-uid");
+    owner.set_controller(true);
+    v1::PodSpec& spec = *object.mutable_pod()->mutable_spec();
+    spec.set_node_name(node);
+    spec.set_restart_policy("Always");
+    v1::Toleration& stays = *spec.add_tolerations();
+    stays.set_operator_("Exists");
+    stays.set_effect("NoExecute");
+    object.mutable_pod()->mutable_status()->set_phase("Running");
+    return object;
+  }
   v1::Pod Pod(const std::string& name) {
     return objects_.Get(v1::Object::kPod, "default", name)->pod();
   }

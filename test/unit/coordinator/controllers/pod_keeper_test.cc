@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/unit/coordinator/controllers/loop_fixture.h"
@@ -206,6 +207,41 @@ TEST_F(PodKeeperTest, ABarePodTakesTheRoomThatCostsTheLeast) {
   StopMarked();
   Settle();
   EXPECT_EQ(NodeOf("high"), freed);
+}
+
+// pod-lifecycle.md, 21: deleting the object would not end the pod.
+TEST_F(PodKeeperTest, AStaticPodTakesRoomAndNeverGivesWay) {
+  CreateClass("high", 1000);
+  for (const char* node : {"node-1", "node-2", "node-3"}) {
+    Create(Mirror(absl::StrCat("fixed-", node), node, "8"));
+  }
+  v1::Object high = BarePod("high", "8");
+  high.mutable_pod()->mutable_spec()->set_priority_class_name("high");
+  Create(high);
+  Settle();
+  EXPECT_EQ(NodeOf("high"), "");
+  EXPECT_THAT(WaitsFor("high"), HasSubstr("3 Insufficient cpu"));
+  EXPECT_THAT(Bound(true), IsEmpty());
+}
+
+TEST_F(PodKeeperTest, AStaticPodIsNobodysToOwnOrToEvictAndGoesWithItsNode) {
+  v1::Object mirror = Mirror("fixed-node-1", "node-1", "100m");
+  (*mirror.mutable_pod()->mutable_metadata()->mutable_labels())["app"] = "agent";
+  Create(mirror);
+  CreateDaemonSet();
+  Settle();
+  EXPECT_EQ(Pod("fixed-node-1").metadata().owner_references(0).kind(), "Node");
+  EXPECT_THAT(Bound(), SizeIs(4)) << "the DaemonSet has one of its own there";
+  v1::Object node = Node("node-1");
+  v1::Taint& taint = *node.mutable_node()->mutable_spec()->add_taints();
+  taint.set_key("broken");
+  taint.set_effect("NoExecute");
+  Update(std::move(node));
+  Pass(1min);
+  EXPECT_FALSE(Pod("fixed-node-1").metadata().has_deletion_timestamp());
+  Delete(v1::Object::kNode, "", "node-1");
+  Pass(41s);
+  EXPECT_FALSE(HasPod("fixed-node-1"));
 }
 
 TEST_F(PodKeeperTest, ABarePodThatEndsFreesItsRoomAndStaysToBeRead) {

@@ -50,8 +50,9 @@ class AssignmentIndexTest : public ::testing::Test {
 };
 
 TEST_F(AssignmentIndexTest, ANodeWantsItsPodsAndWhatTheyMention) {
-  EXPECT_THAT(Set("pods/ns/a", MakePod("n1", {"c"})),
-              UnorderedElementsAre(std::pair("n1", "pods/ns/a"), std::pair("n1", "configmaps/ns/c")));
+  EXPECT_THAT(
+      Set("pods/ns/a", MakePod("n1", {"c"})),
+      UnorderedElementsAre(std::pair("n1", "pods/ns/a"), std::pair("n1", "configmaps/ns/c")));
   EXPECT_THAT(index_.KeysOf("n1"), ElementsAre("configmaps/ns/c", "pods/ns/a"));
   EXPECT_THAT(index_.KeysOf("n2"), IsEmpty());
   EXPECT_TRUE(index_.Wants("n1", "configmaps/ns/c"));
@@ -74,8 +75,9 @@ TEST_F(AssignmentIndexTest, AChangedPodTouchesItselfOnlyWhenItMentionsTheSame) {
 
 TEST_F(AssignmentIndexTest, WhatAPodNoLongerMentionsIsTouchedAndUnwanted) {
   Set("pods/ns/a", MakePod("n1", {"c", "d"}));
-  EXPECT_THAT(Set("pods/ns/a", MakePod("n1", {"d"})),
-              UnorderedElementsAre(std::pair("n1", "pods/ns/a"), std::pair("n1", "configmaps/ns/c")));
+  EXPECT_THAT(
+      Set("pods/ns/a", MakePod("n1", {"d"})),
+      UnorderedElementsAre(std::pair("n1", "pods/ns/a"), std::pair("n1", "configmaps/ns/c")));
   EXPECT_FALSE(index_.Wants("n1", "configmaps/ns/c"));
 }
 
@@ -84,8 +86,8 @@ TEST_F(AssignmentIndexTest, ASharedReferenceStaysUntilItsLastPodIsGone) {
   Set("pods/ns/b", MakePod("n1", {"c"}));
   EXPECT_THAT(Remove("pods/ns/a"), ElementsAre(std::pair("n1", "pods/ns/a")));
   EXPECT_TRUE(index_.Wants("n1", "configmaps/ns/c"));
-  EXPECT_THAT(Remove("pods/ns/b"),
-              UnorderedElementsAre(std::pair("n1", "pods/ns/b"), std::pair("n1", "configmaps/ns/c")));
+  EXPECT_THAT(Remove("pods/ns/b"), UnorderedElementsAre(std::pair("n1", "pods/ns/b"),
+                                                        std::pair("n1", "configmaps/ns/c")));
   EXPECT_THAT(index_.KeysOf("n1"), IsEmpty());
 }
 

@@ -23,8 +23,7 @@ class EnrolLimiterTest : public ::testing::Test {
   }
 
   ManualClock clock_;
-  EnrolLimiter limiter_{clock_,
-                        {.failures_max = 3, .forgiven_each = 10s, .addresses_max = 4}};
+  EnrolLimiter limiter_{clock_, {.failures_max = 3, .forgiven_each = 10s, .addresses_max = 4}};
 };
 
 TEST_F(EnrolLimiterTest, AnAddressHasSoManyWrongTokensAndGetsOneBackFromTimeToTime) {

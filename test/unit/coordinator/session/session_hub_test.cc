@@ -621,6 +621,29 @@ TEST_F(SessionHubTest, EventsAboutTheNodesOwnPodsGoToTheSink) {
   EXPECT_THAT(events_.recorded, ElementsAre(std::pair("n1", "a Pulled")));
 }
 
+// The pod is older than what stands for it, and its first events come right behind.
+TEST_F(SessionHubTest, EventsAboutAStaticPodGoToTheSinkAsSoonAsItIsSaid) {
+  Settle();
+  Agent agent = Connected();
+  FromAgent pods;
+  v1::Pod& fixed = *pods.mutable_static_pods()->add_pods();
+  fixed.mutable_metadata()->set_namespace_("ns");
+  fixed.mutable_metadata()->set_name("fixed-n1");
+  fixed.mutable_metadata()->set_uid("hash");
+  (*fixed.mutable_metadata()->mutable_annotations())["kubernetes.io/config.mirror"] = "hash";
+  fixed.mutable_spec()->set_node_name("n1");
+  fixed.mutable_spec()->add_containers()->set_name("main");
+  hub_.Post(SessionReceived{agent.id, pods});
+  FromAgent event;
+  event.mutable_event()->set_reason("Pulled");
+  event.mutable_event()->mutable_involved_object()->set_namespace_("ns");
+  event.mutable_event()->mutable_involved_object()->set_name("fixed-n1");
+  hub_.Post(SessionReceived{agent.id, event});
+  Settle();
+  EXPECT_THAT(events_.recorded, ElementsAre(std::pair("n1", "fixed-n1 Pulled")));
+  EXPECT_TRUE(HasPod("fixed-n1"));
+}
+
 TEST_F(SessionHubTest, EventsAboutTheNodeItselfGoToTheSink) {
   PutNode("n2");
   Settle();

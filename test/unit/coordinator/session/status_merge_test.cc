@@ -133,6 +133,16 @@ TEST_F(MergeNodeStatusTest, TakesTheFactsAndAddsTheWellKnownLabels) {
   EXPECT_EQ(merged->status().conditions(0).last_transition_time().seconds(), 1000);
 }
 
+TEST_F(MergeNodeStatusTest, ImagesStayWhenNothingIsSaidOfThem) {
+  v1::NodeStatus with = reported_;
+  with.add_images()->add_names("img:1");
+  const v1::Node once = *MergeNodeStatus(stored_, with, kNow);
+  ASSERT_EQ(once.status().images_size(), 1);
+  EXPECT_FALSE(MergeNodeStatus(once, reported_, kNow + 1h)) << "nothing changed";
+  with.mutable_images(0)->set_names(0, "img:2");
+  EXPECT_EQ(MergeNodeStatus(once, with, kNow)->status().images(0).names(0), "img:2");
+}
+
 TEST_F(MergeNodeStatusTest, TimePassingAloneIsNoChange) {
   const v1::Node once = *MergeNodeStatus(stored_, reported_, kNow);
   EXPECT_FALSE(MergeNodeStatus(once, reported_, kNow + 1h));

@@ -54,9 +54,7 @@ class StatusWriterTest : public ::testing::Test {
     if (!label.empty()) (*pod.mutable_metadata()->mutable_labels())["l"] = label;
     ASSERT_TRUE(store_.Transact({.writes = {{KeyOf(object), EncodeObject(object)}}}).ok());
   }
-  v1::Pod Pod(const std::string& name) {
-    return objects_.Get(v1::Object::kPod, "ns", name)->pod();
-  }
+  v1::Pod Pod(const std::string& name) { return objects_.Get(v1::Object::kPod, "ns", name)->pod(); }
   void Report(const std::string& name, const std::string& phase) {
     session::v1::PodReport report;
     report.set_namespace_("ns");

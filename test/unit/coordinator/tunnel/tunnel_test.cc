@@ -83,8 +83,7 @@ TEST_F(TunnelBrokerTest, AnAgentThatDoesNotAnswerIsGivenUpAfterTheWait) {
   EXPECT_TRUE(tunnel->why().ok());
   clock_.Advance(1ns);
   EXPECT_EQ(broker_.Expire(), std::nullopt);
-  EXPECT_EQ(tunnel->why(),
-            absl::DeadlineExceededError("node \"n1\" did not answer within 15 s"));
+  EXPECT_EQ(tunnel->why(), absl::DeadlineExceededError("node \"n1\" did not answer within 15 s"));
   EXPECT_FALSE(broker_.Accept("n1", asked_.tunnel_id()).ok());
 }
 
@@ -99,9 +98,8 @@ TEST_F(TunnelBrokerTest, AnAcceptedTunnelDoesNotExpire) {
 TEST(Tunnel, TheFirstReasonToCloseCountsForBothEnds) {
   Tunnel tunnel;
   bool agent_heard = false;
-  tunnel.to_agent().Pull([&](std::optional<session::v1::TunnelToAgent> frame) {
-    agent_heard = !frame.has_value();
-  });
+  tunnel.to_agent().Pull(
+      [&](std::optional<session::v1::TunnelToAgent> frame) { agent_heard = !frame.has_value(); });
   tunnel.Close(absl::CancelledError("the user left"));
   tunnel.Close(absl::OkStatus());
   EXPECT_TRUE(agent_heard);

@@ -224,6 +224,24 @@ TEST_F(CommandsTest, DeleteWaitsUntilThatVeryObjectIsGone) {
   EXPECT_EQ(RunDelete(context, {.arguments = {"pod", "a"}}), kExitDone);
 }
 
+TEST_F(CommandsTest, DeleteOfAMirrorIsOverWhenItHasComeAgain) {
+  v1::Object mirror = Pod("a");
+  (*model::MutableMetadataOf(mirror).mutable_annotations())["kubernetes.io/config.mirror"] = "h";
+  client_.Put(mirror);
+  admin::v1::WatchEvent going;
+  going.set_type(admin::v1::WatchEvent::ADDED);
+  *going.mutable_object() = mirror;
+  model::MutableMetadataOf(*going.mutable_object()).mutable_deletion_timestamp()->set_seconds(1);
+  admin::v1::WatchEvent again;
+  again.set_type(admin::v1::WatchEvent::ADDED);
+  *again.mutable_object() = mirror;
+  // Its going was over before the watch began.
+  client_.watch_events = {going, again};
+  client_.watch_end = absl::InternalError("the watch must have ended before");
+  Context context = MakeContext();
+  EXPECT_EQ(RunDelete(context, {.arguments = {"pod", "a"}}), kExitDone);
+}
+
 TEST_F(CommandsTest, DeleteByFileNamesTheFileOfWhatIsMissing) {
   Context context = MakeContext(kDaemonSet);
   EXPECT_EQ(RunDelete(context, {.files = {"-"}}), kExitError);

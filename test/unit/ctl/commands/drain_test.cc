@@ -189,5 +189,16 @@ TEST_F(DrainTest, AllReasonsAreGivenAtOnce) {
             "default/k; deleting Pods that declare no controller: default/b");
 }
 
+// pod-lifecycle.md, 21: kubectl passes mirrors of static pods over, too.
+TEST_F(DrainTest, StaticPodsArePassedOver) {
+  v1::Object mirror = PodOn("fixed-n", "Node", "uid-n");
+  (*model::MutableMetadataOf(mirror).mutable_annotations())["kubernetes.io/config.mirror"] = "h";
+  mirror.mutable_pod()->mutable_spec()->add_volumes()->mutable_empty_dir();
+  const std::vector<const v1::Pod*> pods = {&mirror.pod()};
+  const DrainPlan plan = PlanDrain(pods, {}, {});
+  EXPECT_THAT(plan.evict, IsEmpty());
+  EXPECT_THAT(plan.refusals, IsEmpty());
+}
+
 }  // namespace
 }  // namespace muster::ctl

@@ -1,19 +1,23 @@
-#include "coordinator/rpc/local_listener.h"
+#include "common/daemon/local_listener.h"
 
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
-namespace muster::coordinator {
+namespace muster {
 namespace {
 
 class LocalListenerTest : public ::testing::Test {
@@ -28,7 +32,7 @@ class LocalListenerTest : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   absl::StatusOr<std::unique_ptr<LocalListener>> Listen() {
-    return LocalListener::Listen(path_, *loop_, [this](int fd) {
+    return LocalListener::Listen({path_, "test socket", group_}, *loop_, [this](int fd) {
       ++connections_;
       ::close(fd);
       loop_->Quit();
@@ -45,6 +49,7 @@ class LocalListenerTest : public ::testing::Test {
   }
 
   std::string folder_, path_;
+  std::optional<gid_t> group_;
   std::unique_ptr<EventLoop> loop_;
   int connections_ = 0;
 };
@@ -67,6 +72,42 @@ TEST_F(LocalListenerTest, OnlyItsOwnerCanOpenTheSocketAndItGoesWithTheListener) 
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   listener->reset();
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(LocalListenerTest, MembersOfTheGroupMayConnectToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  group_ = 4711;
+  absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  struct stat info;
+  ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0660u);
+  EXPECT_EQ(info.st_gid, 4711u);
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  // Whether it can be connected to; whether one is served shows in connections_.
+  const auto try_as = [this](std::vector<gid_t> groups) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // The file lets in whom it belongs to; the peer's groups are looked at as well.
+      if (::setgroups(groups.size(), groups.data()) != 0 || ::setgid(4712) != 0 ||
+          ::setuid(4712) != 0) {
+        ::_exit(9);
+      }
+      const int fd = Connect();
+      ::_exit(fd < 0 ? 1 : 0);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(try_as({4713}), 1);
+  // Somebody loosened the file: the credentials still count.
+  ASSERT_EQ(::chmod(path_.c_str(), 0666), 0);
+  EXPECT_EQ(try_as({4713}), 0);
+  ASSERT_EQ(::chmod(path_.c_str(), 0660), 0);
+  EXPECT_EQ(try_as({4713, 4711}), 0);
+  ASSERT_TRUE(loop_->Run().ok());
+  EXPECT_EQ(connections_, 1) << "the one of the group";
 }
 
 TEST_F(LocalListenerTest, ASecondListenerIsRefusedAndTheFirstGoesOn) {
@@ -103,4 +144,4 @@ TEST_F(LocalListenerTest, APathThatIsTooLongIsRefused) {
 }
 
 }  // namespace
-}  // namespace muster::coordinator
+}  // namespace muster

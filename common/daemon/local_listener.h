@@ -4,39 +4,46 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "common/daemon/event_loop.h"
 
-namespace muster::coordinator {
+namespace muster {
 
-// The admin socket of this host. Root may connect, and who the coordinator itself runs as; nobody
-// else can even open it (mode 0600), and each connection's peer credentials are checked on top.
+// A unix socket that programs on this host connect to. Root may connect, and who the daemon itself
+// runs as, and the members of `group`; nobody else can even open it (mode 0600, or 0660 with a
+// group), and each connection's peer credentials are checked on top.
 //
 // Lives on the loop thread, and goes before the loop. Removes its socket file when it goes.
 class LocalListener {
  public:
+  struct Options {
+    std::string path;
+    std::string what;                // For messages: "admin socket".
+    std::optional<gid_t> group = {};  // May connect, too.
+  };
   // Takes over the connection, which does not block.
   using OnConnection = std::function<void(int fd)>;
 
   // Makes the directory if needed. FailedPrecondition when somebody listens there already.
-  static absl::StatusOr<std::unique_ptr<LocalListener>> Listen(const std::string& path,
-                                                               EventLoop& loop,
+  static absl::StatusOr<std::unique_ptr<LocalListener>> Listen(Options options, EventLoop& loop,
                                                                OnConnection on_connection);
   ~LocalListener();
   LocalListener(const LocalListener&) = delete;
   LocalListener& operator=(const LocalListener&) = delete;
 
  private:
-  LocalListener(std::string path, int fd, OnConnection on_connection);
+  LocalListener(Options options, int fd, OnConnection on_connection);
   void Accept();
+  bool MayConnect(int fd, uid_t user) const;
 
-  const std::string path_;
+  const Options options_;
   const int fd_;
   const OnConnection on_connection_;
   bool bound_ = false;  // The file is ours.
   std::unique_ptr<EventLoop::Source> source_;
 };
 
-}  // namespace muster::coordinator
+}  // namespace muster
