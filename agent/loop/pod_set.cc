@@ -361,7 +361,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   record.report_due = true;
   record.wake_at.reset();
   SyncObserved(record);
-  if (!std::exchange(record.looked, true) && HasInstances(record.observed)) {
+  if (!std::exchange(record.looked, true) && record.HasInstances()) {
     record.starting_since.reset();
   }
   SyncHealth(record);
