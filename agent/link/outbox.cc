@@ -62,7 +62,9 @@ std::optional<session::v1::FromAgent> Outbox::Next() {
     events_.pop_front();
     items_.pop_front();
   } else if (auto* pods = std::get_if<std::vector<v1::Pod>>(&first)) {
-    for (v1::Pod& pod : *pods) *message.mutable_static_pods()->add_pods() = std::move(pod);
+    // Said also when there are none: then what is shown of them has to go.
+    session::v1::StaticPods& said = *message.mutable_static_pods();
+    for (v1::Pod& pod : *pods) *said.add_pods() = std::move(pod);
     static_pods_.reset();
     items_.pop_front();
   } else if (std::holds_alternative<Heartbeat>(first)) {
