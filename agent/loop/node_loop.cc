@@ -273,6 +273,7 @@ void NodeLoop::TakeAssignments(MonoTime now) {
       save_problem_.clear();
     }
     assignment_.Apply(update);
+    revision_ = update.revision;
     unsaved_.pop_front();
   }
   identity_.complete = assignment_.complete();

@@ -208,6 +208,7 @@ class NodeLoop {
   const WallTime began_at_;
   WallTime link_since_;                       // The session is there, or not.
   WallTime saved_at_;                         // The assignment; epoch when it never was.
+  int64_t revision_ = 0;                      // Of the store, as of which this agent was told last.
   uint64_t sessions_ = 0;                     // Begun.
   uint64_t images_brought_ = 0;               // That image_keeper_ was told of.
   uint64_t images_version_ = 0;               // That node_status_ tells of.

@@ -1,6 +1,5 @@
 // The part of NodeLoop that says how the node is to who asks on this host.
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,11 +51,8 @@ NodeReport NodeLoop::Report() const {
   report.agent_started_at = began_at_;
   report.link = {LinkState(), options_.coordinator, link_since_, keeper_.up() ? "" : last_down_};
   report.runtime = RuntimeReport();
-  const std::map<ObjectKey, int64_t> known = assignment_.Known();
-  for (const auto& [key, version] : known) {
-    report.checkpoint.revision = std::max(report.checkpoint.revision, version);
-  }
-  report.checkpoint.objects = static_cast<int64_t>(known.size());
+  report.checkpoint.revision = revision_;
+  report.checkpoint.objects = static_cast<int64_t>(assignment_.Known().size());
   report.checkpoint.complete = assignment_.complete();
   report.checkpoint.saved_at = saved_at_;
   report.checkpoint.problem = save_problem_;

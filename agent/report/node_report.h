@@ -62,7 +62,8 @@ struct NodeReport {
     bool operator==(const Runtime&) const = default;
   };
   struct Checkpoint {
-    int64_t revision = 0;   // Of the newest object in it.
+    // Of the coordinator's store, as of which this agent was told last; 0: not since it began.
+    int64_t revision = 0;
     int64_t objects = 0;    // How many.
     bool complete = false;  // It is all that the node should hold.
     WallTime saved_at;

@@ -182,7 +182,7 @@ std::string ToJson(const NodeReport& report) {
   Put(json["coordinator"], "since", report.link.since);
   Put(json["coordinator"], "lastError", report.link.last_error);
   json["runtime"] = RuntimeJson(report.runtime);
-  json["checkpoint"]["revision"] = report.checkpoint.revision;
+  if (report.checkpoint.revision > 0) json["checkpoint"]["revision"] = report.checkpoint.revision;
   json["checkpoint"]["objects"] = report.checkpoint.objects;
   json["checkpoint"]["complete"] = report.checkpoint.complete;
   Put(json["checkpoint"], "savedAt", report.checkpoint.saved_at);

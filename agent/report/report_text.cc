@@ -154,8 +154,9 @@ std::string RuntimeText(const NodeReport::Runtime& runtime) {
 
 std::string CheckpointText(const NodeReport& report) {
   const NodeReport::Checkpoint& saved = report.checkpoint;
-  std::string text = absl::StrCat("revision ", saved.revision, ", ", saved.objects,
-                                  saved.objects == 1 ? " object" : " objects");
+  std::string text;
+  if (saved.revision > 0) text = absl::StrCat("revision ", saved.revision, ", ");
+  absl::StrAppend(&text, saved.objects, saved.objects == 1 ? " object" : " objects");
   if (saved.saved_at != WallTime()) {
     absl::StrAppend(&text, ", saved ", AgeAt(saved.saved_at, report.made_at), " ago");
   }

@@ -140,6 +140,7 @@ TEST(NodeReport, TextSaysWhatIsWrong) {
   report.link = {"disconnected", "control:7440", kNow - hours(1), "connection refused"};
   report.runtime = {"containerd", "1.6.20", false, false, false, "no such\nfile", false};
   report.checkpoint.complete = false;
+  report.checkpoint.revision = 0;
   report.checkpoint.problem = "No space left on device";
   report.pressure = {"DiskPressure"};
   report.problems = {"container runtime is down: no such file"};
@@ -147,7 +148,7 @@ TEST(NodeReport, TextSaysWhatIsWrong) {
             "Node:         node-1, agent 0.1.0, up 5h\n"
             "Coordinator:  disconnected from control:7440 for 60m: connection refused\n"
             "Runtime:      containerd 1.6.20, does not answer, without events: no such file\n"
-            "Checkpoint:   revision 123, 4 objects, saved 90m ago, not complete: "
+            "Checkpoint:   4 objects, saved 90m ago, not complete: "
             "No space left on device\n"
             "Pressure:     DiskPressure\n"
             "Problem:      container runtime is down: no such file\n"
