@@ -353,9 +353,13 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   }
   std::unique_ptr<LoopbackListener> scrape_door;
   if (!settings.metrics_listen.empty()) {
-    MUSTER_ASSIGN_OR_RETURN(scrape_door,
-                            LoopbackListener::Listen(settings.metrics_listen, *events,
-                                                     [&scrapes](int fd) { scrapes.Serve(fd); }));
+    auto door = LoopbackListener::Listen(settings.metrics_listen, *events,
+                                         [&scrapes](int fd) { scrapes.Serve(fd); });
+    if (door.ok()) {
+      scrape_door = *std::move(door);
+    } else {
+      spdlog::error("no metrics on the loopback: {}", Text(door.status()));
+    }
   }
   FolderWatch static_pods(settings.static_pod_dir);
   std::unique_ptr<EventLoop::Source> static_pods_source;
