@@ -60,6 +60,7 @@ def graceful(machines):
     wait_until(lambda: not inhibitors(machines), 20)
 
 
+# Spec: pod/20/inhibitor
 def test_logind_waits_as_long_as_the_agent_asked_for(graceful):
     (lock,) = inhibitors(graceful)
     assert "shutdown" in lock and lock.split()[-1] == "delay", lock

@@ -58,6 +58,7 @@ class ShutdownKeeperTest : public ::testing::Test {
   NodeHarness h;
 };
 
+// Spec: pod/20/result
 TEST_F(ShutdownKeeperTest, PodsAreStoppedAndSayWhyAndTheNodeIsNotReady) {
   h.Welcome({Pod("a")});
   h.Run(seconds(5));
@@ -76,6 +77,7 @@ TEST_F(ShutdownKeeperTest, PodsAreStoppedAndSayWhyAndTheNodeIsNotReady) {
   EXPECT_THAT(h.loop->StatusLine(), HasSubstr("node is shutting down"));
 }
 
+// Spec: pod/3/shutdown
 TEST_F(ShutdownKeeperTest, WhatComesMeanwhileIsRefused) {
   h.Welcome({});
   h.Run(seconds(5));
@@ -89,6 +91,7 @@ TEST_F(ShutdownKeeperTest, WhatComesMeanwhileIsRefused) {
   EXPECT_EQ(h.Status("new").message(), "Pod was rejected as the node is shutting down.");
 }
 
+// Spec: pod/20/order
 TEST_F(ShutdownKeeperTest, CriticalPodsGoLastAndStubbornOnesInTheTimeThereIs) {
   h.runtime.InstallProgram("stubborn", {.on_term = std::nullopt});
   h.Welcome({Stubborn("a"), Stubborn("s", kCritical), Pod("t", kCritical)});
