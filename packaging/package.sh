@@ -124,12 +124,12 @@ deb_next() {
   sed -i "s/^  version: '.*',$/  version: '$next_version',/" "$dir/muster/meson.build"
   sed -i "1s/(.*)/($next_version)/" "$dir/muster/debian/changelog"
   if [ -n "${MUSTER_BUILT_IN:-}" ]; then
-    # As quick to make as the build that it is the next version of: the cache has nearly all of it.
+    # The cache has nearly all of it, for a build that lies as that one does in its sources.
     use_ccache
     if command -v mold >/dev/null; then export CC_LD=mold CXX_LD=mold; fi
-    logged "$dir/setup.log" meson setup "$dir/built" "$dir/muster" -Dtests=false
-    logged "$dir/build.log" ninja -C "$dir/built" -j "${MUSTER_JOBS:-$(nproc)}"
-    MUSTER_BUILT_IN=$dir/built pack_debs "$dir" "$out/deb-next"
+    logged "$dir/setup.log" meson setup "$dir/muster/build/next" "$dir/muster" -Dtests=false
+    logged "$dir/build.log" ninja -C "$dir/muster/build/next" -j "${MUSTER_JOBS:-$(nproc)}"
+    MUSTER_BUILT_IN=$dir/muster/build/next pack_debs "$dir" "$out/deb-next"
   else
     pack_debs "$dir" "$out/deb-next"
   fi

@@ -125,3 +125,18 @@ def test_a_purge_takes_the_pods_along(machines, spare):
     assert "No pod is left" in purged.text, purged
     assert traces(machines, spare) - before == set()
     wait_until(lambda: machines.show(spare, AGENT, "LoadState")["LoadState"] == "not-found", 10)
+
+
+def test_a_node_that_was_deleted_while_it_was_down_is_told_and_cleans_up(machines, spare):
+    before = litter(machines, spare)
+    machines.testbed("stop", spare, timeout=120)
+    machines.ctl("delete", "node", spare)
+    machines.testbed("start", spare, timeout=120)
+
+    def left():
+        return kinds(traces(machines, spare) - before)
+
+    # Its state and its daemon stay, to be joined again or reset.
+    wait_until(lambda: left() <= {"file"}, 60, "only files are left")
+    wait_until(lambda: machines.status_text(spare, AGENT).startswith("0 pods"), 20)
+    assert "was removed from the cluster" in machines.journal(spare, f"_SYSTEMD_UNIT={AGENT}")
