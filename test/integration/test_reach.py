@@ -232,6 +232,22 @@ def test_port_forward_reaches_what_listens_on_loopback_in_the_pod(cluster, count
         forward.close()
 
 
+def test_port_forward_into_the_network_of_the_host(cluster):
+    page = "mkdir /www; echo on $NODE >/www/index.html; httpd -p 127.0.0.1:7090 -h /www"
+    container = {"env": [{"name": "NODE",
+                          "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]}
+    cluster.apply(daemonset("hosted", hostNetwork=True, container=container,
+                            command=["sh", "-c", f"trap 'exit 0' TERM; {page}; sleep 100000 & wait"],
+                            nodeSelector=only_on("node-2")))
+    forward = Forward(cluster, ready_pod(cluster, "hosted", "node-2"), ":7090")
+    try:
+        port = forward.port()
+        answer = wait_until(lambda: talk(port, b"GET / HTTP/1.0\r\n\r\n", half_close=False), 20)
+        assert answer.endswith(b"on node-2\n"), answer
+    finally:
+        forward.close()
+
+
 def test_port_forward_names_a_closed_port_and_goes_on(cluster, counting):
     forward = Forward(cluster, "ds/count", ":7001", ":7000")
     try:

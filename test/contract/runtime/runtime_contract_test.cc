@@ -515,6 +515,19 @@ TEST_F(RuntimeContract, ExecCanBeAttachedToAtAnAddress) {
 }
 
 // Spec: pod/26/log-lines
+TEST_F(RuntimeContract, OnlyARunningContainerCanBeAttachedTo) {
+  const auto attach = [&](const std::string& id) {
+    return Answer<absl::StatusOr<std::string>>(
+        [&](auto done) { runtime().AttachUrl(id, true, false, done); });
+  };
+  const std::string running = Started(Behaviour::kRunsUntilStopped);
+  const auto url = attach(running);
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_THAT(*url, StartsWith("http://127.0.0.1:"));
+  ASSERT_TRUE(StopContainer(running, seconds(0)).ok());
+  EXPECT_FALSE(attach(running).ok());
+}
+
 TEST_F(RuntimeContract, LogIsReopenedOnlyForARunningContainer) {
   const std::string running = Started(Behaviour::kRunsUntilStopped);
   const absl::Status reopened = Wait(&Runtime::ReopenContainerLog, running);
