@@ -81,6 +81,10 @@ std::string ErrorText(const absl::Status& status, const std::string& server) {
         "\nIs muster-coordinator running there, and is the address right (--server, "
         "MUSTER_SERVER)?");
   }
+  // Of a call that nobody has heard of, gRPC says no more than that.
+  if (status.code() == absl::StatusCode::kUnimplemented && status.message().empty()) {
+    return "error: the coordinator is older than this musterctl and does not know what was asked";
+  }
   return absl::StrCat("Error from server (", Reason(status.code()), "): ", status.message());
 }
 

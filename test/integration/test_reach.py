@@ -237,7 +237,7 @@ def test_port_forward_into_the_network_of_the_host(cluster):
     container = {"env": [{"name": "NODE",
                           "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]}
     cluster.apply(daemonset("hosted", hostNetwork=True, container=container,
-                            command=["sh", "-c", f"trap 'exit 0' TERM; {page}; sleep 100000 & wait"],
+                            command=["sh", "-c", f"trap 'exit 0' TERM; {page}; sleep 9999 & wait"],
                             nodeSelector=only_on("node-2")))
     forward = Forward(cluster, ready_pod(cluster, "hosted", "node-2"), ":7090")
     try:

@@ -45,5 +45,12 @@ TEST(Errors, WhatTheCoordinatorSaysHasKubernetesReasonBeforeIt) {
             "Error from server (Forbidden): no");
 }
 
+TEST(Errors, ACallThatTheCoordinatorDoesNotKnowIsExplained) {
+  EXPECT_EQ(ErrorText(absl::UnimplementedError(""), "unix:/x"),
+            "error: the coordinator is older than this musterctl and does not know what was asked");
+  EXPECT_EQ(ErrorText(absl::UnimplementedError("top is not supported by the agent on n1"), "x"),
+            "Error from server (MethodNotAllowed): top is not supported by the agent on n1");
+}
+
 }  // namespace
 }  // namespace muster::ctl
