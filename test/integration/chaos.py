@@ -34,7 +34,13 @@ STATE = "/var/lib/muster/agent"
 COUNTING = ("trap 'exit 0' TERM; i=0; while :; do i=$((i+1)); echo line $i; "
             "sleep 0.05; done")
 STEADY = ("steady", "neighbour", "layered")
-LOGS = "containerLogMaxSize: 64Ki\ncontainerLogMaxFiles: 500\ncontainerLogMonitorInterval: 1s\n"
+# Every line of a log is kept. That the disk of the state gets full is no reason here to evict pods,
+# which would be right where it is the pods' disk as well.
+SETTINGS = """containerLogMaxSize: 64Ki
+containerLogMaxFiles: 500
+containerLogMonitorInterval: 1s
+evictionHard: {nodefs.available: "0", nodefs.inodesFree: "0"}
+"""
 
 
 class Violation(AssertionError):
@@ -69,7 +75,7 @@ class SmallDisk:
         config = self.cluster.host_etc(NODE) / "agent.yaml"
         self.config, self.text = config, config.read_text()
         self.cluster.testbed("stop", NODE, "agent")
-        config.write_text(self.text + LOGS)
+        config.write_text(self.text + SETTINGS)
         self.cluster.on(NODE, "sh", "-ec", f"""
             mv {STATE} {STATE}.real && mkdir {STATE}
             mount -t tmpfs -o mode=700,size=8m tmpfs {STATE}
@@ -336,6 +342,9 @@ def main():
         cluster.testbed("up", "-n", "1", timeout=300)
         with SmallDisk(cluster):
             Chaos(cluster, args.seed, lambda line: print(line, flush=True)).run(args.minutes * 60)
+    except Violation:
+        print(cluster.logs_of(NODE, "agent")[-8000:], flush=True)
+        raise
     finally:
         if not os.environ.get("MUSTER_KEEP_CLUSTER"):
             cluster.testbed("down")
