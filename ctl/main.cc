@@ -20,20 +20,24 @@
 namespace muster::ctl {
 namespace {
 
-std::string UserConfigPath() {
-  if (const char* given = std::getenv("MUSTER_CONFIG")) return given;
+ConfigFileChoice ConfigOf(const std::string& flag) {
+  if (!flag.empty()) return {flag, true, true};
+  for (const char* variable : {"MUSTERCONFIG", "MUSTER_CONFIG"}) {
+    const char* given = std::getenv(variable);
+    if (given != nullptr && *given != '\0') return {given, true, false};
+  }
   const char* home = std::getenv("HOME");
   if (home == nullptr) {
     const passwd* user = ::getpwuid(::getuid());
     home = user == nullptr ? "/" : user->pw_dir;
   }
-  return absl::StrCat(home, "/.config/muster/config.yaml");
+  return {absl::StrCat(home, "/.config/muster/config.yaml"), false, false};
 }
 
 // Names for the shell's completion, from whichever coordinator the words so far mean. A shell that
 // waits says nothing, so trouble is no answer.
 std::vector<std::string> NamesOf(const model::KindInfo& kind, const CompletionScope& scope) {
-  auto endpoint = FindEndpoint(scope.server, std::getenv("MUSTER_SERVER"), UserConfigPath());
+  auto endpoint = FindEndpoint(scope.server, std::getenv("MUSTER_SERVER"), ConfigOf(scope.config));
   if (!endpoint.ok()) return {};
   auto client = Connect(*endpoint);
   if (!client.ok()) return {};
@@ -74,7 +78,8 @@ int Run(int argc, char** argv) {
                   .color_err = WantsColor(STDERR_FILENO)};
   context.client = [&]() -> absl::StatusOr<AdminClient*> {
     if (client != nullptr) return client.get();
-    auto endpoint = FindEndpoint(line.server(), std::getenv("MUSTER_SERVER"), UserConfigPath());
+    auto endpoint =
+        FindEndpoint(line.server(), std::getenv("MUSTER_SERVER"), ConfigOf(line.config()));
     if (!endpoint.ok()) return endpoint.status();
     context.server = endpoint->server;
     auto connected = Connect(*endpoint);

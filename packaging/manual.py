@@ -17,7 +17,7 @@ EXTRA = {
     "musterctl": {
         "ENVIRONMENT": [
             ("MUSTER_SERVER", "Address of the coordinator, unless \\fB\\-\\-server\\fP is given."),
-            ("MUSTER_CONFIG", "The file to read in place of \\fI~/.config/muster/config.yaml\\fP."),
+            ("MUSTERCONFIG", "The file to read in place of \\fI~/.config/muster/config.yaml\\fP."),
             ("NO_COLOR", "When set, nothing is coloured."),
         ],
         "FILES": [

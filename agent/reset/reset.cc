@@ -41,6 +41,7 @@ class NoLink final : public Link {
   void Disconnect() override {}
   void SendNodeStatus(const v1::NodeStatus&) override {}
   void SendPodReports(const std::vector<PodReport>&) override {}
+  void SendStaticPods(const std::vector<v1::Pod>&) override {}
   void SendEvent(const v1::Event&) override {}
   void SendHeartbeat() override {}
 };

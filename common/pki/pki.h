@@ -20,7 +20,7 @@ namespace muster::pki {
 // Names that certificates of this fleet carry.
 inline constexpr char kCoordinatorDnsName[] = "muster-coordinator";
 inline constexpr char kNodeOrganization[] = "system:nodes";
-inline constexpr char kAdminOrganization[] = "muster:admins";
+inline constexpr char kUserOrganization[] = "muster:users";
 std::string NodeCommonName(std::string_view node_name);  // "system:node:NAME"
 // The NAME of "system:node:NAME"; empty when it is no node's.
 std::string NodeNameOf(std::string_view common_name, std::string_view organization);

@@ -15,6 +15,7 @@
 #include "common/model/semantic_equal.h"
 #include "common/model/time_text.h"
 #include "coordinator/admission/defaults.h"
+#include "coordinator/admission/node_key_guard.h"
 #include "coordinator/admission/support.h"
 #include "coordinator/admission/validate.h"
 #include "coordinator/templates/effective.h"
@@ -112,8 +113,8 @@ void PrepareUpdate(const v1::Object& stored, v1::Object& object) {
     metadata.set_deletion_grace_period_seconds(before.deletion_grace_period_seconds());
   }
   CopyStatus(stored, object);
-  if (object.has_daemon_job() && !model::SemanticallyEqual(object.daemon_job().spec(),
-                                                           stored.daemon_job().spec())) {
+  if (object.has_daemon_job() &&
+      !model::SemanticallyEqual(object.daemon_job().spec(), stored.daemon_job().spec())) {
     metadata.set_generation(before.generation() + 1);
   }
   if (!object.has_daemon_set()) return;
@@ -160,8 +161,11 @@ AdmitResult Admit(const v1::Object& proposed, const v1::Object* stored, WallTime
   } else {
     PrepareUpdate(*stored, result.object);
   }
+  Problems guarded;
+  GuardNodeKey(stored, result.object, guarded);
   result.problems = Validate(result.object);
   Append(std::move(support.problems), result.problems);
+  Append(guarded.Take(), result.problems);
   if (stored != nullptr) {
     Problems more;
     CheckCreationTime(result.object, *stored, more);

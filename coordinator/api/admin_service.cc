@@ -2,35 +2,65 @@
 
 #include <utility>
 
+#include "common/base/macros.h"
 #include "common/version/version.h"
 #include "coordinator/api/container_streams.h"
 #include "coordinator/api/forward_stream.h"
 #include "coordinator/api/usage_call.h"
 #include "coordinator/api/watch_streams.h"
+#include "coordinator/authz/authorize.h"
 #include "coordinator/rpc/status.h"
 
 namespace muster::coordinator {
+namespace {
 
-AdminService::AdminService(AdminApi& api, TunnelBroker& tunnels, CreateNewToken create_token,
-                           Authorize authorize)
-    : api_(api),
-      tunnels_(tunnels),
-      create_token_(std::move(create_token)),
-      authorize_(std::move(authorize)) {}
+// The RPC that takes such a message, which is one alone. Empty, and so refused to everybody, when
+// that is not so.
+std::string_view RpcOf(const google::protobuf::Descriptor* request) {
+  const google::protobuf::ServiceDescriptor* service = request->file()->FindServiceByName("Admin");
+  std::string_view rpc;
+  for (int i = 0; service != nullptr && i < service->method_count(); ++i) {
+    if (service->method(i)->input_type() != request) continue;
+    if (!rpc.empty()) return "";
+    rpc = service->method(i)->name();
+  }
+  return rpc;
+}
+
+}  // namespace
+
+AdminService::AdminService(AdminApi& api, AccessApi& access, TunnelBroker& tunnels,
+                           Authenticate authenticate)
+    : api_(api), access_(access), tunnels_(tunnels), authenticate_(std::move(authenticate)) {}
+
+absl::Status AdminService::Allow(const grpc::CallbackServerContext& context, std::string_view rpc,
+                                 const google::protobuf::Message& request) const {
+  MUSTER_ASSIGN_OR_RETURN(const Identity caller, authenticate_(context));
+  return Authorize(caller, rpc, request);
+}
+
+template <typename Request, typename Response, typename Answer>
+grpc::ServerUnaryReactor* AdminService::ReplyTo(grpc::CallbackServerContext* context,
+                                                const Request& request, Response& response,
+                                                Answer answer) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto reply = [&]() -> absl::Status {
+    MUSTER_ASSIGN_OR_RETURN(const Identity caller, authenticate_(*context));
+    MUSTER_RETURN_IF_ERROR(Authorize(caller, RpcOf(Request::descriptor()), request));
+    MUSTER_ASSIGN_OR_RETURN(response, answer(caller, request));
+    return absl::OkStatus();
+  };
+  reactor->Finish(ToGrpc(reply()));
+  return reactor;
+}
 
 template <typename Request, typename Response, typename Answer>
 grpc::ServerUnaryReactor* AdminService::Reply(grpc::CallbackServerContext* context,
                                               const Request& request, Response& response,
                                               Answer answer) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  absl::Status status = authorize_(*context);
-  if (status.ok()) {
-    absl::StatusOr<Response> result = answer(request);
-    status = result.status();
-    if (result.ok()) response = *std::move(result);
-  }
-  reactor->Finish(ToGrpc(status));
-  return reactor;
+  return ReplyTo(
+      context, request, response,
+      [&](const Identity&, const Request& r) -> absl::StatusOr<Response> { return answer(r); });
 }
 
 grpc::ServerUnaryReactor* AdminService::Apply(grpc::CallbackServerContext* context,
@@ -91,7 +121,8 @@ grpc::ServerUnaryReactor* AdminService::RolloutNodes(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* AdminService::CreateToken(grpc::CallbackServerContext* context,
                                                     const admin::v1::CreateTokenRequest* request,
                                                     admin::v1::CreateTokenResponse* response) {
-  return Reply(context, *request, *response, create_token_);
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return access_.CreateToken(r); });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetVersion(grpc::CallbackServerContext* context,
@@ -107,12 +138,12 @@ grpc::ServerUnaryReactor* AdminService::GetVersion(grpc::CallbackServerContext* 
 
 grpc::ServerWriteReactor<admin::v1::WatchEvent>* AdminService::Watch(
     grpc::CallbackServerContext* context, const admin::v1::WatchRequest* request) {
-  return NewWatchStream(authorize_(*context), api_, *request);
+  return NewWatchStream(Allow(*context, "Watch", *request), api_, *request);
 }
 
 grpc::ServerWriteReactor<admin::v1::RolloutStatusUpdate>* AdminService::RolloutStatus(
     grpc::CallbackServerContext* context, const admin::v1::RolloutStatusRequest* request) {
-  return NewRolloutStream(authorize_(*context), api_, *request);
+  return NewRolloutStream(Allow(*context, "RolloutStatus", *request), api_, *request);
 }
 
 grpc::ServerUnaryReactor* AdminService::RolloutHistory(
@@ -130,28 +161,95 @@ grpc::ServerUnaryReactor* AdminService::RolloutUndo(grpc::CallbackServerContext*
 
 grpc::ServerWriteReactor<admin::v1::LogsChunk>* AdminService::Logs(
     grpc::CallbackServerContext* context, const admin::v1::LogsRequest* request) {
-  return NewLogsStream(authorize_(*context), api_, tunnels_, *request, context);
+  return NewLogsStream(Allow(*context, "Logs", *request), api_, tunnels_, *request, context);
 }
 
 grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminService::Exec(
     grpc::CallbackServerContext* context) {
-  return NewExecStream(ProcessKind::kNew, authorize_(*context), api_, tunnels_, context);
+  return Process(ProcessKind::kNew, "Exec", context);
 }
 
 grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminService::Attach(
     grpc::CallbackServerContext* context) {
-  return NewExecStream(ProcessKind::kMain, authorize_(*context), api_, tunnels_, context);
+  return Process(ProcessKind::kMain, "Attach", context);
+}
+
+// What they are about comes with the first message.
+grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminService::Process(
+    ProcessKind kind, std::string_view rpc, grpc::CallbackServerContext* context) {
+  return NewExecStream(
+      kind, authenticate_(*context).status(),
+      [this, rpc, context](const admin::v1::ExecInput& first) {
+        return Allow(*context, rpc, first);
+      },
+      api_, tunnels_, context);
 }
 
 grpc::ServerBidiReactor<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>*
 AdminService::PortForward(grpc::CallbackServerContext* context) {
-  return NewForwardStream(authorize_(*context), api_, tunnels_, context);
+  return NewForwardStream(
+      authenticate_(*context).status(),
+      [this, context](const admin::v1::PortForwardInput& first) {
+        return Allow(*context, "PortForward", first);
+      },
+      api_, tunnels_, context);
 }
 
 grpc::ServerUnaryReactor* AdminService::Top(grpc::CallbackServerContext* context,
                                             const admin::v1::TopRequest* request,
                                             admin::v1::TopResponse* response) {
-  return NewTopCall(authorize_(*context), api_, tunnels_, *request, response, context);
+  return NewTopCall(Allow(*context, "Top", *request), api_, tunnels_, *request, response, context);
+}
+
+grpc::ServerUnaryReactor* AdminService::CreateUser(grpc::CallbackServerContext* context,
+                                                   const admin::v1::CreateUserRequest* request,
+                                                   admin::v1::CreateUserResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return access_.CreateUser(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* context,
+                                                  const admin::v1::ListUsersRequest* request,
+                                                  admin::v1::ListUsersResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return access_.ListUsers(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::DeleteUser(grpc::CallbackServerContext* context,
+                                                   const admin::v1::DeleteUserRequest* request,
+                                                   admin::v1::DeleteUserResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return access_.DeleteUser(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ListTokens(grpc::CallbackServerContext* context,
+                                                   const admin::v1::ListTokensRequest* request,
+                                                   admin::v1::ListTokensResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return access_.ListTokens(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::DeleteToken(grpc::CallbackServerContext* context,
+                                                    const admin::v1::DeleteTokenRequest* request,
+                                                    admin::v1::DeleteTokenResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return access_.DeleteToken(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::WhoAmI(grpc::CallbackServerContext* context,
+                                               const admin::v1::WhoAmIRequest* request,
+                                               admin::v1::WhoAmIResponse* response) {
+  return ReplyTo(context, *request, *response, [](const Identity& caller, const auto& r) {
+    return coordinator::WhoAmI(caller, r);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::CanI(grpc::CallbackServerContext* context,
+                                             const admin::v1::CanIRequest* request,
+                                             admin::v1::CanIResponse* response) {
+  return ReplyTo(context, *request, *response, [](const Identity& caller, const auto& r) {
+    return coordinator::CanI(caller, r);
+  });
 }
 
 }  // namespace muster::coordinator

@@ -1,27 +1,30 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "coordinator/api/access_api.h"
 #include "coordinator/api/admin_api.h"
+#include "coordinator/api/container_streams.h"
+#include "coordinator/authz/identity.h"
 #include "coordinator/tunnel/tunnel.h"
 #include "grpcpp/server_context.h"
 #include "muster/admin/v1/admin.grpc.pb.h"
 
 namespace muster::coordinator {
 
-// The gRPC face towards administrators: translates and hands over, decides nothing.
+// The gRPC face towards administrators: translates and hands over, decides nothing. Every call is
+// first authorized as what it asks for (coordinator/authz).
 class AdminService final : public admin::v1::Admin::CallbackService {
  public:
-  // May this caller use the API at all? Called on threads of gRPC.
-  using Authorize = std::function<absl::Status(const grpc::CallbackServerContext& context)>;
-  using CreateNewToken = std::function<absl::StatusOr<admin::v1::CreateTokenResponse>(
-      const admin::v1::CreateTokenRequest& request)>;
+  // Who calls? Called on threads of gRPC. An error is the answer to the call.
+  using Authenticate =
+      std::function<absl::StatusOr<Identity>(const grpc::CallbackServerContext& context)>;
 
-  // `api` and `tunnels` outlive the server.
-  AdminService(AdminApi& api, TunnelBroker& tunnels, CreateNewToken create_token,
-               Authorize authorize);
+  // All of them outlive the server.
+  AdminService(AdminApi& api, AccessApi& access, TunnelBroker& tunnels, Authenticate authenticate);
 
   grpc::ServerUnaryReactor* Apply(grpc::CallbackServerContext* context,
                                   const admin::v1::ApplyRequest* request,
@@ -56,6 +59,27 @@ class AdminService final : public admin::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* GetVersion(grpc::CallbackServerContext* context,
                                        const admin::v1::GetVersionRequest* request,
                                        admin::v1::GetVersionResponse* response) override;
+  grpc::ServerUnaryReactor* WhoAmI(grpc::CallbackServerContext* context,
+                                   const admin::v1::WhoAmIRequest* request,
+                                   admin::v1::WhoAmIResponse* response) override;
+  grpc::ServerUnaryReactor* CanI(grpc::CallbackServerContext* context,
+                                 const admin::v1::CanIRequest* request,
+                                 admin::v1::CanIResponse* response) override;
+  grpc::ServerUnaryReactor* CreateUser(grpc::CallbackServerContext* context,
+                                       const admin::v1::CreateUserRequest* request,
+                                       admin::v1::CreateUserResponse* response) override;
+  grpc::ServerUnaryReactor* ListUsers(grpc::CallbackServerContext* context,
+                                      const admin::v1::ListUsersRequest* request,
+                                      admin::v1::ListUsersResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteUser(grpc::CallbackServerContext* context,
+                                       const admin::v1::DeleteUserRequest* request,
+                                       admin::v1::DeleteUserResponse* response) override;
+  grpc::ServerUnaryReactor* ListTokens(grpc::CallbackServerContext* context,
+                                       const admin::v1::ListTokensRequest* request,
+                                       admin::v1::ListTokensResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteToken(grpc::CallbackServerContext* context,
+                                        const admin::v1::DeleteTokenRequest* request,
+                                        admin::v1::DeleteTokenResponse* response) override;
   grpc::ServerWriteReactor<admin::v1::WatchEvent>* Watch(
       grpc::CallbackServerContext* context, const admin::v1::WatchRequest* request) override;
   grpc::ServerWriteReactor<admin::v1::RolloutStatusUpdate>* RolloutStatus(
@@ -80,15 +104,24 @@ class AdminService final : public admin::v1::Admin::CallbackService {
                                 admin::v1::TopResponse* response) override;
 
  private:
+  // May the caller make the call that begins with this message?
+  absl::Status Allow(const grpc::CallbackServerContext& context, std::string_view rpc,
+                     const google::protobuf::Message& request) const;
+  grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* Process(
+      ProcessKind kind, std::string_view rpc, grpc::CallbackServerContext* context);
   // Calls `answer` when the caller may, and finishes the call with what it returns.
   template <typename Request, typename Response, typename Answer>
   grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, const Request& request,
                                   Response& response, Answer answer);
+  // The same for who wants to know the caller.
+  template <typename Request, typename Response, typename Answer>
+  grpc::ServerUnaryReactor* ReplyTo(grpc::CallbackServerContext* context, const Request& request,
+                                    Response& response, Answer answer);
 
   AdminApi& api_;
+  AccessApi& access_;
   TunnelBroker& tunnels_;
-  const CreateNewToken create_token_;
-  const Authorize authorize_;
+  const Authenticate authenticate_;
 };
 
 }  // namespace muster::coordinator

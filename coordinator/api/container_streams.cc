@@ -41,9 +41,9 @@ class LogsStream final : public TunnelStream<grpc::ServerWriteReactor<LogsChunk>
 class ExecStream final
     : public TunnelStream<grpc::ServerBidiReactor<ExecInput, ExecOutput>, ExecOutput> {
  public:
-  ExecStream(ProcessKind kind, AdminApi& api, TunnelBroker& tunnels,
+  ExecStream(ProcessKind kind, MayExec may, AdminApi& api, TunnelBroker& tunnels,
              grpc::CallbackServerContext* context)
-      : TunnelStream(context), kind_(kind), api_(api), tunnels_(tunnels) {}
+      : TunnelStream(context), kind_(kind), may_(std::move(may)), api_(api), tunnels_(tunnels) {}
 
   void Read() {
     MutexLock lock(&mutex_);
@@ -76,6 +76,10 @@ class ExecStream final
 
  private:
   void Start() {
+    if (!input_.has_start()) {
+      return Leave(absl::InvalidArgumentError("an exec begins with what to execute"));
+    }
+    if (const absl::Status allowed = may_(input_); !allowed.ok()) return Leave(allowed);
     const bool attach = kind_ == ProcessKind::kMain;
     const admin::v1::ExecStart& start = input_.start();
     if (!attach && start.command().empty()) {
@@ -130,6 +134,7 @@ class ExecStream final
   }
 
   const ProcessKind kind_;
+  const MayExec may_;
   AdminApi& api_;
   TunnelBroker& tunnels_;
   ExecInput input_;  // gRPC's while a read is under way.
@@ -170,14 +175,14 @@ grpc::ServerWriteReactor<LogsChunk>* NewLogsStream(const absl::Status& allowed, 
 }
 
 grpc::ServerBidiReactor<ExecInput, ExecOutput>* NewExecStream(
-    ProcessKind kind, const absl::Status& allowed, AdminApi& api, TunnelBroker& tunnels,
+    ProcessKind kind, const absl::Status& known, MayExec may, AdminApi& api, TunnelBroker& tunnels,
     grpc::CallbackServerContext* context) {
-  const auto stream = std::make_shared<ExecStream>(kind, api, tunnels, context);
+  const auto stream = std::make_shared<ExecStream>(kind, std::move(may), api, tunnels, context);
   ExecStream::Own(stream);
-  if (allowed.ok()) {
+  if (known.ok()) {
     stream->Read();
   } else {
-    stream->Leave(allowed);
+    stream->Leave(known);
   }
   return stream.get();
 }

@@ -18,8 +18,9 @@ class ForwardStream final
     : public TunnelStream<grpc::ServerBidiReactor<PortForwardInput, PortForwardOutput>,
                           PortForwardOutput> {
  public:
-  ForwardStream(AdminApi& api, TunnelBroker& tunnels, grpc::CallbackServerContext* context)
-      : TunnelStream(context), api_(api), tunnels_(tunnels) {}
+  ForwardStream(MayForward may, AdminApi& api, TunnelBroker& tunnels,
+                grpc::CallbackServerContext* context)
+      : TunnelStream(context), may_(std::move(may)), api_(api), tunnels_(tunnels) {}
 
   void Read() {
     MutexLock lock(&mutex_);
@@ -31,6 +32,7 @@ class ForwardStream final
       if (!ok || !input_.has_start()) {
         return Leave(absl::InvalidArgumentError("the call begins with which port is meant"));
       }
+      if (const absl::Status allowed = may_(input_); !allowed.ok()) return Leave(allowed);
       return Start(input_.start());
     }
     TunnelToAgent frame;
@@ -76,6 +78,7 @@ class ForwardStream final
   }
   absl::Status AtEnd(const absl::Status& why) override { return why; }
 
+  const MayForward may_;
   AdminApi& api_;
   TunnelBroker& tunnels_;
   PortForwardInput input_;  // gRPC's while a read is under way.
@@ -85,14 +88,14 @@ class ForwardStream final
 }  // namespace
 
 grpc::ServerBidiReactor<PortForwardInput, PortForwardOutput>* NewForwardStream(
-    const absl::Status& allowed, AdminApi& api, TunnelBroker& tunnels,
+    const absl::Status& known, MayForward may, AdminApi& api, TunnelBroker& tunnels,
     grpc::CallbackServerContext* context) {
-  const auto stream = std::make_shared<ForwardStream>(api, tunnels, context);
+  const auto stream = std::make_shared<ForwardStream>(std::move(may), api, tunnels, context);
   ForwardStream::Own(stream);
-  if (allowed.ok()) {
+  if (known.ok()) {
     stream->Read();
   } else {
-    stream->Leave(allowed);
+    stream->Leave(known);
   }
   return stream.get();
 }

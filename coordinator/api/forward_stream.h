@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "absl/status/status.h"
 #include "coordinator/api/admin_api.h"
 #include "coordinator/tunnel/tunnel.h"
@@ -10,8 +12,11 @@ namespace muster::coordinator {
 
 // The user's end of one forwarded connection, as those of container_streams.h: frames one at a time
 // each way, so that a reader who is slow holds back the far end and nothing piles up here.
+// `may` is asked with the first message, which says into what.
+using MayForward = std::function<absl::Status(const admin::v1::PortForwardInput& first)>;
+
 grpc::ServerBidiReactor<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>*
-NewForwardStream(const absl::Status& allowed, AdminApi& api, TunnelBroker& tunnels,
+NewForwardStream(const absl::Status& known, MayForward may, AdminApi& api, TunnelBroker& tunnels,
                  grpc::CallbackServerContext* context);
 
 }  // namespace muster::coordinator

@@ -87,11 +87,10 @@ absl::StatusOr<std::string> CertificateAuthority::SignNode(std::string_view requ
                                 pki::kNodeOrganization, now, lifetimes_.client);
 }
 
-absl::StatusOr<std::string> CertificateAuthority::SignAdmin(std::string_view request_pem,
-                                                            std::string_view name,
-                                                            WallTime now) const {
-  return pki::SignClientRequest(ca_, request_pem, name, pki::kAdminOrganization, now,
-                                lifetimes_.client);
+absl::StatusOr<std::string> CertificateAuthority::SignUser(std::string_view request_pem,
+                                                           std::string_view name, WallTime now,
+                                                           std::chrono::hours lifetime) const {
+  return pki::SignClientRequest(ca_, request_pem, name, pki::kUserOrganization, now, lifetime);
 }
 
 }  // namespace muster::coordinator

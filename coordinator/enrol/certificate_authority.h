@@ -18,7 +18,7 @@ struct CertificateLifetimes {
   std::chrono::hours client{24 * 365};
 };
 
-// The CA of a fleet: who it has signed is a node, an administrator or the coordinator.
+// The CA of a fleet: who it has signed is a node, a person who administers, or the coordinator.
 //
 // Its key and certificate are one file, so that after a crash at any moment there is the whole CA
 // or none. A value; constant, so thread-safe.
@@ -43,8 +43,9 @@ class CertificateAuthority {
   // A client certificate for the key of the request, whatever else that asks for.
   absl::StatusOr<std::string> SignNode(std::string_view request_pem, std::string_view node_name,
                                        WallTime now) const;
-  absl::StatusOr<std::string> SignAdmin(std::string_view request_pem, std::string_view name,
-                                        WallTime now) const;
+  // Says only who it is; what a user may is not in the certificate (coordinator/enrol/user_store).
+  absl::StatusOr<std::string> SignUser(std::string_view request_pem, std::string_view name,
+                                       WallTime now, std::chrono::hours lifetime) const;
 
  private:
   CertificateAuthority(pki::KeyAndCertificate ca, std::string hash,

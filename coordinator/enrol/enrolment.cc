@@ -3,11 +3,13 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/macros.h"
 #include "common/model/kinds.h"
 #include "common/model/names.h"
+#include "common/model/node_key.h"
 #include "common/model/taints.h"
 #include "common/model/time_text.h"
 
@@ -16,6 +18,7 @@ namespace {
 
 constexpr char kHostNameLabel[] = "kubernetes.io/hostname";
 constexpr char kOsLabel[] = "kubernetes.io/os";
+constexpr char kArchLabel[] = "kubernetes.io/arch";
 constexpr char kEventSource[] = "node-controller";
 constexpr char kEventNamespace[] = "default";  // Where Kubernetes has events of nodes.
 constexpr int kAttemptsMax = 10;
@@ -25,6 +28,28 @@ constexpr size_t kTaintsMax = 50;
 void Append(std::vector<std::string>& problems, const std::string& what,
             const model::NameProblems& found) {
   for (const std::string& problem : found) problems.push_back(absl::StrCat(what, ": ", problem));
+}
+
+// Labels of these are what workloads are placed by.
+bool IsReserved(const std::string& domain) {
+  for (const char* reserved : {"kubernetes.io", "k8s.io", "muster.dev"}) {
+    if (domain == reserved || absl::EndsWith(domain, absl::StrCat(".", reserved))) return true;
+  }
+  return false;
+}
+
+// What a host may say of itself without being allowed to.
+bool IsOwnLabel(const std::string& key, const std::string& value, const std::string& node_name) {
+  const size_t slash = key.find('/');
+  if (slash == std::string::npos) return true;
+  const std::string domain = key.substr(0, slash);
+  if (!IsReserved(domain)) return true;
+  if (key == kHostNameLabel) return value == node_name;
+  for (const char* own :
+       {kOsLabel, kArchLabel, "topology.kubernetes.io/zone", "topology.kubernetes.io/region"}) {
+    if (key == own) return true;
+  }
+  return domain == "node.kubernetes.io" || absl::EndsWith(domain, ".node.kubernetes.io");
 }
 
 v1::Object NewEvent(const v1::Node& node, absl::Time now) {
@@ -87,15 +112,36 @@ absl::Status CheckEnrolRequest(const EnrolRequest& request) {
   return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
 }
 
-v1::Object NewNode(const EnrolRequest& request, const std::string& key_hash) {
+absl::Status CheckScope(const EnrolRequest& request, const TokenStore::Scope& scope) {
+  std::vector<std::string> problems;
+  if (!MatchesPattern(scope.node_name, request.node_name)) {
+    problems.push_back(absl::StrCat("this token is for nodes named \"", scope.node_name,
+                                    "\", not for \"", request.node_name, "\""));
+  }
+  for (const auto& [key, value] : request.labels) {
+    const auto given = scope.labels.find(key);
+    const bool is_given = given != scope.labels.end() && given->second == value;
+    if (is_given || IsOwnLabel(key, value, request.node_name)) continue;
+    problems.push_back(absl::StrCat("a host may not give itself label \"", key, "=", value,
+                                    "\"; an administrator allows it with \"musterctl token create "
+                                    "--labels ",
+                                    key, "=", value, "\""));
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrJoin(problems, "; "));
+}
+
+v1::Object NewNode(const EnrolRequest& request, const TokenStore::Scope& scope,
+                   const std::string& key_hash) {
   v1::Object object = model::NewObject(*model::FindKind(model::Kind::kNode));
   v1::ObjectMeta& metadata = *object.mutable_node()->mutable_metadata();
   metadata.set_name(request.node_name);
-  (*metadata.mutable_annotations())[kNodeKeyHashAnnotation] = key_hash;
+  (*metadata.mutable_annotations())[model::kNodeKeyHashAnnotation] = key_hash;
   auto& labels = *metadata.mutable_labels();
   labels[kHostNameLabel] = request.node_name;
   labels[kOsLabel] = "linux";
   for (const auto& [key, value] : request.labels) labels[key] = value;
+  for (const auto& [key, value] : scope.labels) labels[key] = value;
   v1::NodeSpec& spec = *object.mutable_node()->mutable_spec();
   for (const v1::Taint& taint : request.taints) {
     // Ours, whatever it says about it.
@@ -122,30 +168,49 @@ absl::StatusOr<EnrolResult> Enrolment::Enrol(const EnrolRequest& request) {
     if (!present.ok() && !absl::IsNotFound(present.status())) return present.status();
     if (present.ok()) {
       const auto& annotations = present->node().metadata().annotations();
-      const auto known = annotations.find(kNodeKeyHashAnnotation);
+      const auto known = annotations.find(model::kNodeKeyHashAnnotation);
       if (known != annotations.end() && known->second == key_hash) return Sign(request);
-      // What nodes there are is only for those who may join.
-      MUSTER_RETURN_IF_ERROR(tokens_.Check(request.token).status());
-      return absl::AlreadyExistsError(
-          absl::StrCat("node \"", request.node_name,
-                       "\" exists already, with another key; join with another --node-name, or "
-                       "have it removed with \"musterctl delete node ",
-                       request.node_name, "\""));
     }
-    status = Register(request, key_hash);
+    status = present.ok() ? Replace(request, key_hash, *present) : Register(request, key_hash);
     if (status.ok()) return Sign(request);
-    if (!absl::IsAborted(status) && !absl::IsAlreadyExists(status)) return status;
+    const bool lost_a_race =
+        absl::IsAborted(status) || (!present.ok() && absl::IsAlreadyExists(status));
+    if (!lost_a_race) return status;
   }
   return absl::UnavailableError(absl::StrCat("too many hosts join at once: ", status.message()));
 }
 
 absl::Status Enrolment::Register(const EnrolRequest& request, const std::string& key_hash) {
   MUSTER_ASSIGN_OR_RETURN(TokenStore::Use use, tokens_.Check(request.token));
-  v1::Object node = NewNode(request, key_hash);
+  MUSTER_RETURN_IF_ERROR(CheckScope(request, use.scope));
+  v1::Object node = NewNode(request, use.scope, key_hash);
   objects_.Stamp(node);
   ObjectTransaction transaction;
   transaction.Create(NewEvent(node.node(), absl::FromChrono(clock_.Wall())));
   transaction.Create(std::move(node));
+  transaction.AddCondition(std::move(use.condition));
+  transaction.AddWrite(std::move(use.write));
+  return objects_.Commit(std::move(transaction)).status();
+}
+
+absl::Status Enrolment::Replace(const EnrolRequest& request, const std::string& key_hash,
+                                v1::Object present) {
+  // What nodes there are is only for those who may join.
+  MUSTER_ASSIGN_OR_RETURN(TokenStore::Use use, tokens_.Check(request.token));
+  MUSTER_RETURN_IF_ERROR(CheckScope(request, use.scope));
+  if (!use.scope.replace) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "node \"", request.node_name,
+        "\" exists already, with another key; join with another --node-name, with a token that was "
+        "made with --replace, or have the node removed with \"musterctl delete node ",
+        request.node_name, "\""));
+  }
+  v1::ObjectMeta& metadata = *present.mutable_node()->mutable_metadata();
+  (*metadata.mutable_annotations())[model::kNodeKeyHashAnnotation] = key_hash;
+  for (const auto& [key, value] : use.scope.labels) (*metadata.mutable_labels())[key] = value;
+  ObjectTransaction transaction;
+  transaction.Create(NewEvent(present.node(), absl::FromChrono(clock_.Wall())));
+  transaction.Update(std::move(present));
   transaction.AddCondition(std::move(use.condition));
   transaction.AddWrite(std::move(use.write));
   return objects_.Commit(std::move(transaction)).status();

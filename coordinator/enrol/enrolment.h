@@ -14,9 +14,6 @@
 
 namespace muster::coordinator {
 
-// The annotation of a Node with the public key that its certificate was first made for.
-inline constexpr char kNodeKeyHashAnnotation[] = "muster.dev/node-key-hash";
-
 struct EnrolRequest {
   std::string token;
   std::string node_name;
@@ -30,11 +27,20 @@ struct EnrolResult {
 
 // The Node object that a request asks for, as it is stored. As Kubernetes' kubelet and admission
 // have it: labels for host name and operating system unless the request has them, and a NoSchedule
-// taint until the node first says that it is ready. Pure.
-v1::Object NewNode(const EnrolRequest& request, const std::string& key_hash);
+// taint until the node first says that it is ready. What the token gives goes over what the host
+// asks for. Pure.
+v1::Object NewNode(const EnrolRequest& request, const TokenStore::Scope& scope,
+                   const std::string& key_hash);
 
 // InvalidArgument with all that is wrong with name, labels and taints. Pure.
 absl::Status CheckEnrolRequest(const EnrolRequest& request);
+
+// PermissionDenied, with all that goes too far, for what the token does not allow: another name,
+// and labels under kubernetes.io, k8s.io and muster.dev, by which workloads (and the Secrets that
+// come with them) are given to nodes. Of these a host may say of itself what a kubelet may: its
+// operating system, architecture, zone, region and instance type, what is under node.kubernetes.io,
+// and its own name as its host name. Pure.
+absl::Status CheckScope(const EnrolRequest& request, const TokenStore::Scope& scope);
 
 // How a host becomes a node: its token and the proof that it has a key give it a Node object and a
 // certificate. Holds no state of its own; thread-safe. Waits for the disk.
@@ -48,13 +54,17 @@ class Enrolment {
   //
   // Again with the same key it only signs once more, and needs no token: who has the key is that
   // node, and a host that was killed between our answer and its saving it has used its token up.
-  // InvalidArgument: the request is wrong. Unauthenticated: the token is. AlreadyExists: there is
-  // a node of this name with another key.
+  // With a token that may replace, the Node object that is there gets the new key, which shuts out
+  // whoever has the old one.
+  // InvalidArgument: the request is wrong. Unauthenticated: the token is. PermissionDenied: the
+  // token is not for this. AlreadyExists: there is a node of this name with another key.
   absl::StatusOr<EnrolResult> Enrol(const EnrolRequest& request);
 
  private:
   absl::StatusOr<EnrolResult> Sign(const EnrolRequest& request) const;
   absl::Status Register(const EnrolRequest& request, const std::string& key_hash);
+  absl::Status Replace(const EnrolRequest& request, const std::string& key_hash,
+                       v1::Object present);
 
   ObjectStore& objects_;
   TokenStore& tokens_;

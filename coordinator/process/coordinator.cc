@@ -22,16 +22,20 @@
 #include "common/daemon/logging.h"
 #include "common/daemon/notify.h"
 #include "common/version/version.h"
+#include "coordinator/api/access_api.h"
 #include "coordinator/api/admin_api.h"
 #include "coordinator/api/admin_service.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/enrol/certificate_authority.h"
 #include "coordinator/enrol/enrolment.h"
 #include "coordinator/enrol/token_store.h"
+#include "coordinator/enrol/user_store.h"
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/process/join_command.h"
 #include "coordinator/process/stepper.h"
-#include "coordinator/rpc/identity.h"
+#include "coordinator/rpc/local_names.h"
+#include "coordinator/rpc/local_peer.h"
 #include "coordinator/rpc/servers.h"
 #include "coordinator/session/agent_events.h"
 #include "coordinator/session/enrol_limiter.h"
@@ -81,8 +85,6 @@ class Coordinator {
 
   absl::StatusOr<session::v1::EnrolResponse> Enrol(const session::v1::EnrolRequest& request,
                                                    const std::string& peer);
-  absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
-      const admin::v1::CreateTokenRequest& request);
   absl::Status Healthy();
 
   // Timed, under the name of what turns.
@@ -100,6 +102,7 @@ class Coordinator {
 
   std::unique_ptr<CertificateAuthority> ca_;
   std::unique_ptr<TokenStore> tokens_;
+  std::unique_ptr<UserStore> users_;
   std::unique_ptr<Enrolment> enrolment_;
   std::unique_ptr<EnrolLimiter> enrol_limiter_;
 
@@ -111,7 +114,9 @@ class Coordinator {
 
   std::unique_ptr<AdminApi> api_;
   std::unique_ptr<SessionService> session_service_;
-  std::unique_ptr<AdminService> remote_admin_, local_admin_;
+  std::unique_ptr<AccessApi> access_;
+  LocalNames local_names_;
+  std::unique_ptr<AdminService> remote_admin_, local_admin_, local_viewer_;
   std::unique_ptr<RpcServers> servers_;
   std::unique_ptr<LocalListener> listener_;
   std::unique_ptr<HealthServer> health_;
@@ -155,6 +160,7 @@ absl::Status Coordinator::OpenStore() {
 
 absl::Status Coordinator::Build() {
   tokens_ = std::make_unique<TokenStore>(*store_, clock_);
+  users_ = std::make_unique<UserStore>(*store_);
   enrolment_ = std::make_unique<Enrolment>(*objects_, *tokens_, *ca_, clock_);
   enrol_limiter_ = std::make_unique<EnrolLimiter>(clock_, EnrolLimiter::Options{});
 
@@ -209,16 +215,27 @@ absl::Status Coordinator::StartServers() {
       [this](const session::v1::EnrolRequest& request, const std::string& peer) {
         return Enrol(request, peer);
       });
-  const auto create_token = [this](const admin::v1::CreateTokenRequest& request) {
-    return CreateToken(request);
+  AccessApi::Options access;
+  access.address = [this] { return AgentAddress(settings_, host_name_, servers_->port()); };
+  access.join_command = [this](const std::string& token) {
+    return JoinCommand(AgentAddress(settings_, host_name_, servers_->port()), token, ca_->hash());
   };
+  access.remote_admin = settings_.remote_admin;
+  access_ = std::make_unique<AccessApi>(*tokens_, *users_, *ca_, clock_, std::move(access));
   remote_admin_ = std::make_unique<AdminService>(
-      *api_, *tunnels_, create_token,
-      [](const grpc::CallbackServerContext& context) { return CheckAdmin(context); });
-  // Whose connection it is was checked when it was accepted.
-  local_admin_ = std::make_unique<AdminService>(
-      *api_, *tunnels_, create_token,
-      [](const grpc::CallbackServerContext&) { return absl::OkStatus(); });
+      *api_, *access_, *tunnels_, [this](const grpc::CallbackServerContext& context) {
+        return RemoteCaller(context, *users_, clock_.Wall());
+      });
+  // Whose connection it is was settled when it was accepted, and it was handed to one of these.
+  const auto local = [this](Role role) {
+    return std::make_unique<AdminService>(
+        *api_, *access_, *tunnels_, [this, role](const grpc::CallbackServerContext& context) {
+          return LocalCaller(
+              local_names_.Of(context.peer(), role == Role::kAdmin ? "root" : "local"), role);
+        });
+  };
+  local_admin_ = local(Role::kAdmin);
+  local_viewer_ = local(Role::kViewer);
 
   MUSTER_ASSIGN_OR_RETURN(pki::KeyAndCertificate certificate,
                           ca_->IssueServer(ServerNames(settings_, host_name_), clock_.Wall()));
@@ -226,12 +243,19 @@ absl::Status Coordinator::StartServers() {
   options.listen = settings_.listen;
   options.identity = {ca_->certificate_pem(), certificate.certificate_pem, certificate.key_pem};
   options.sessions = session_service_.get();
-  options.remote_admin = remote_admin_.get();
+  if (settings_.remote_admin) options.remote_admin = remote_admin_.get();
   options.local_admin = local_admin_.get();
+  options.local_viewer = local_viewer_.get();
   MUSTER_ASSIGN_OR_RETURN(servers_, RpcServers::Start(options));
   MUSTER_ASSIGN_OR_RETURN(
-      listener_, LocalListener::Listen({settings_.admin_socket, "admin socket"}, *loop_,
-                                       [this](int fd) { servers_->AddLocalConnection(fd); }));
+      listener_,
+      LocalListener::Listen(
+          {settings_.admin_socket, "admin socket", GroupToOpenTo(settings_.viewer_group)}, *loop_,
+          [this](int fd) {
+            LocalPeer peer = PeerOf(fd);
+            local_names_.Set(fd, std::move(peer.name));
+            servers_->AddLocalConnection(fd, peer.trusted);
+          }));
   if (!settings_.metrics_listen.empty()) {
     MUSTER_ASSIGN_OR_RETURN(health_, HealthServer::Start(
                                          settings_.metrics_listen, [this] { return Healthy(); },
@@ -307,23 +331,6 @@ absl::StatusOr<session::v1::EnrolResponse> Coordinator::Enrol(
   session::v1::EnrolResponse response;
   response.set_certificate_pem(std::move(result->certificate_pem));
   response.set_ca_pem(std::move(result->ca_pem));
-  return response;
-}
-
-absl::StatusOr<admin::v1::CreateTokenResponse> Coordinator::CreateToken(
-    const admin::v1::CreateTokenRequest& request) {
-  MUSTER_ASSIGN_OR_RETURN(
-      TokenStore::Token token,
-      tokens_->Create(std::chrono::seconds(request.ttl_seconds()), request.uses()));
-  admin::v1::CreateTokenResponse response;
-  response.set_id(std::move(token.id));
-  response.set_ca_hash(ca_->hash());
-  response.set_join_command(
-      JoinCommand(AgentAddress(settings_, host_name_, servers_->port()), token.text, ca_->hash()));
-  response.set_token(std::move(token.text));
-  response.set_expires_at_unix_seconds(
-      std::chrono::duration_cast<std::chrono::seconds>(token.expires_at.time_since_epoch())
-          .count());
   return response;
 }
 

@@ -1,5 +1,6 @@
 #include "coordinator/rpc/identity.h"
 
+#include <utility>
 #include <vector>
 
 #include "common/base/macros.h"
@@ -24,19 +25,19 @@ absl::StatusOr<pki::CertificateInfo> PeerCertificate(const grpc::ServerContextBa
 
 }  // namespace
 
-absl::StatusOr<std::string> NodeOf(const grpc::ServerContextBase& context) {
+absl::StatusOr<NodeCertificate> NodeOf(const grpc::ServerContextBase& context) {
   MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, PeerCertificate(context));
   std::string node = pki::NodeNameOf(info.common_name, info.organization);
   if (node.empty()) return absl::PermissionDeniedError("this is not a node's certificate");
-  return node;
+  return NodeCertificate{std::move(node), info.public_key_hash};
 }
 
-absl::Status CheckAdmin(const grpc::ServerContextBase& context) {
+absl::StatusOr<UserCertificate> UserOf(const grpc::ServerContextBase& context) {
   MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, PeerCertificate(context));
-  if (info.organization != pki::kAdminOrganization) {
-    return absl::PermissionDeniedError("this is not an administrator's certificate");
+  if (info.organization != pki::kUserOrganization) {
+    return absl::PermissionDeniedError("this is not a person's certificate");
   }
-  return absl::OkStatus();
+  return UserCertificate{info.common_name, info.public_key_hash};
 }
 
 }  // namespace muster::coordinator

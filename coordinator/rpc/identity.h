@@ -1,9 +1,7 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace grpc {
@@ -15,9 +13,18 @@ namespace muster::coordinator {
 // Who calls, by the client certificate, which gRPC has checked against our CA. Both answers are
 // Unauthenticated without a certificate and PermissionDenied with somebody else's.
 
-// The node's name when the certificate is that of a node (CN=system:node:NAME).
-absl::StatusOr<std::string> NodeOf(const grpc::ServerContextBase& context);
-// OK for an administrator's certificate (O=muster:admins).
-absl::Status CheckAdmin(const grpc::ServerContextBase& context);
+// A node's certificate (CN=system:node:NAME, O=system:nodes). Whether the name is still that key's
+// is for the store to say.
+struct NodeCertificate {
+  std::string name;
+  std::string key_hash;  // sha256:HEX
+};
+absl::StatusOr<NodeCertificate> NodeOf(const grpc::ServerContextBase& context);
+// The certificate of a person (O=muster:users). What that person may is not in it.
+struct UserCertificate {
+  std::string name;
+  std::string key_hash;  // sha256:HEX
+};
+absl::StatusOr<UserCertificate> UserOf(const grpc::ServerContextBase& context);
 
 }  // namespace muster::coordinator

@@ -36,6 +36,13 @@ void SetKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
 }
 
+std::unique_ptr<grpc::Server> StartLocal(grpc::Service& service) {
+  grpc::ServerBuilder builder;
+  SetCommonOptions(builder);
+  builder.RegisterService(&service);
+  return builder.BuildAndStart();
+}
+
 void LogForGrpc(gpr_log_func_args* args) {
   spdlog::debug("grpc: {}:{}: {}", args->file, args->line, args->message);
 }
@@ -44,41 +51,47 @@ void LogForGrpc(gpr_log_func_args* args) {
 
 absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& options) {
   gpr_set_log_function(&LogForGrpc);
-  grpc::ServerBuilder local_builder;
-  SetCommonOptions(local_builder);
-  local_builder.RegisterService(options.local_admin);
-  std::unique_ptr<grpc::Server> local = local_builder.BuildAndStart();
-  if (local == nullptr) return absl::InternalError("cannot start the local gRPC server");
+  std::unique_ptr<grpc::Server> local_admin = StartLocal(*options.local_admin);
+  std::unique_ptr<grpc::Server> local_viewer = StartLocal(*options.local_viewer);
+  if (local_admin == nullptr || local_viewer == nullptr) {
+    return absl::InternalError("cannot start the local gRPC servers");
+  }
 
   int port = 0;
   grpc::ServerBuilder tls_builder;
   SetCommonOptions(tls_builder);
   SetKeepalive(tls_builder);
-  tls_builder.AddListeningPort(options.listen, pki::MakeServerCredentials(options.identity),
-                               &port);
+  tls_builder.AddListeningPort(options.listen, pki::MakeServerCredentials(options.identity), &port);
   tls_builder.RegisterService(options.sessions);
-  tls_builder.RegisterService(options.remote_admin);
+  if (options.remote_admin != nullptr) tls_builder.RegisterService(options.remote_admin);
   std::unique_ptr<grpc::Server> tls = tls_builder.BuildAndStart();
   if (tls == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", options.listen,
-        ": is the address one of this host, and does no other program listen there?"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.listen,
+                     ": is the address one of this host, and does no other program listen there?"));
   }
-  return std::unique_ptr<RpcServers>(new RpcServers(std::move(tls), std::move(local), port));
+  return std::unique_ptr<RpcServers>(
+      new RpcServers(std::move(tls), std::move(local_admin), std::move(local_viewer), port));
 }
 
-RpcServers::RpcServers(std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local,
-                       int port)
-    : tls_(std::move(tls)), local_(std::move(local)), port_(port) {}
+RpcServers::RpcServers(std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local_admin,
+                       std::unique_ptr<grpc::Server> local_viewer, int port)
+    : tls_(std::move(tls)),
+      local_admin_(std::move(local_admin)),
+      local_viewer_(std::move(local_viewer)),
+      port_(port) {}
 
 RpcServers::~RpcServers() = default;
 
-void RpcServers::AddLocalConnection(int fd) { grpc::AddInsecureChannelFromFd(local_.get(), fd); }
+void RpcServers::AddLocalConnection(int fd, bool trusted) {
+  grpc::AddInsecureChannelFromFd(trusted ? local_admin_.get() : local_viewer_.get(), fd);
+}
 
 void RpcServers::Shutdown(std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::system_clock::now() + patience;
   tls_->Shutdown(deadline);
-  local_->Shutdown(deadline);
+  local_admin_->Shutdown(deadline);
+  local_viewer_->Shutdown(deadline);
 }
 
 }  // namespace muster::coordinator

@@ -14,16 +14,18 @@ class Service;
 
 namespace muster::coordinator {
 
-// The two gRPC servers of a coordinator: one for the network, always with TLS, and one for the
-// connections of the local admin socket. Thread-safe. The services outlive it.
+// The gRPC servers of a coordinator: one for the network, always with TLS, and two for the
+// connections of the local admin socket, so that what a connection may do is settled by where it
+// was handed to. Thread-safe. The services outlive it.
 class RpcServers {
  public:
   struct Options {
     std::string listen;  // "host:port"; port 0 takes a free one.
     pki::ServerIdentity identity;
     grpc::Service* sessions = nullptr;
-    grpc::Service* remote_admin = nullptr;
+    grpc::Service* remote_admin = nullptr;  // Null: nobody administers over the network.
     grpc::Service* local_admin = nullptr;
+    grpc::Service* local_viewer = nullptr;
   };
 
   // Unavailable when the address cannot be had. Also makes what gRPC itself logs ours, at level
@@ -32,17 +34,18 @@ class RpcServers {
   ~RpcServers();
 
   int port() const { return port_; }
-  // A connection to the local service. Takes over the descriptor.
-  void AddLocalConnection(int fd);
+  // A connection to local_admin, or else to local_viewer. Takes over the descriptor.
+  void AddLocalConnection(int fd, bool trusted);
   // No new calls; those that are still there after `patience` are cancelled. Returns when all are
   // over, so whoever finishes them has to go on doing so meanwhile.
   void Shutdown(std::chrono::milliseconds patience);
 
  private:
-  RpcServers(std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local, int port);
+  RpcServers(std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local_admin,
+             std::unique_ptr<grpc::Server> local_viewer, int port);
 
   const std::unique_ptr<grpc::Server> tls_;
-  const std::unique_ptr<grpc::Server> local_;
+  const std::unique_ptr<grpc::Server> local_admin_, local_viewer_;
   const int port_;
 };
 

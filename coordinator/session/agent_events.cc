@@ -110,8 +110,7 @@ std::optional<MonoTime> AgentEvents::Flush() {
     const absl::Status status = store_.Transact(transaction).status();
     if (!status.ok()) {
       if (!retry_at_) {
-        spdlog::error("cannot store {} events, trying again: {}", dirty_.size(),
-                      status.ToString());
+        spdlog::error("cannot store {} events, trying again: {}", dirty_.size(), status.ToString());
       }
       retry_at_ = clock_.Mono() + options_.retry_after;
       return retry_at_;

@@ -25,8 +25,8 @@ absl::Status EnrolLimiter::Check(const std::string& peer) {
   }
   if (it == forgiven_.end()) return absl::OkStatus();
   // One more failure may be had when that leaves no more than the most that are allowed.
-  const Duration over = it->second + options_.forgiven_each - now -
-                        options_.failures_max * options_.forgiven_each;
+  const Duration over =
+      it->second + options_.forgiven_each - now - options_.failures_max * options_.forgiven_each;
   if (over <= Duration::zero()) return absl::OkStatus();
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(over).count();
   return absl::ResourceExhaustedError(

@@ -6,8 +6,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "common/base/mutex.h"
 #include "common/base/clock.h"
+#include "common/base/mutex.h"
 
 namespace muster::coordinator {
 

@@ -42,10 +42,10 @@ absl::StatusOr<const ObjectLoader::Loaded*> ObjectLoader::Load(const std::string
   auto [it, is_new] = loaded_.try_emplace(session_key);
   if (is_new) {
     absl::StatusOr<std::optional<KeyValue>> stored = store_.Get(absl::StrCat("/", session_key));
-    absl::StatusOr<v1::Object> object =
-        !stored.ok()           ? stored.status()
-        : !stored->has_value() ? absl::StatusOr<v1::Object>(v1::Object())
-                               : DecodeObject(**stored);
+    absl::StatusOr<v1::Object> object = !stored.ok() ? stored.status()
+                                        : !stored->has_value()
+                                            ? absl::StatusOr<v1::Object>(v1::Object())
+                                            : DecodeObject(**stored);
     if (!object.ok()) {
       loaded_.erase(it);
       return object.status();

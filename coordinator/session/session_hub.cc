@@ -9,6 +9,7 @@
 #include "common/base/macros.h"
 #include "common/base/status.h"
 #include "common/daemon/log_fields.h"
+#include "coordinator/session/node_key.h"
 #include "coordinator/session/tunnel_support.h"
 #include "coordinator/store/object_store.h"
 #include "coordinator/templates/references.h"
@@ -60,7 +61,7 @@ struct SessionHub::Session {
   };
 
   SessionId id = 0;
-  std::string node;
+  std::string node, key_hash;
   std::shared_ptr<SessionPeer> peer;
   State state = State::kOpened;
   MonoTime opened_at{};
@@ -132,6 +133,7 @@ void SessionHub::Handle(SessionOpened input) {
   auto session = std::make_unique<Session>();
   session->id = input.id;
   session->node = std::move(input.node);
+  session->key_hash = std::move(input.key_hash);
   session->peer = std::move(input.peer);
   session->opened_at = clock_.Mono();
   no_hello_.push_back(session->id);
@@ -210,6 +212,10 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
     return End(session, absl::UnavailableError(Annotate(node.status(), "node").message()));
   }
   if (!node->has_value()) return RemoveNode(session);
+  if (absl::Status known = CheckNodeKey(**node, session.key_hash); !known.ok()) {
+    spdlog::warn("node {}: a session with another key than the node's is refused", session.node);
+    return End(session, std::move(known));
+  }
   if (auto old = by_node_.find(session.node); old != by_node_.end()) {
     End(*old->second, absl::AbortedError("another session of this node took over"));
   }
@@ -283,6 +289,8 @@ void SessionHub::ReceivePodReport(Session& session, session::v1::PodReport& repo
 void SessionHub::ReceiveEvent(Session& session, v1::Event& event) {
   const v1::ObjectReference& about = event.involved_object();
   if (about.kind() == "Node" && about.name() == session.node) {
+    // Nodes are in no namespace, so their events are in none of anybody's choice.
+    event.mutable_involved_object()->clear_namespace_();
     return events_.Record(session.node, std::move(event));
   }
   const std::string key = SessionKey("pods", about.namespace_(), about.name());
@@ -441,6 +449,9 @@ void SessionHub::Absorb(const Change& change) {
 }
 
 void SessionHub::NodeChanged(Session& session, const v1::Node& node) {
+  if (absl::Status known = CheckNodeKey(node, session.key_hash); !known.ok()) {
+    return End(session, std::move(known));
+  }
   const std::string ready = ReadyStatus(node);
   session.given_up = ready == "Unknown";
   if (ready != "True") {

@@ -56,6 +56,7 @@ struct SessionOpened {
   SessionId id = 0;
   std::string node;  // As the client certificate names it.
   std::shared_ptr<SessionPeer> peer;
+  std::string key_hash;  // sha256:HEX of that certificate's key.
 };
 struct SessionReceived {
   SessionId id = 0;

@@ -18,10 +18,10 @@ using session::v1::ToAgent;
 class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
                              public SessionPeer {
  public:
-  static SessionReactor* Open(SessionHub& hub, SessionId id, std::string node) {
+  static SessionReactor* Open(SessionHub& hub, SessionId id, NodeCertificate node) {
     std::shared_ptr<SessionReactor> reactor(new SessionReactor(hub, id));
     reactor->self_ = reactor;
-    hub.Post(SessionOpened{id, std::move(node), reactor});
+    hub.Post(SessionOpened{id, std::move(node.name), reactor, std::move(node.key_hash)});
     return reactor.get();
   }
 
@@ -53,8 +53,8 @@ class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
   SessionHub& hub_;
   const SessionId id_;
   std::shared_ptr<SessionReactor> self_;  // Until OnDone.
-  FromAgent from_agent_;  // gRPC's while a read is under way.
-  ToAgent to_agent_;      // gRPC's while a write is under way.
+  FromAgent from_agent_;                  // gRPC's while a read is under way.
+  ToAgent to_agent_;                      // gRPC's while a write is under way.
 };
 
 // Ends a stream at once.
@@ -82,19 +82,19 @@ grpc::ServerUnaryReactor* SessionService::Enrol(grpc::CallbackServerContext* con
 
 grpc::ServerBidiReactor<FromAgent, ToAgent>* SessionService::Session(
     grpc::CallbackServerContext* context) {
-  absl::StatusOr<std::string> node = NodeOf(*context);
+  absl::StatusOr<NodeCertificate> node = NodeOf(*context);
   if (!node.ok()) return new RefusedReactor<FromAgent, ToAgent>(node.status());
   return SessionReactor::Open(hub_, next_id_++, *std::move(node));
 }
 
 grpc::ServerBidiReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>*
 SessionService::Tunnel(grpc::CallbackServerContext* context) {
-  absl::StatusOr<std::string> node = NodeOf(*context);
+  absl::StatusOr<NodeCertificate> node = NodeOf(*context);
   if (!node.ok()) {
     return new RefusedReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>(
         node.status());
   }
-  return NewAgentTunnelReactor(tunnels_, *std::move(node), context);
+  return NewAgentTunnelReactor(tunnels_, std::move(node->name), context);
 }
 
 }  // namespace muster::coordinator

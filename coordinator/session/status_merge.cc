@@ -45,15 +45,8 @@ bool IsFinal(const v1::PodStatus& status) {
   return status.phase() == "Succeeded" || (status.phase() == "Failed" && !went_with_host);
 }
 
-void SetLabel(v1::ObjectMeta& metadata, const std::string& key, const std::string& value) {
-  if (!value.empty()) (*metadata.mutable_labels())[key] = value;
-}
-
-std::string HostnameOf(const v1::Node& node) {
-  for (const v1::NodeAddress& address : node.status().addresses()) {
-    if (address.type() == "Hostname" && !address.address().empty()) return address.address();
-  }
-  return node.metadata().name();
+void FillLabel(v1::ObjectMeta& metadata, const std::string& key, const std::string& value) {
+  if (!value.empty()) metadata.mutable_labels()->insert({key, value});
 }
 
 }  // namespace
@@ -98,9 +91,9 @@ std::optional<v1::Node> MergeNodeStatus(const v1::Node& stored, const v1::NodeSt
   if (status.images().empty()) *status.mutable_images() = stored.status().images();
 
   v1::ObjectMeta& metadata = *merged.mutable_metadata();
-  SetLabel(metadata, "kubernetes.io/hostname", HostnameOf(merged));
-  SetLabel(metadata, "kubernetes.io/os", status.node_info().operating_system());
-  SetLabel(metadata, "kubernetes.io/arch", status.node_info().architecture());
+  FillLabel(metadata, "kubernetes.io/hostname", metadata.name());
+  FillLabel(metadata, "kubernetes.io/os", status.node_info().operating_system());
+  FillLabel(metadata, "kubernetes.io/arch", status.node_info().architecture());
 
   // Compared as if no time had passed, written with the time.
   for (v1::NodeCondition& condition : *status.mutable_conditions()) {

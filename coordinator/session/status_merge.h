@@ -20,8 +20,10 @@ namespace muster::coordinator {
 v1::PodStatus MergePodStatus(const v1::PodStatus& stored, const v1::PodStatus& reported,
                              WallTime now);
 
-// The node with the reported status, and with the labels kubernetes.io/hostname, os and arch that
-// agree with it. Conditions as above; their lastHeartbeatTime becomes `now`. Nothing when only
+// The node with the reported status, and with the labels kubernetes.io/hostname, os and arch where
+// they are missing (the host name is the node's). Those that are there stay, whatever is reported:
+// workloads, and the Secrets they mention, are given to nodes by labels, and a node is not to call
+// itself another one. Conditions as above; their lastHeartbeatTime becomes `now`. Nothing when only
 // heartbeat times would differ, so that a healthy node causes no writes.
 std::optional<v1::Node> MergeNodeStatus(const v1::Node& stored, const v1::NodeStatus& reported,
                                         WallTime now);

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
-#include "coordinator/templates/references.h"
 #include "coordinator/session/status_merge.h"
 #include "coordinator/store/object_store.h"
+#include "coordinator/templates/references.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "spdlog/spdlog.h"
 
@@ -22,8 +22,7 @@ StatusWriter::StatusWriter(Store& store, const Clock& clock, const Options& opti
     : store_(store), clock_(clock), options_(options) {}
 
 void StatusWriter::ReportPod(const std::string& node, session::v1::PodReport report) {
-  std::string key =
-      absl::StrCat("/", SessionKey("pods", report.namespace_(), report.name()));
+  std::string key = absl::StrCat("/", SessionKey("pods", report.namespace_(), report.name()));
   pods_[std::move(key)] = PodWord{node, std::move(report)};
 }
 

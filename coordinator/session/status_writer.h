@@ -22,7 +22,7 @@ namespace muster::coordinator {
 class StatusWriter {
  public:
   struct Options {
-    size_t batch_max = 256;                       // Objects in one transaction.
+    size_t batch_max = 256;                        // Objects in one transaction.
     std::chrono::milliseconds retry_after{1'000};  // When the store refuses.
   };
 

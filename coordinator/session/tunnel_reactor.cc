@@ -17,9 +17,8 @@ using session::v1::TunnelToAgent;
 
 // Frames go from the stream into the tunnel and back, one at a time each way. Belongs to itself
 // until gRPC is done with it; the tunnel's callbacks keep it as long as they wait.
-class AgentTunnelReactor final
-    : public grpc::ServerBidiReactor<TunnelFromAgent, TunnelToAgent>,
-      public std::enable_shared_from_this<AgentTunnelReactor> {
+class AgentTunnelReactor final : public grpc::ServerBidiReactor<TunnelFromAgent, TunnelToAgent>,
+                                 public std::enable_shared_from_this<AgentTunnelReactor> {
  public:
   static AgentTunnelReactor* Open(TunnelBroker& tunnels, std::string node,
                                   grpc::CallbackServerContext* context) {
@@ -50,8 +49,7 @@ class AgentTunnelReactor final
   void OnDone() override { self_.reset(); }
 
  private:
-  AgentTunnelReactor(TunnelBroker& tunnels, std::string node,
-                     grpc::CallbackServerContext* context)
+  AgentTunnelReactor(TunnelBroker& tunnels, std::string node, grpc::CallbackServerContext* context)
       : tunnels_(tunnels), node_(std::move(node)), context_(context) {}
 
   void Begin(const TunnelFromAgent& first) {
@@ -72,11 +70,10 @@ class AgentTunnelReactor final
   }
 
   void PullNext() {
-    tunnel_->to_agent().Pull(
-        [self = shared_from_this()](std::optional<TunnelToAgent> frame) {
-          if (!frame) return self->End(self->tunnel_->why());
-          self->Write(*std::move(frame));
-        });
+    tunnel_->to_agent().Pull([self = shared_from_this()](std::optional<TunnelToAgent> frame) {
+      if (!frame) return self->End(self->tunnel_->why());
+      self->Write(*std::move(frame));
+    });
   }
 
   // For the user's end as well.

@@ -37,6 +37,8 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("stateDir", settings.state_dir);
   root.Read("listen", settings.listen);
   root.Read("adminSocket", settings.admin_socket);
+  root.Read("viewerGroup", settings.viewer_group);
+  root.Read("remoteAdmin", settings.remote_admin);
   root.Read("metricsListen", settings.metrics_listen);
   root.Read("advertiseAddresses", settings.advertise_addresses);
   root.Read("heartbeatInterval", settings.heartbeat_interval, kHeartbeat.min, kHeartbeat.max);
@@ -202,6 +204,8 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("stateDir", running.state_dir, read.state_dir);
   compare("listen", running.listen, read.listen);
   compare("adminSocket", running.admin_socket, read.admin_socket);
+  compare("viewerGroup", running.viewer_group, read.viewer_group);
+  compare("remoteAdmin", running.remote_admin, read.remote_admin);
   compare("metricsListen", running.metrics_listen, read.metrics_listen);
   compare("advertiseAddresses", running.advertise_addresses, read.advertise_addresses);
   compare("heartbeatInterval", running.heartbeat_interval, read.heartbeat_interval);
@@ -216,8 +220,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   CommandLine line;
   std::string file = kDefaultFile;
   bool check = false;
-  std::optional<std::string> state_dir, listen, admin_socket, metrics_listen, heartbeat, lost,
-      reconnect, quarantine, log_level;
+  std::optional<std::string> state_dir, listen, admin_socket, viewer_group, metrics_listen,
+      heartbeat, lost, reconnect, quarantine, log_level;
+  std::optional<bool> remote_admin;
   std::optional<int64_t> pre_pull;
   std::vector<std::string> advertise;
 
@@ -231,8 +236,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.add_option("--state-dir", state_dir, "Where the store and the keys are")->option_text("DIR");
   app.add_option("--listen", listen, "Address for agents and remote administrators, with TLS")
       ->option_text("HOST:PORT");
-  app.add_option("--admin-socket", admin_socket, "Socket for root of this host")
+  app.add_option("--admin-socket", admin_socket, "Socket for musterctl of this host")
       ->option_text("PATH");
+  app.add_option("--viewer-group", viewer_group,
+                 "Group whose members may look through the socket; \"\": none")
+      ->option_text("GROUP");
+  app.add_flag("--remote-admin,!--no-remote-admin", remote_admin,
+               "Serve people with certificates where agents connect");
   app.add_option("--metrics-listen", metrics_listen, "Address of /metrics and /healthz; \"\": none")
       ->option_text("HOST:PORT");
   app.add_option("--advertise-address", advertise,
@@ -271,6 +281,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   if (state_dir) line.settings.state_dir = *state_dir;
   if (listen) line.settings.listen = *listen;
   if (admin_socket) line.settings.admin_socket = *admin_socket;
+  if (viewer_group) line.settings.viewer_group = *viewer_group;
+  if (remote_admin) line.settings.remote_admin = *remote_admin;
   if (metrics_listen) line.settings.metrics_listen = *metrics_listen;
   if (!advertise.empty()) line.settings.advertise_addresses = advertise;
   if (pre_pull) line.settings.pre_pull_limit = *pre_pull;

@@ -19,6 +19,9 @@ struct Settings {
   std::string state_dir = "/var/lib/muster/coordinator";
   std::string listen = "[::]:7440";
   std::string admin_socket = "/run/muster/coordinator.sock";
+  // Members of this group are viewers on the admin socket. Empty: only root may use it.
+  std::string viewer_group = "muster";
+  bool remote_admin = false;  // People with certificates are served at `listen`.
   std::string metrics_listen = "127.0.0.1:7441";  // Empty: none.
   // Names and addresses under which agents and administrators reach it, with or without a port.
   // Empty: the host's name.

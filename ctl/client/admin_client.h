@@ -69,6 +69,19 @@ class AdminClient {
   virtual absl::StatusOr<admin::v1::CreateTokenResponse> CreateToken(
       const admin::v1::CreateTokenRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::GetVersionResponse> GetVersion() = 0;
+  virtual absl::StatusOr<admin::v1::WhoAmIResponse> WhoAmI(
+      const admin::v1::WhoAmIRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::CanIResponse> CanI(const admin::v1::CanIRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::CreateUserResponse> CreateUser(
+      const admin::v1::CreateUserRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::ListUsersResponse> ListUsers(
+      const admin::v1::ListUsersRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::DeleteUserResponse> DeleteUser(
+      const admin::v1::DeleteUserRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::ListTokensResponse> ListTokens(
+      const admin::v1::ListTokensRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::DeleteTokenResponse> DeleteToken(
+      const admin::v1::DeleteTokenRequest& request) = 0;
 
   // DeadlineExceeded when `timeout` passes first.
   virtual absl::Status Watch(const admin::v1::WatchRequest& request,

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
-#include "common/base/text_file.h"
 #include "common/pki/grpc_credentials.h"
 #include "ctl/client/connect.h"
 #include "muster/admin/v1/admin.grpc.pb.h"
@@ -111,6 +110,33 @@ class GrpcAdminClient final : public AdminClient {
   absl::StatusOr<admin::v1::GetVersionResponse> GetVersion() override {
     return Call(admin::v1::GetVersionRequest(), &admin::v1::Admin::Stub::GetVersion);
   }
+  absl::StatusOr<admin::v1::WhoAmIResponse> WhoAmI(
+      const admin::v1::WhoAmIRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::WhoAmI);
+  }
+  absl::StatusOr<admin::v1::CanIResponse> CanI(const admin::v1::CanIRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::CanI);
+  }
+  absl::StatusOr<admin::v1::CreateUserResponse> CreateUser(
+      const admin::v1::CreateUserRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::CreateUser);
+  }
+  absl::StatusOr<admin::v1::ListUsersResponse> ListUsers(
+      const admin::v1::ListUsersRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::ListUsers);
+  }
+  absl::StatusOr<admin::v1::DeleteUserResponse> DeleteUser(
+      const admin::v1::DeleteUserRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::DeleteUser);
+  }
+  absl::StatusOr<admin::v1::ListTokensResponse> ListTokens(
+      const admin::v1::ListTokensRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::ListTokens);
+  }
+  absl::StatusOr<admin::v1::DeleteTokenResponse> DeleteToken(
+      const admin::v1::DeleteTokenRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::DeleteToken);
+  }
 
   absl::Status Watch(const admin::v1::WatchRequest& request,
                      std::optional<std::chrono::milliseconds> timeout,
@@ -184,20 +210,19 @@ class GrpcAdminClient final : public AdminClient {
   const std::unique_ptr<admin::v1::Admin::Stub> stub_;
 };
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsFor(const Endpoint& endpoint) {
+std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const Endpoint& endpoint) {
   // The socket's file mode and the peer's credentials guard it.
   if (absl::StartsWith(endpoint.server, "unix:")) return grpc::InsecureChannelCredentials();
   pki::ClientIdentity identity;
-  MUSTER_ASSIGN_OR_RETURN(identity.ca_pem, ReadFile(endpoint.certificate_authority));
-  MUSTER_ASSIGN_OR_RETURN(identity.certificate_pem, ReadFile(endpoint.client_certificate));
-  MUSTER_ASSIGN_OR_RETURN(identity.key_pem, ReadFile(endpoint.client_key));
+  identity.ca_pem = endpoint.ca_pem;
+  identity.certificate_pem = endpoint.certificate_pem;
+  identity.key_pem = endpoint.key_pem;
   return pki::ClientChannelCredentials(identity);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const Endpoint& endpoint) {
-  MUSTER_ASSIGN_OR_RETURN(auto credentials, CredentialsFor(endpoint));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetMaxSendMessageSize(kMessageBytesMax);
@@ -210,7 +235,7 @@ absl::StatusOr<std::unique_ptr<AdminClient>> Connect(const Endpoint& endpoint) {
     arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
   }
   return std::make_unique<GrpcAdminClient>(
-      grpc::CreateCustomChannel(endpoint.server, credentials, arguments));
+      grpc::CreateCustomChannel(endpoint.server, CredentialsFor(endpoint), arguments));
 }
 
 }  // namespace muster::ctl

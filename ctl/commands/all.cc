@@ -2,6 +2,7 @@
 
 #include "ctl/commands/api_resources.h"
 #include "ctl/commands/apply.h"
+#include "ctl/commands/auth.h"
 #include "ctl/commands/backup.h"
 #include "ctl/commands/cp.h"
 #include "ctl/commands/delete.h"
@@ -21,6 +22,7 @@
 #include "ctl/commands/set_image.h"
 #include "ctl/commands/token.h"
 #include "ctl/commands/top.h"
+#include "ctl/commands/user.h"
 #include "ctl/commands/version.h"
 #include "ctl/commands/wait.h"
 #include "ctl/commands/why.h"
@@ -49,6 +51,8 @@ void AddAllCommands(CommandLine& line) {
   AddCp(line);
   AddTop(line);
   AddToken(line);
+  AddUser(line);
+  AddAuth(line);
   AddBackup(line);
   AddApiResources(line);
   AddVersion(line);

@@ -42,6 +42,7 @@ std::vector<std::string> SplitShortOptions(const std::vector<std::string>& argum
 CommandLine::CommandLine() {
   app_.require_subcommand(1);
   app_.add_option("-s,--server", server_, "Address of the coordinator: unix:/path or host:port");
+  app_.add_option("--config", config_, "File that says who you are and where the coordinator is");
   ns_option_ = app_.add_option("-n,--namespace", ns_, "Namespace to work in");
 }
 
@@ -74,7 +75,7 @@ std::string CommandLine::ChangeCause() const {
     for (const CLI::Option* option : app->get_options()) {
       if (option->count() == 0 || option->get_lnames().empty()) continue;
       const std::string& name = option->get_lnames().front();
-      if (name == "server") continue;  // Where is not why.
+      if (name == "server" || name == "config") continue;  // Where and who is not why.
       flags[name] = absl::StrJoin(option->results(), ",");
     }
   }

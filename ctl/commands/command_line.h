@@ -39,6 +39,7 @@ class CommandLine {
   void AddAllNamespaces(CLI::App& command);
 
   const std::string& server() const { return server_; }
+  const std::string& config() const { return config_; }
   const std::string& ns() const { return ns_; }
   bool namespace_given() const { return ns_option_->count() > 0; }
   bool all_namespaces() const { return all_namespaces_; }
@@ -54,7 +55,7 @@ class CommandLine {
 
  private:
   CLI::App app_{"musterctl controls DaemonSets on a fleet of hosts", "musterctl"};
-  std::string server_;
+  std::string server_, config_;
   std::string ns_ = "default";
   bool all_namespaces_ = false;
   CLI::Option* ns_option_ = nullptr;

@@ -45,6 +45,7 @@ bool Is(const CLI::Option* option, const char* name) {
 
 void TakeValue(const CLI::Option* option, const std::string& value, Reading& reading) {
   if (Is(option, "--server")) reading.scope.server = value;
+  if (Is(option, "--config")) reading.scope.config = value;
   if (Is(option, "--namespace")) reading.scope.ns = value;
 }
 

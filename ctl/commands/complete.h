@@ -23,7 +23,7 @@ struct Completion {
 
 // What was typed before that says where to look for objects.
 struct CompletionScope {
-  std::string server;
+  std::string server, config;
   std::string ns = "default";
 };
 

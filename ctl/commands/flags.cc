@@ -32,4 +32,9 @@ absl::StatusOr<DryRun> ParseDryRun(const std::string& text) {
       absl::StrCat("--dry-run: expected none, client or server, found \"", text, "\""));
 }
 
+std::string DateText(int64_t unix_seconds) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(unix_seconds),
+                          absl::UTCTimeZone());
+}
+
 }  // namespace muster::ctl

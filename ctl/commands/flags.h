@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,9 @@ absl::StatusOr<std::chrono::milliseconds> ParseDuration(const std::string& text)
 absl::StatusOr<std::optional<std::chrono::milliseconds>> ParseTimeout(const std::string& text);
 // none, client or server.
 absl::StatusOr<DryRun> ParseDryRun(const std::string& text);
+
+// "2026-01-31T12:00:00Z", for what the coordinator says in seconds since the epoch.
+std::string DateText(int64_t unix_seconds);
 
 inline constexpr char kDryRunFlag[] = "--dry-run{client}";
 inline constexpr char kDryRunHelp[] = "Change nothing: none, client or server";

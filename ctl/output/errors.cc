@@ -56,7 +56,8 @@ constexpr std::array kTroubles = {
     Trouble{"No such file or directory",
             "there is no such socket; is muster-coordinator running on this host? For another one "
             "give --server HOST:PORT or set MUSTER_SERVER"},
-    Trouble{"Permission denied", "this user may not use the socket; root may"},
+    Trouble{"Permission denied",
+            "this user may not use the socket; root may, and members of the group muster may look"},
     Trouble{"Connection refused",
             "nobody listens there; is muster-coordinator running, and is the address right "
             "(--server, MUSTER_SERVER)?"},
@@ -81,9 +82,12 @@ std::string ErrorText(const absl::Status& status, const std::string& server) {
         "\nIs muster-coordinator running there, and is the address right (--server, "
         "MUSTER_SERVER)?");
   }
-  // Of a call that nobody has heard of, gRPC says no more than that.
+  // What a server says of a call it has never heard of.
   if (status.code() == absl::StatusCode::kUnimplemented && status.message().empty()) {
-    return "error: the coordinator is older than this musterctl and does not know what was asked";
+    return absl::StrCat(
+        "error: the coordinator at ", server,
+        " does not know what was asked: it is older than this musterctl, or does not serve people "
+        "over the network (\"remoteAdmin: true\" in its /etc/muster/coordinator.yaml)");
   }
   return absl::StrCat("Error from server (", Reason(status.code()), "): ", status.message());
 }

@@ -136,7 +136,12 @@ TEST_P(Release, ItsCoordinatorIsUnderstood) {
       EXPECT_TRUE(assignment->complete);
     } else if (const auto* tunnel = std::get_if<agent::TunnelRequest>(&*event)) {
       EXPECT_EQ(tunnel->pod_uid, "uid-of-the-pod");
-      EXPECT_TRUE(tunnel->is_exec ? tunnel->command.size() == 1 : tunnel->tail_lines == 7);
+      if (tunnel->purpose == agent::TunnelPurpose::kExec) {
+        EXPECT_EQ(tunnel->command.size(), 1u);
+      } else {
+        EXPECT_EQ(tunnel->purpose, agent::TunnelPurpose::kLogs);
+        EXPECT_EQ(tunnel->tail_lines, 7);
+      }
     }
   }
   EXPECT_THAT(kinds, ElementsAre(0u, 1u, 3u, 3u, 2u));

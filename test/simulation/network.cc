@@ -192,8 +192,8 @@ void Network::Open(const StreamPtr& stream, const agent::LinkHello& hello) {
     }
     stream->epoch = epoch_;
     stream->hub_end = true;
-    hub_->Post(coordinator::SessionOpened{stream->id, stream->node,
-                                          std::make_shared<Peer>(*this, stream, hub_life_)});
+    hub_->Post(coordinator::SessionOpened{
+        stream->id, stream->node, std::make_shared<Peer>(*this, stream, hub_life_), kNodeKey});
     stream->arrived.push_back(std::move(*message));
     stream->writing = false;
     SendNext(stream);

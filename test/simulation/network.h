@@ -21,6 +21,9 @@ struct NetworkSpoiler {
   std::function<bool(session::v1::ToAgent&)> down;
 };
 
+// The hash of every machine's key: none of them is stolen here.
+inline constexpr char kNodeKey[] = "key";
+
 // The sessions between agents and the coordinator, as gRPC over TCP carries them: in order, with
 // delay, whole or not at all; a message is lost only with its stream, and each end finds that out
 // at its own time. Between the ends are production's own messages, translation and outbox.

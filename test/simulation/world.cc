@@ -245,7 +245,7 @@ void World::Enrol(const std::string& name) {
     request.node_name = name;
     request.labels["tier"] = dice_.Chance(0.5) ? "edge" : "core";
     coordinator::ObjectTransaction transaction;
-    transaction.Create(coordinator::NewNode(request, "key"));
+    transaction.Create(coordinator::NewNode(request, {}, kNodeKey));
     status = coordinator_->user_objects().Commit(std::move(transaction)).status();
     coordinator_->CheckPulse();
   }

@@ -18,6 +18,7 @@ PURE = (
     "agent/translate",
     "agent/workload",
     "common/model",
+    "coordinator/authz",
     "coordinator/daemonjob",
     "coordinator/daemonset",
     "coordinator/explain",

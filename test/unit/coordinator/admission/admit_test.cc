@@ -223,5 +223,28 @@ TEST(AdmitUpdate, NodesKeepTheirStatusWhenTainted) {
   EXPECT_EQ(result.object.node().spec().taints_size(), 1);
 }
 
+// Who could write it could become the node.
+TEST(AdmitNode, TheKeyOfANodeIsNotForUsers) {
+  constexpr char kKey[] = "muster.dev/node-key-hash";
+  const v1::Object plain = FromYaml("{apiVersion: v1, kind: Node, metadata: {name: n1}}");
+  v1::Object keyed = plain;
+  (*model::MutableMetadataOf(keyed).mutable_annotations())[kKey] = "sha256:01";
+  v1::Object stolen = plain;
+  (*model::MutableMetadataOf(stolen).mutable_annotations())[kKey] = "sha256:02";
+
+  EXPECT_THAT(Admit(plain, nullptr, kNow).problems, IsEmpty());
+  EXPECT_THAT(Texts(Admit(stolen, nullptr, kNow).problems),
+              ElementsAre("metadata.annotations[muster.dev/node-key-hash]: Forbidden: is written "
+                          "when a host joins, and not otherwise"));
+  EXPECT_THAT(Admit(stolen, &keyed, kNow).problems, SizeIs(1));
+  EXPECT_THAT(Admit(stolen, &plain, kNow).problems, SizeIs(1));
+  // Said as it is, or not at all, it stays.
+  for (const v1::Object& proposed : {keyed, plain}) {
+    const AdmitResult result = Admit(proposed, &keyed, kNow);
+    EXPECT_THAT(result.problems, IsEmpty());
+    EXPECT_EQ(model::MetadataOf(result.object).annotations().at(kKey), "sha256:01");
+  }
+}
+
 }  // namespace
 }  // namespace muster::coordinator

@@ -113,10 +113,12 @@ TEST_F(CertificateAuthorityTest, ClientsGetTheirKindOfIdentity) {
   const auto node = pki::ParseCertificate(ca.SignNode(request, "n1", kNow).value()).value();
   EXPECT_EQ(pki::NodeNameOf(node.common_name, node.organization), "n1");
   EXPECT_EQ(node.not_after, kNow + hours(24 * 365));
-  const auto admin = pki::ParseCertificate(ca.SignAdmin(request, "ann", kNow).value()).value();
-  EXPECT_EQ(admin.common_name, "ann");
-  EXPECT_EQ(admin.organization, "muster:admins");
-  EXPECT_EQ(pki::NodeNameOf(admin.common_name, admin.organization), "");
+  const auto user =
+      pki::ParseCertificate(ca.SignUser(request, "ann", kNow, hours(48)).value()).value();
+  EXPECT_EQ(user.common_name, "ann");
+  EXPECT_EQ(user.organization, "muster:users");
+  EXPECT_EQ(user.not_after, kNow + hours(48));
+  EXPECT_EQ(pki::NodeNameOf(user.common_name, user.organization), "");
 }
 
 }  // namespace

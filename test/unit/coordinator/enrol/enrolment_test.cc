@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <utility>
 
 #include "coordinator/store/memory/memory_store.h"
@@ -279,9 +280,94 @@ TEST_F(EnrolmentTest, TheNotReadyTaintIsOurs) {
   v1::Taint& taint = request.taints.emplace_back();
   taint.set_key("node.kubernetes.io/not-ready");
   taint.set_effect("NoExecute");
-  const v1::Object node = NewNode(request, "sha256:x");
+  const v1::Object node = NewNode(request, {}, "sha256:x");
   ASSERT_EQ(node.node().spec().taints_size(), 1);
   EXPECT_EQ(node.node().spec().taints(0).effect(), "NoSchedule");
+}
+
+// What a token is good for.
+
+TEST_F(EnrolmentTest, ATokenIsGoodForTheNamesThatItIsFor) {
+  EnrolRequest request = Request("web-1", key_);
+  request.token = tokens_.Create(1h, 1, {"db-*", {}, false})->text;
+  const absl::Status refused = enrolment_.Enrol(request).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("for nodes named \"db-*\", not for"));
+  request.node_name = "db-1";
+  EXPECT_TRUE(enrolment_.Enrol(request).ok());  // It was not used up.
+}
+
+TEST_F(EnrolmentTest, AHostSaysOfItselfOnlyWhatAKubeletMay) {
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>{{"tier", "web"},
+                                          {"example.com/rack", "7"},
+                                          {"notkubernetes.io/a", "b"},
+                                          {"kubernetes.io/arch", "arm64"},
+                                          {"kubernetes.io/hostname", "n1"},
+                                          {"topology.kubernetes.io/zone", "z"},
+                                          {"topology.kubernetes.io/region", "r"},
+                                          {"node.kubernetes.io/instance-type", "m"}}) {
+    EnrolRequest request = Request("n1", key_);
+    request.labels = {{key, value}};
+    EXPECT_TRUE(CheckScope(request, {}).ok()) << key;
+  }
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>{{"kubernetes.io/hostname", "db1"},
+                                          {"kubernetes.io/role", "db"},
+                                          {"node-role.kubernetes.io/control-plane", ""},
+                                          {"node-restriction.kubernetes.io/pci", "yes"},
+                                          {"topology.kubernetes.io/other", "x"},
+                                          {"x.k8s.io/a", "b"},
+                                          {"muster.dev/class", "db"},
+                                          {"a.muster.dev/class", "db"}}) {
+    EnrolRequest request = Request("n1", key_);
+    request.labels = {{key, value}};
+    const absl::Status refused = enrolment_.Enrol(request).status();
+    EXPECT_TRUE(absl::IsPermissionDenied(refused)) << key << refused;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("musterctl token create --labels"));
+    // Asked for as the token gives it, it is fine; with another value not.
+    EXPECT_TRUE(CheckScope(request, {"", {{key, value}}, false}).ok()) << key;
+    EXPECT_FALSE(CheckScope(request, {"", {{key, value + "x"}}, false}).ok()) << key;
+  }
+  EXPECT_THAT(List(model::Kind::kNode), IsEmpty());
+}
+
+TEST_F(EnrolmentTest, TheTokensLabelsGoOverTheHosts) {
+  EnrolRequest request = Request("n1", key_);
+  request.labels = {{"tier", "edge"}};
+  request.token =
+      tokens_.Create(1h, 1, {"", {{"tier", "core"}, {"muster.dev/class", "db"}}, false})->text;
+  ASSERT_TRUE(enrolment_.Enrol(request).ok());
+  const auto labels = objects_.Get(model::Kind::kNode, "", "n1")->node().metadata().labels();
+  EXPECT_EQ(labels.at("tier"), "core");
+  EXPECT_EQ(labels.at("muster.dev/class"), "db");
+}
+
+TEST_F(EnrolmentTest, ATokenThatMayReplaceGivesTheNameToAnotherKey) {
+  ASSERT_TRUE(enrolment_.Enrol(Request("n1", key_)).ok());
+  const v1::Node before = objects_.Get(model::Kind::kNode, "", "n1")->node();
+  const pki::PrivateKey other = pki::PrivateKey::Generate().value();
+  EnrolRequest request = Request("n1", other);
+  request.token = tokens_.Create(1h, 1, {"n1", {{"muster.dev/class", "db"}}, true})->text;
+  const auto result = enrolment_.Enrol(request);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(pki::ParseCertificate(result->certificate_pem)->public_key_hash,
+            other.PublicKeyHash().value());
+  const v1::Node after = objects_.Get(model::Kind::kNode, "", "n1")->node();
+  EXPECT_EQ(after.metadata().uid(), before.metadata().uid());
+  EXPECT_EQ(after.metadata().annotations().at("muster.dev/node-key-hash"),
+            other.PublicKeyHash().value());
+  EXPECT_EQ(after.metadata().labels().at("muster.dev/class"), "db");
+  // The token is used up, and the old key is a stranger's.
+  EXPECT_TRUE(absl::IsUnauthenticated(tokens_.Check(request.token).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(enrolment_.Enrol(Request("n1", key_)).status()));
+}
+
+TEST_F(EnrolmentTest, ReplacingIsForTheNamesOfTheTokenOnly) {
+  ASSERT_TRUE(enrolment_.Enrol(Request("n1", key_)).ok());
+  EnrolRequest request = Request("n1", pki::PrivateKey::Generate().value());
+  request.token = tokens_.Create(1h, 1, {"db-*", {}, true})->text;
+  EXPECT_TRUE(absl::IsPermissionDenied(enrolment_.Enrol(request).status()));
 }
 
 }  // namespace

@@ -120,5 +120,67 @@ TEST_F(TokenStoreTest, TroubleWithTheStoreIsPassedOn) {
   EXPECT_TRUE(absl::IsUnavailable(tokens_.Check(text).status()));
 }
 
+TEST_F(TokenStoreTest, WhatATokenIsForComesWithItsUse) {
+  const TokenStore::Scope scope{"db-*", {{"muster.dev/class", "db"}, {"empty", ""}}, true};
+  const auto token = tokens_.Create(0s, 2, scope);
+  ASSERT_TRUE(token.ok()) << token.status();
+  EXPECT_EQ(tokens_.Check(token->text)->scope, scope);
+  ASSERT_TRUE(Spend(token->text).ok());
+  EXPECT_EQ(tokens_.Check(token->text)->scope, scope);  // Also for the second one.
+  EXPECT_EQ(tokens_.Check(Create(0s, 0).text)->scope, TokenStore::Scope());
+}
+
+TEST_F(TokenStoreTest, AScopeThatNoNodeCanHaveIsRefused) {
+  for (const TokenStore::Scope& scope :
+       {TokenStore::Scope{"Db-*", {}, false}, TokenStore::Scope{"a b", {}, false},
+        TokenStore::Scope{"../x", {}, false}, TokenStore::Scope{"", {{"a b", "c"}}, false},
+        TokenStore::Scope{"", {{"a", "b c"}}, false}}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(tokens_.Create(0s, 0, scope).status()));
+  }
+  EXPECT_THAT(Stored(), IsEmpty());
+}
+
+TEST_F(TokenStoreTest, ListsThoseThatCanBeUsedAndForgetsWhatIsDeleted) {
+  const std::string shorter = Create(60s, 3).id;
+  const TokenStore::Token longer = Create(1h, 1);
+  EXPECT_THAT(*tokens_.List(), SizeIs(2));
+  clock_.Advance(61s);
+  auto left = *tokens_.List();
+  ASSERT_THAT(left, SizeIs(1));
+  EXPECT_EQ(left[0].id, longer.id);
+  EXPECT_EQ(left[0].uses_left, 1);
+  EXPECT_EQ(left[0].expires_at, longer.expires_at);
+  ASSERT_TRUE(tokens_.Delete(longer.id).ok());
+  EXPECT_TRUE(absl::IsUnauthenticated(tokens_.Check(longer.text).status()));
+  for (const std::string& id : {longer.id, std::string("../users/anna"), std::string()}) {
+    EXPECT_TRUE(absl::IsNotFound(tokens_.Delete(id))) << id;
+  }
+}
+
+TEST(MatchesPattern, StarsAndQuestionMarksStandForOthers) {
+  struct Case {
+    const char* pattern;
+    const char* name;
+    bool matches;
+  };
+  for (const Case& c :
+       {Case{"", "anything", true}, Case{"a", "a", true}, Case{"a", "ab", false},
+        Case{"a", "", false}, Case{"*", "", true}, Case{"*", "abc", true},
+        Case{"db-*", "db-1", true}, Case{"db-*", "db-", true}, Case{"db-*", "db", false},
+        Case{"db-*", "xdb-1", false}, Case{"*-eu", "a-b-eu", true}, Case{"*-eu", "a-eu-1", false},
+        Case{"a?c", "abc", true}, Case{"a?c", "ac", false}, Case{"*a*b*", "xaybz", true},
+        Case{"*a*b", "aba", false}, Case{"**", "x", true}, Case{"?*", "", false},
+        Case{"a.b", "axb", false}}) {
+    EXPECT_EQ(MatchesPattern(c.pattern, c.name), c.matches) << c.pattern << " " << c.name;
+  }
+}
+
+// Nobody can make the coordinator think for long.
+TEST(MatchesPattern, IsQuickOnWhatIsMadeToBeSlow) {
+  std::string pattern;
+  for (int i = 0; i < 100; ++i) pattern += "*a";
+  EXPECT_FALSE(MatchesPattern(pattern + "b", std::string(253, 'a')));
+}
+
 }  // namespace
 }  // namespace muster::coordinator

@@ -125,7 +125,7 @@ TEST_F(MergeNodeStatusTest, TakesTheFactsAndAddsTheWellKnownLabels) {
   ASSERT_TRUE(merged);
   EXPECT_EQ(merged->status().capacity().at("cpu").text(), "2");
   const auto& labels = merged->metadata().labels();
-  EXPECT_EQ(labels.at("kubernetes.io/hostname"), "host-1");
+  EXPECT_EQ(labels.at("kubernetes.io/hostname"), "n1");  // Not what it calls itself.
   EXPECT_EQ(labels.at("kubernetes.io/os"), "linux");
   EXPECT_EQ(labels.at("kubernetes.io/arch"), "amd64");
   EXPECT_EQ(labels.at("a"), "b");
@@ -163,11 +163,20 @@ TEST_F(MergeNodeStatusTest, ARemovedWellKnownLabelComesBack) {
   ASSERT_TRUE(MergeNodeStatus(once, reported_, kNow));
 }
 
-TEST_F(MergeNodeStatusTest, WithoutAHostnameAddressTheNodesNameIsTheLabel) {
-  reported_.clear_addresses();
-  EXPECT_EQ(
-      MergeNodeStatus(stored_, reported_, kNow)->metadata().labels().at("kubernetes.io/hostname"),
-      "n1");
+// A node that could would be given what is meant for another one.
+TEST_F(MergeNodeStatusTest, ANodeCannotMakeItselfAnotherOne) {
+  auto& labels = *stored_.mutable_metadata()->mutable_labels();
+  labels["kubernetes.io/hostname"] = "n1";
+  labels["kubernetes.io/os"] = "linux";
+  labels["kubernetes.io/arch"] = "arm64";
+  reported_.mutable_addresses(0)->set_address("db1");
+  reported_.mutable_node_info()->set_operating_system("plan9");
+  reported_.mutable_node_info()->set_architecture("amd64");
+  const v1::Node merged = *MergeNodeStatus(stored_, reported_, kNow);
+  EXPECT_EQ(merged.metadata().labels().at("kubernetes.io/hostname"), "n1");
+  EXPECT_EQ(merged.metadata().labels().at("kubernetes.io/os"), "linux");
+  EXPECT_EQ(merged.metadata().labels().at("kubernetes.io/arch"), "arm64");
+  EXPECT_EQ(merged.metadata().labels_size(), 4);
 }
 
 }  // namespace

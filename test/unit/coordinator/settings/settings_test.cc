@@ -57,7 +57,7 @@ TEST(NeedRestart, NamesEveryChangedKeyButTheLogLevel) {
       "stateDir: /s",        "listen: 127.0.0.1:1",     "adminSocket: /a",
       "metricsListen: \"\"", "advertiseAddresses: [a]", "heartbeatInterval: 3s",
       "nodeLostAfter: 11s",  "reconnectGrace: 2s",      "podGcQuarantine: 1s",
-      "prePullLimit: 3"};
+      "prePullLimit: 3",     "viewerGroup: ops",        "remoteAdmin: true"};
   for (const std::string& line : lines) {
     const absl::StatusOr<Settings> read = ParseSettings(line + "\n", "f");
     ASSERT_TRUE(read.ok()) << read.status();
@@ -71,6 +71,8 @@ TEST(ParseSettings, ReadsEveryKey) {
 stateDir: /s
 listen: 127.0.0.1:1
 adminSocket: /a
+viewerGroup: ops
+remoteAdmin: true
 metricsListen: ""
 advertiseAddresses: [a, "b:5"]
 heartbeatInterval: 2s
@@ -85,6 +87,8 @@ logLevel: warning
   EXPECT_EQ(settings->state_dir, "/s");
   EXPECT_EQ(settings->listen, "127.0.0.1:1");
   EXPECT_EQ(settings->admin_socket, "/a");
+  EXPECT_EQ(settings->viewer_group, "ops");
+  EXPECT_TRUE(settings->remote_admin);
   EXPECT_EQ(settings->metrics_listen, "");
   EXPECT_THAT(settings->advertise_addresses, ElementsAre("a", "b:5"));
   EXPECT_EQ(settings->heartbeat_interval, 2s);
@@ -106,7 +110,7 @@ TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
   const absl::StatusOr<CommandLine> line =
       Parse({"--config", path_.c_str(), "--listen", "0.0.0.0:7440", "--advertise-address", "a",
              "--advertise-address", "b", "--node-lost-after=1m", "--reconnect-grace=2s",
-             "--pre-pull-limit=7"});
+             "--pre-pull-limit=7", "--viewer-group", "ops", "--remote-admin"});
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_FALSE(line->print_and_exit);
   EXPECT_FALSE(line->check_config);
@@ -116,6 +120,8 @@ TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
   EXPECT_EQ(line->settings.node_lost_after, 60s);
   EXPECT_EQ(line->settings.reconnect_grace, 2s);
   EXPECT_EQ(line->settings.pre_pull_limit, 7);
+  EXPECT_EQ(line->settings.viewer_group, "ops");
+  EXPECT_TRUE(line->settings.remote_admin);
 }
 
 TEST_F(SettingsFileTest, CheckConfigIsATaskOfItsOwn) {

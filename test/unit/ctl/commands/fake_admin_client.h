@@ -150,6 +150,39 @@ class FakeAdminClient final : public AdminClient {
     response.set_git_revision("abc");
     return response;
   }
+  absl::StatusOr<admin::v1::WhoAmIResponse> WhoAmI(const admin::v1::WhoAmIRequest&) override {
+    return who_am_i;
+  }
+  absl::StatusOr<admin::v1::CanIResponse> CanI(const admin::v1::CanIRequest& request) override {
+    can_i_requests.push_back(request);
+    return can_i;
+  }
+  absl::StatusOr<admin::v1::CreateUserResponse> CreateUser(
+      const admin::v1::CreateUserRequest& request) override {
+    user_requests.push_back(request);
+    if (!next_error.ok()) return next_error;
+    return create_user;
+  }
+  absl::StatusOr<admin::v1::ListUsersResponse> ListUsers(
+      const admin::v1::ListUsersRequest&) override {
+    return users;
+  }
+  absl::StatusOr<admin::v1::DeleteUserResponse> DeleteUser(
+      const admin::v1::DeleteUserRequest& request) override {
+    deleted_access.push_back(request.name());
+    if (!next_error.ok()) return next_error;
+    return admin::v1::DeleteUserResponse();
+  }
+  absl::StatusOr<admin::v1::ListTokensResponse> ListTokens(
+      const admin::v1::ListTokensRequest&) override {
+    return tokens;
+  }
+  absl::StatusOr<admin::v1::DeleteTokenResponse> DeleteToken(
+      const admin::v1::DeleteTokenRequest& request) override {
+    deleted_access.push_back(request.id());
+    if (!next_error.ok()) return next_error;
+    return admin::v1::DeleteTokenResponse();
+  }
   absl::Status Watch(const admin::v1::WatchRequest& request,
                      std::optional<std::chrono::milliseconds>,
                      const Each<admin::v1::WatchEvent>& each) override {
@@ -217,6 +250,14 @@ class FakeAdminClient final : public AdminClient {
   absl::Status rollout_error;
   bool undo_changes = true;
   std::vector<admin::v1::CreateTokenRequest> token_requests;
+  admin::v1::WhoAmIResponse who_am_i;
+  admin::v1::CanIResponse can_i;
+  std::vector<admin::v1::CanIRequest> can_i_requests;
+  admin::v1::CreateUserResponse create_user;
+  std::vector<admin::v1::CreateUserRequest> user_requests;
+  admin::v1::ListUsersResponse users;
+  admin::v1::ListTokensResponse tokens;
+  std::vector<std::string> deleted_access;  // Users and tokens.
   admin::v1::PlanResponse plan_response;
   std::vector<admin::v1::PlanRequest> plan_requests;
   admin::v1::WhyResponse why_response;

@@ -47,7 +47,9 @@ TEST(Errors, WhatTheCoordinatorSaysHasKubernetesReasonBeforeIt) {
 
 TEST(Errors, ACallThatTheCoordinatorDoesNotKnowIsExplained) {
   EXPECT_EQ(ErrorText(absl::UnimplementedError(""), "unix:/x"),
-            "error: the coordinator is older than this musterctl and does not know what was asked");
+            "error: the coordinator at unix:/x does not know what was asked: it is older than this "
+            "musterctl, or does not serve people over the network (\"remoteAdmin: true\" in its "
+            "/etc/muster/coordinator.yaml)");
   EXPECT_EQ(ErrorText(absl::UnimplementedError("top is not supported by the agent on n1"), "x"),
             "Error from server (MethodNotAllowed): top is not supported by the agent on n1");
 }

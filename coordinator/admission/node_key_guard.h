@@ -1,0 +1,14 @@
+#pragma once
+
+#include "coordinator/admission/problem.h"
+#include "muster/v1/object.pb.h"
+
+namespace muster::coordinator {
+
+// Which key a Node belongs to is settled when its host joins (coordinator/enrol). Whoever could
+// write it otherwise could become the node, and read its Secrets. So in what users send it stays as
+// it is `stored` (null: a new object, which has none); another value is a problem. Leaves objects
+// that are no nodes alone. Pure.
+void GuardNodeKey(const v1::Object* stored, v1::Object& object, Problems& problems);
+
+}  // namespace muster::coordinator
