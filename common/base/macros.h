@@ -17,11 +17,11 @@
     }                                                                                        \
   } while (false)
 
-#define MUSTER_RETURN_IF_ERROR(expression)                                    \
-  do {                                                                        \
-    if (absl::Status muster_status = (expression); !muster_status.ok()) {     \
-      return muster_status;                                                   \
-    }                                                                         \
+#define MUSTER_RETURN_IF_ERROR(expression)                                \
+  do {                                                                    \
+    if (absl::Status muster_status = (expression); !muster_status.ok()) { \
+      return muster_status;                                               \
+    }                                                                     \
   } while (false)
 
 #define MUSTER_CONCAT_INNER(a, b) a##b

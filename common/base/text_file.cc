@@ -88,7 +88,8 @@ absl::Status WriteFileAtomically(const std::string& path, const std::string& con
   // A leftover of a writer that was killed.
   if (::unlink(beside.c_str()) != 0 && errno != ENOENT) return Failed("removing", beside);
   absl::Status status = WriteAndSync(beside, content, mode);
-  if (status.ok() && ::rename(beside.c_str(), path.c_str()) != 0) status = Failed("renaming", beside);
+  if (status.ok() && ::rename(beside.c_str(), path.c_str()) != 0)
+    status = Failed("renaming", beside);
   if (!status.ok()) {
     ::unlink(beside.c_str());
     return status;

@@ -21,7 +21,7 @@ class LocalListener {
  public:
   struct Options {
     std::string path;
-    std::string what;                // For messages: "admin socket".
+    std::string what;                 // For messages: "admin socket".
     std::optional<gid_t> group = {};  // May connect, too.
   };
   // Takes over the connection, which does not block.

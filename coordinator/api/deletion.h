@@ -24,7 +24,8 @@ struct Deletion {
 //  - A pod that is bound to a node and not finished gets a deletionTimestamp and the time to stop
 //    (its own, or `grace_period_seconds`); a later request can only shorten that. Grace 0, and pods
 //    no agent has ever seen, are removed at once.
-//  - A DaemonSet or DaemonJob goes at once (background), or gets a finalizer, a deletionTimestamp and
+//  - A DaemonSet or DaemonJob goes at once (background), or gets a finalizer, a deletionTimestamp
+//  and
 //    a higher generation until its pods are gone (foreground) or let go (orphan).
 //  - Whatever has finalizers stays until they are taken away.
 // InvalidArgument for a negative grace period, FailedPrecondition for what may not go.

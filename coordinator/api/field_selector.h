@@ -9,7 +9,8 @@
 
 namespace muster::coordinator {
 
-// Demands on fields of an object, all of which have to hold: "spec.nodeName=n1,status.phase!=Failed".
+// Demands on fields of an object, all of which have to hold:
+// "spec.nodeName=n1,status.phase!=Failed".
 //
 // Kubernetes rules: operators =, == and !=; only the fields that Kubernetes selects by are known,
 // another one is InvalidArgument `field label not supported: X`. A plain value.

@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/moment.h"
-#include "coordinator/daemonset/failure_backoff.h"
 #include "coordinator/daemonjob/job_survey.h"
+#include "coordinator/daemonset/failure_backoff.h"
 #include "coordinator/daemonset/plan.h"
 #include "coordinator/store/object_store.h"
 

@@ -31,7 +31,8 @@
 namespace muster::coordinator {
 
 // Everything the coordinator does by itself: the controllers of DaemonSets and DaemonJobs, binding
-// pods to their nodes, the health of nodes, and collecting what nobody owns or no node runs any more.
+// pods to their nodes, the health of nodes, and collecting what nobody owns or no node runs any
+// more.
 //
 // A shell: it keeps a copy of the store's objects, fed by one watch, asks the pure parts
 // (daemonset, placement, nodes) what to do, and writes their answers, each in one transaction
@@ -218,7 +219,7 @@ class ControllerLoop {
   std::set<std::string> tainted_nodes_, out_of_service_;
   bool all_lost_ = false;
   std::string last_to_pull_;  // Key of the DaemonSet that began pulls last.
-  int64_t pulls_begun_ = 0;  // In this pass over all DaemonSets: the copy does not show them yet.
+  int64_t pulls_begun_ = 0;   // In this pass over all DaemonSets: the copy does not show them yet.
   MonoTime listening_since_;
   std::map<std::string, WallTime> event_times_;
   std::set<std::pair<WallTime, std::string_view>> events_by_time_;  // Keys of event_times_.

@@ -26,8 +26,7 @@ class EventRecorder {
   };
 
   // Adds the event to the transaction. `about` has its uid.
-  void Add(const v1::Object& about, const Note& note, WallTime now,
-           ObjectTransaction& transaction);
+  void Add(const v1::Object& about, const Note& note, WallTime now, ObjectTransaction& transaction);
 
   // What a commit returned: the events among it are those to count on from now on.
   void Committed(const v1::Object& object);

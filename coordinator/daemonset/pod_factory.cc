@@ -47,8 +47,8 @@ absl::StatusOr<v1::Pod> MakePodPattern(const v1::DaemonSet& daemon_set, std::str
                                        const PriorityClasses& priority_classes) {
   const PodOwner owner{daemon_set.metadata().name(), daemon_set.metadata().namespace_(),
                        OwnerReferenceTo(daemon_set)};
-  MUSTER_ASSIGN_OR_RETURN(
-      v1::Pod pod, MakePodPattern(owner, daemon_set.spec().template_(), priority_classes));
+  MUSTER_ASSIGN_OR_RETURN(v1::Pod pod,
+                          MakePodPattern(owner, daemon_set.spec().template_(), priority_classes));
   v1::ObjectMeta& meta = *pod.mutable_metadata();
   (*meta.mutable_labels())[kRevisionHashLabel] = std::string(hash);
   const auto& annotations = daemon_set.metadata().annotations();

@@ -132,7 +132,8 @@ class PodExaminer {
   Explanation Failed() const {
     const v1::PodStatus& status = pod_.status();
     if (status.reason().empty()) {
-      if (auto found = EndedBadly(pod_.spec().init_containers(), status.init_container_statuses())) {
+      if (auto found =
+              EndedBadly(pod_.spec().init_containers(), status.init_container_statuses())) {
         return *std::move(found);
       }
       if (auto found = EndedBadly(pod_.spec().containers(), status.container_statuses())) {
@@ -152,9 +153,9 @@ class PodExaminer {
       const v1::ContainerStatus* seen = Find(statuses, container);
       const v1::ContainerStateTerminated* ended = seen == nullptr ? nullptr : LastEnd(*seen);
       if (ended == nullptr || (ended->exit_code() == 0 && ended->signal() == 0)) continue;
-      Explanation found = Found(
-          Cause::kFailed, absl::StrCat("failed: container ", container.name(), " ended with ",
-                                       HowItEnded(*ended), " and is not to be restarted"));
+      Explanation found =
+          Found(Cause::kFailed, absl::StrCat("failed: container ", container.name(), " ended with ",
+                                             HowItEnded(*ended), " and is not to be restarted"));
       AddLines("last words", ended->message(), found.details);
       return WithLog(std::move(found), container, false);
     }

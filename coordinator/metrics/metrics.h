@@ -40,9 +40,9 @@ class Metrics {
 class HealthServer {
  public:
   // `healthy` and `metrics` are called on its threads. Unavailable when `listen` cannot be had.
-  static absl::StatusOr<std::unique_ptr<HealthServer>> Start(
-      const std::string& listen, std::function<absl::Status()> healthy,
-      std::function<std::string()> metrics);
+  static absl::StatusOr<std::unique_ptr<HealthServer>> Start(const std::string& listen,
+                                                             std::function<absl::Status()> healthy,
+                                                             std::function<std::string()> metrics);
   ~HealthServer();
 
  private:

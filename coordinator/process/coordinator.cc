@@ -247,15 +247,14 @@ absl::Status Coordinator::StartServers() {
   options.local_admin = local_admin_.get();
   options.local_viewer = local_viewer_.get();
   MUSTER_ASSIGN_OR_RETURN(servers_, RpcServers::Start(options));
-  MUSTER_ASSIGN_OR_RETURN(
-      listener_,
-      LocalListener::Listen(
-          {settings_.admin_socket, "admin socket", GroupToOpenTo(settings_.viewer_group)}, *loop_,
-          [this](int fd) {
-            LocalPeer peer = PeerOf(fd);
-            local_names_.Set(fd, std::move(peer.name));
-            servers_->AddLocalConnection(fd, peer.trusted);
-          }));
+  MUSTER_ASSIGN_OR_RETURN(listener_,
+                          LocalListener::Listen({settings_.admin_socket, "admin socket",
+                                                 GroupToOpenTo(settings_.viewer_group)},
+                                                *loop_, [this](int fd) {
+                                                  LocalPeer peer = PeerOf(fd);
+                                                  local_names_.Set(fd, std::move(peer.name));
+                                                  servers_->AddLocalConnection(fd, peer.trusted);
+                                                }));
   if (!settings_.metrics_listen.empty()) {
     MUSTER_ASSIGN_OR_RETURN(health_, HealthServer::Start(
                                          settings_.metrics_listen, [this] { return Healthy(); },

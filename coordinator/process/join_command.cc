@@ -13,8 +13,8 @@ std::vector<std::string> ServerNames(const Settings& settings, const std::string
       names.push_back(parts->host);
     }
   }
-  for (const std::string& name : {host_name, std::string("localhost"), std::string("127.0.0.1"),
-                                  std::string("::1")}) {
+  for (const std::string& name :
+       {host_name, std::string("localhost"), std::string("127.0.0.1"), std::string("::1")}) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   return names;
@@ -23,7 +23,8 @@ std::vector<std::string> ServerNames(const Settings& settings, const std::string
 std::string AgentAddress(const Settings& settings, const std::string& host_name, int port) {
   NetworkAddress parts{host_name, std::nullopt};
   if (!settings.advertise_addresses.empty()) {
-    const absl::StatusOr<NetworkAddress> first = ParseNetworkAddress(settings.advertise_addresses.front());
+    const absl::StatusOr<NetworkAddress> first =
+        ParseNetworkAddress(settings.advertise_addresses.front());
     if (first.ok()) parts = *first;
   }
   const bool is_v6 = parts.host.find(':') != std::string::npos;

@@ -16,8 +16,7 @@ class Stepper {
   // Does what is due; returns when it wants to be called again at the latest.
   using Step = std::function<std::optional<MonoTime>()>;
 
-  explicit Stepper(EventLoop& loop)
-      : loop_(loop), timer_(loop.NewTimer([this] { Run(); })) {}
+  explicit Stepper(EventLoop& loop) : loop_(loop), timer_(loop.NewTimer([this] { Run(); })) {}
 
   // Before anything wakes it.
   void Set(Step step) { step_ = std::move(step); }

@@ -97,16 +97,17 @@ absl::StatusOr<v1::Object> ObjectStore::Get(model::Kind kind, std::string_view n
 absl::StatusOr<int64_t> ObjectStore::Scan(const ObjectScope& scope,
                                           const std::function<void(const v1::Object&)>& each) {
   absl::Status status;
-  MUSTER_ASSIGN_OR_RETURN(
-      const int64_t revision, store_.Scan(scope.Prefix(), [&](const KeyValue& item) {
-        if (!status.ok() || KindOfKey(item.key) == model::Kind::OBJECT_NOT_SET) return;
-        const absl::StatusOr<v1::Object> object = DecodeObject(item);
-        if (object.ok()) {
-          each(*object);
-        } else {
-          status = object.status();
-        }
-      }));
+  MUSTER_ASSIGN_OR_RETURN(const int64_t revision,
+                          store_.Scan(scope.Prefix(), [&](const KeyValue& item) {
+                            if (!status.ok() || KindOfKey(item.key) == model::Kind::OBJECT_NOT_SET)
+                              return;
+                            const absl::StatusOr<v1::Object> object = DecodeObject(item);
+                            if (object.ok()) {
+                              each(*object);
+                            } else {
+                              status = object.status();
+                            }
+                          }));
   if (!status.ok()) return status;
   return revision;
 }

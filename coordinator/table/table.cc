@@ -224,8 +224,7 @@ Layout LayoutOf(model::Kind kind) {
               {"CONTAINERS", "IMAGES", "SELECTOR"},
               DaemonSetCells};
     case model::Kind::kDaemonJob:
-      return {kDaemonJobColumns, kDaemonJobWideColumns,
-              [](const v1::Object& object, WallTime now) {
+      return {kDaemonJobColumns, kDaemonJobWideColumns, [](const v1::Object& object, WallTime now) {
                 return DaemonJobCells(object.daemon_job(), now);
               }};
     case model::Kind::kPod:

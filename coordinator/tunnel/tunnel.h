@@ -10,8 +10,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/base/mutex.h"
 #include "common/base/clock.h"
+#include "common/base/mutex.h"
 #include "coordinator/tunnel/pipe.h"
 #include "muster/session/v1/session.pb.h"
 

@@ -84,8 +84,10 @@ v1::Object DaemonSetObject(int i) {
   requests["memory"].set_text("64Mi");
   pod.mutable_spec()->set_termination_grace_period_seconds(30);
   spec.mutable_update_strategy()->set_type("RollingUpdate");
-  spec.mutable_update_strategy()->mutable_rolling_update()->mutable_max_unavailable()->set_int_value(
-      1);
+  spec.mutable_update_strategy()
+      ->mutable_rolling_update()
+      ->mutable_max_unavailable()
+      ->set_int_value(1);
   return object;
 }
 
@@ -187,7 +189,9 @@ class Run {
     const double cold = Cpu([this] {
       loop_ = std::make_unique<ControllerLoop>(
           objects_, clock_,
-          [this](const std::string&) { return NodeContact{true, false, clock_.Mono()}; },
+          [this](const std::string&) {
+            return NodeContact{true, false, clock_.Mono()};
+          },
           ControllerLoop::Options{}, [this] { Wake(); });
       Settle();
     });
@@ -262,8 +266,11 @@ class Run {
     v1::Object object = Get(v1::Object::kDaemonSet, "default", DaemonSetName(changes_ % 100));
     v1::DaemonSet& daemon_set = *object.mutable_daemon_set();
     daemon_set.mutable_metadata()->set_generation(daemon_set.metadata().generation() + 1);
-    daemon_set.mutable_spec()->mutable_template_()->mutable_spec()->mutable_containers(0)->set_image(
-        absl::StrCat("registry.example/daemon:", ++changes_));
+    daemon_set.mutable_spec()
+        ->mutable_template_()
+        ->mutable_spec()
+        ->mutable_containers(0)
+        ->set_image(absl::StrCat("registry.example/daemon:", ++changes_));
     Put(std::move(object));
   }
 
@@ -308,9 +315,10 @@ int main(int argc, char** argv) {
     sizes.push_back(nodes);
   }
   if (sizes.empty()) sizes = {1'000, 3'000, 10'000};
-  std::printf("%d DaemonSets; CPU of one change, memory after the start and at most\n", kDaemonSets);
-  std::printf("%7s %9s %10s %9s %9s %12s %13s %15s %12s\n", "nodes", "pods", "start [s]", "RSS [MiB]",
-              "peak", "pod [us]", "node [ms]", "template [ms]", "us per pod");
+  std::printf("%d DaemonSets; CPU of one change, memory after the start and at most\n",
+              kDaemonSets);
+  std::printf("%7s %9s %10s %9s %9s %12s %13s %15s %12s\n", "nodes", "pods", "start [s]",
+              "RSS [MiB]", "peak", "pod [us]", "node [ms]", "template [ms]", "us per pod");
   std::fflush(stdout);  // Or each child would print it again.
   for (const int nodes : sizes) {
     std::string directory = std::filesystem::temp_directory_path() / "muster-reconcile-XXXXXX";

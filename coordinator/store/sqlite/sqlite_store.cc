@@ -178,8 +178,8 @@ absl::StatusOr<Listing> SqliteStore::List(const std::string& prefix) {
   MutexLock lock(&reader_mutex_);
   Listing listing;
   MUSTER_ASSIGN_OR_RETURN(listing.revision, ScanWith(reader_, prefix, [&](const KeyValue& item) {
-    listing.items.push_back(item);
-  }));
+                            listing.items.push_back(item);
+                          }));
   return listing;
 }
 

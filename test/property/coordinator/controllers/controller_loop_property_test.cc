@@ -200,8 +200,11 @@ class Fleet final : public ControllerLoopTest {
   void ChangeTemplate(v1::Object object) {
     v1::DaemonSet& daemon_set = *object.mutable_daemon_set();
     daemon_set.mutable_metadata()->set_generation(daemon_set.metadata().generation() + 1);
-    daemon_set.mutable_spec()->mutable_template_()->mutable_spec()->mutable_containers(0)->set_image(
-        "image:" + std::to_string(dice_() % 3));
+    daemon_set.mutable_spec()
+        ->mutable_template_()
+        ->mutable_spec()
+        ->mutable_containers(0)
+        ->set_image("image:" + std::to_string(dice_() % 3));
     Write(std::move(object));
   }
   void AddBarePod() {
@@ -295,7 +298,8 @@ class Fleet final : public ControllerLoopTest {
       if (before.contains(pod.metadata().uid())) continue;
       for (const v1::Object& owner : daemon_sets) {
         const v1::OwnerReference* reference = ControllerOf(pod.metadata());
-        if (reference == nullptr || reference->uid() != owner.daemon_set().metadata().uid()) continue;
+        if (reference == nullptr || reference->uid() != owner.daemon_set().metadata().uid())
+          continue;
         const std::string target = PodFactsOf(pod).node;
         bool should_run = false;
         for (const v1::Object& node : nodes) {

@@ -263,12 +263,8 @@ std::vector<FromAgent> Heartbeats(const Target&) {
 // By the names of FromAgent's messages.
 const std::map<std::string, std::function<std::vector<FromAgent>(const Target&)>>& Attacks() {
   static const std::map<std::string, std::function<std::vector<FromAgent>(const Target&)>>
-      kAttacks = {{"hello", &Hellos},
-                  {"node_status", &NodeStatuses},
-                  {"pod_reports", &PodReports},
-                  {"event", &Events},
-                  {"static_pods", &StaticPods},
-                  {"heartbeat", &Heartbeats}};
+      kAttacks = {{"hello", &Hellos}, {"node_status", &NodeStatuses}, {"pod_reports", &PodReports},
+                  {"event", &Events}, {"static_pods", &StaticPods},   {"heartbeat", &Heartbeats}};
   return kAttacks;
 }
 
