@@ -195,6 +195,11 @@ check_rpms() { # DIR
   rpm --root "$root" --nodeps --noscripts -e muster-agent muster-coordinator muster-ctl 2>/dev/null
   [ -z "$(find "$root" -iname '*muster*' -not -type d)" ] || die "rpm -e leaves files behind"
   rm -rf "$root"
+  say "package: rpmlint"
+  rpmlint --strict --config packaging/rpm/rpmlint.toml "$1"/*.rpm >"$1.lint.log" 2>&1 || {
+    cat "$1.lint.log" >&2
+    die "rpmlint found something in $1"
+  }
 }
 
 rpm_packages() { # [--twice]
