@@ -124,7 +124,8 @@ class NodeAttackTest : public ::testing::Test {
   // All that is in the store but for the attacker's own node and pod, and what is said of these.
   std::map<std::string, std::string> NotMine() {
     std::map<std::string, std::string> values;
-    for (const KeyValue& item : store_.List("/")->items) {
+    const Listing listing = *store_.List("/");
+    for (const KeyValue& item : listing.items) {
       if (item.key == "/nodes/mine" || item.key == "/pods/ns/pod-of-mine" ||
           item.key.starts_with("/events/ns/pod-of-mine.") ||
           item.key.starts_with("/events/default/mine.")) {
