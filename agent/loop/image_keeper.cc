@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kSoon{10};
 
 // One look at all images, and what follows from it.
 struct ImageKeeper::Round {
-  bool everything = false;
+  Purpose purpose = Purpose::kKeepRoom;
   std::vector<std::function<void()>> done;
   std::vector<ImageStatus> images;
   std::vector<ImageStatus> to_remove;
@@ -51,9 +51,16 @@ std::function<void(T)> ImageKeeper::Back(std::function<void(T)> then) const {
 
 std::optional<MonoTime> ImageKeeper::Step(MonoTime now) {
   if (looking_) return std::nullopt;
-  if (due_ && now < *due_) return due_;
-  due_ = now + std::chrono::duration_cast<MonoTime::duration>(options_.period);
-  Begin(false, nullptr);
+  if (!due_ || now >= *due_) {
+    due_ = now + std::chrono::duration_cast<MonoTime::duration>(options_.period);
+    look_due_.reset();
+    Begin(Purpose::kKeepRoom, nullptr);
+    return std::nullopt;
+  }
+  if (!look_due_) return due_;
+  if (now < *look_due_) return std::min(*look_due_, *due_);
+  look_due_.reset();
+  Begin(Purpose::kLook, nullptr);
   return std::nullopt;
 }
 
@@ -61,14 +68,14 @@ void ImageKeeper::Reclaim(std::function<void()> done) {
   if (looking_) {
     waiting_.push_back(std::move(done));
   } else {
-    Begin(true, std::move(done));
+    Begin(Purpose::kReclaim, std::move(done));
   }
 }
 
-void ImageKeeper::Begin(bool everything, std::function<void()> done) {
+void ImageKeeper::Begin(Purpose purpose, std::function<void()> done) {
   looking_ = true;
   auto round = std::make_shared<Round>();
-  round->everything = everything;
+  round->purpose = purpose;
   if (done) round->done.push_back(std::move(done));
   // Images first: one that is pulled, and used, after that is not among them.
   using Images = absl::StatusOr<std::vector<ImageStatus>>;
@@ -79,6 +86,7 @@ void ImageKeeper::Begin(bool everything, std::function<void()> done) {
     }
     round->images = *std::move(images);
     See(round->images);
+    if (round->purpose == Purpose::kLook) return End(round);
     OnImages(round);
   }));
 }
@@ -94,8 +102,7 @@ void ImageKeeper::See(const std::vector<ImageStatus>& images) {
 }
 
 void ImageKeeper::LookSoon(MonoTime now) {
-  const MonoTime soon = now + kSoon;
-  if (!due_ || *due_ > soon) due_ = soon;
+  if (!look_due_) look_due_ = now + kSoon;
 }
 
 void ImageKeeper::OnImages(const std::shared_ptr<Round>& round) {
@@ -128,8 +135,9 @@ void ImageKeeper::OnImages(const std::shared_ptr<Round>& round) {
           round->used_percent = 100 - space->available_bytes * 100 / space->capacity_bytes;
         }
       }
-      const int64_t bytes =
-          round->everything ? std::numeric_limits<int64_t>::max() : round->wanted_bytes;
+      const int64_t bytes = round->purpose == Purpose::kReclaim
+                                ? std::numeric_limits<int64_t>::max()
+                                : round->wanted_bytes;
       round->to_remove = ledger_.ToRemove(bytes, wanted_(), options_.limits, clock_.Mono());
       Remove(round);
     }));
@@ -170,7 +178,7 @@ void ImageKeeper::End(const std::shared_ptr<Round>& round) {
   for (const std::function<void()>& done : round->done) done();
   if (waiting_.empty()) return;
   std::vector<std::function<void()>> waiting = std::exchange(waiting_, {});
-  Begin(true, [waiting = std::move(waiting)] {
+  Begin(Purpose::kReclaim, [waiting = std::move(waiting)] {
     for (const std::function<void()>& done : waiting) done();
   });
 }

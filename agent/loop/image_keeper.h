@@ -40,7 +40,8 @@ class ImageKeeper {
   // nothing is removed. Returns when it has to be called again.
   std::optional<MonoTime> Step(MonoTime now);
 
-  // Images came that the last look has not seen: the next one is soon, but not with each of them.
+  // Images came or went since the last look: one that removes nothing is soon, but not with each of
+  // them.
   void LookSoon(MonoTime now);
   // All images as they were seen last.
   const std::vector<ImageStatus>& images() const { return images_; }
@@ -56,8 +57,11 @@ class ImageKeeper {
 
  private:
   struct Round;
+  // Of a look: only to know which images there are; to remove what the thresholds ask for; or all
+  // that may go.
+  enum class Purpose { kLook, kKeepRoom, kReclaim };
 
-  void Begin(bool everything, std::function<void()> done);
+  void Begin(Purpose purpose, std::function<void()> done);
   void See(const std::vector<ImageStatus>& images);
   void OnImages(const std::shared_ptr<Round>& round);
   void Remove(const std::shared_ptr<Round>& round);
@@ -77,7 +81,8 @@ class ImageKeeper {
   std::string mountpoint_;
   std::vector<ImageStatus> images_;
   uint64_t version_ = 0;
-  std::optional<MonoTime> due_;
+  std::optional<MonoTime> due_;       // The next look that keeps room.
+  std::optional<MonoTime> look_due_;  // And one that removes nothing.
   bool looking_ = false;
   std::vector<std::function<void()>> waiting_;  // For the round after the one under way.
   std::string told_;

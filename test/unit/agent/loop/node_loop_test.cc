@@ -473,7 +473,8 @@ TEST_F(NodeLoopTest, PodsOfAFormerLifeOfTheNodeAreTakenDown) {
 // Spec: pod/1/heartbeat
 TEST_F(NodeLoopTest, NothingIsWrittenOrSentWhileNothingChanges) {
   RunWeb();
-  node_.Run(seconds(5));
+  // The image that was pulled is told of ten seconds later.
+  node_.Run(seconds(15));
   const int writes = node_.disk->writes;
   node_.link->ClearSent();
   node_.Run(seconds(250));
@@ -489,7 +490,7 @@ TEST_F(NodeLoopTest, NothingIsWrittenOrSentWhileNothingChanges) {
 // Spec: 11.1/status-report
 TEST_F(NodeLoopTest, AHostThatHasChangedIsReportedOnce) {
   RunWeb();
-  node_.Run(seconds(5));
+  node_.Run(seconds(15));
   node_.link->ClearSent();
   node_.host.facts.kernel_version = "7.0.0";
   node_.Run(seconds(61));
