@@ -346,7 +346,7 @@ TEST_F(EnrolmentTest, TheTokensLabelsGoOverTheHosts) {
 TEST_F(EnrolmentTest, ATokenThatMayReplaceGivesTheNameToAnotherKey) {
   ASSERT_TRUE(enrolment_.Enrol(Request("n1", key_)).ok());
   const v1::Node before = objects_.Get(model::Kind::kNode, "", "n1")->node();
-  clock_.Advance(1s);
+  clock_.Advance(1s);  // Events are named after the time.
   const pki::PrivateKey other = pki::PrivateKey::Generate().value();
   EnrolRequest request = Request("n1", other);
   request.token = tokens_.Create(1h, 1, {"n1", {{"muster.dev/class", "db"}}, true})->text;
