@@ -117,8 +117,10 @@ LocalListener::~LocalListener() {
   if (bound_) ::unlink(options_.path.c_str());
 }
 
-bool LocalListener::MayConnect(int fd, uid_t user) const {
-  return user == 0 || user == ::geteuid() || (options_.group && IsIn(*options_.group, fd));
+// Its first group need not be among the others, as those of a service.
+bool LocalListener::MayConnect(int fd, uid_t user, gid_t group) const {
+  return user == 0 || user == ::geteuid() ||
+         (options_.group && (group == *options_.group || IsIn(*options_.group, fd)));
 }
 
 void LocalListener::Accept() {
@@ -132,7 +134,7 @@ void LocalListener::Accept() {
   ucred peer = {};
   socklen_t size = sizeof peer;
   const bool known = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
-  if (!known || !MayConnect(fd, peer.uid)) {
+  if (!known || !MayConnect(fd, peer.uid, peer.gid)) {
     spdlog::warn("{}: refused process {} of user {}", options_.what, peer.pid, peer.uid);
     ::close(fd);
     return;

@@ -37,7 +37,7 @@ class LocalListener {
  private:
   LocalListener(Options options, int fd, OnConnection on_connection);
   void Accept();
-  bool MayConnect(int fd, uid_t user) const;
+  bool MayConnect(int fd, uid_t user, gid_t group) const;
 
   const Options options_;
   const int fd_;

@@ -222,7 +222,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   bool check = false;
   std::optional<std::string> state_dir, listen, admin_socket, viewer_group, metrics_listen,
       heartbeat, lost, reconnect, quarantine, log_level;
-  std::optional<bool> remote_admin;
+  bool remote_admin = false;
   std::optional<int64_t> pre_pull;
   std::vector<std::string> advertise;
 
@@ -234,15 +234,16 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.set_version_flag("--version",
                        std::string("muster-coordinator ") + Version() + " (" + GitVersion() + ")");
   app.add_option("--state-dir", state_dir, "Where the store and the keys are")->option_text("DIR");
-  app.add_option("--listen", listen, "Address for agents and remote administrators, with TLS")
+  app.add_option("--listen", listen,
+                 "Address for agents, and for people with remoteAdmin, with TLS")
       ->option_text("HOST:PORT");
   app.add_option("--admin-socket", admin_socket, "Socket for musterctl of this host")
       ->option_text("PATH");
   app.add_option("--viewer-group", viewer_group,
                  "Group whose members may look through the socket; \"\": none")
       ->option_text("GROUP");
-  app.add_flag("--remote-admin,!--no-remote-admin", remote_admin,
-               "Serve people with certificates where agents connect");
+  const CLI::Option* remote = app.add_flag("--remote-admin,!--no-remote-admin", remote_admin,
+                                           "Serve people with certificates where agents connect");
   app.add_option("--metrics-listen", metrics_listen, "Address of /metrics and /healthz; \"\": none")
       ->option_text("HOST:PORT");
   app.add_option("--advertise-address", advertise,
@@ -282,7 +283,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   if (listen) line.settings.listen = *listen;
   if (admin_socket) line.settings.admin_socket = *admin_socket;
   if (viewer_group) line.settings.viewer_group = *viewer_group;
-  if (remote_admin) line.settings.remote_admin = *remote_admin;
+  if (remote->count() > 0) line.settings.remote_admin = remote_admin;
   if (metrics_listen) line.settings.metrics_listen = *metrics_listen;
   if (!advertise.empty()) line.settings.advertise_addresses = advertise;
   if (pre_pull) line.settings.pre_pull_limit = *pre_pull;

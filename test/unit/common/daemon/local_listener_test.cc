@@ -74,6 +74,24 @@ TEST_F(LocalListenerTest, OnlyItsOwnerCanOpenTheSocketAndItGoesWithTheListener) 
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
+TEST_F(LocalListenerTest, WhoseFirstGroupItIsMayConnectToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  group_ = 4711;
+  const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgroups(0, nullptr) != 0 || ::setgid(4711) != 0 || ::setuid(4712) != 0) ::_exit(9);
+    ::_exit(Connect() < 0 ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ASSERT_TRUE(loop_->Run().ok());
+  EXPECT_EQ(connections_, 1);
+}
+
 TEST_F(LocalListenerTest, MembersOfTheGroupMayConnectToo) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
   group_ = 4711;

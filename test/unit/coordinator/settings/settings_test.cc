@@ -124,6 +124,13 @@ TEST_F(SettingsFileTest, FlagsWinOverTheFile) {
   EXPECT_TRUE(line->settings.remote_admin);
 }
 
+TEST_F(SettingsFileTest, AFlagThatIsNotGivenLeavesTheFileItsSay) {
+  std::ofstream(path_) << "remoteAdmin: true\nviewerGroup: ops\n";
+  EXPECT_TRUE(Parse({"--config", path_.c_str()})->settings.remote_admin);
+  EXPECT_EQ(Parse({"--config", path_.c_str()})->settings.viewer_group, "ops");
+  EXPECT_FALSE(Parse({"--config", path_.c_str(), "--no-remote-admin"})->settings.remote_admin);
+}
+
 TEST_F(SettingsFileTest, CheckConfigIsATaskOfItsOwn) {
   EXPECT_TRUE(Parse({"--check-config", "--config", path_.c_str()})->check_config);
 }
