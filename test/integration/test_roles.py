@@ -103,12 +103,14 @@ def test_a_user_that_is_deleted_or_replaced_is_refused_at_once(cluster, person, 
 def test_members_of_the_group_look_through_the_local_socket(cluster):
     served_remotely(cluster)  # And the group is set.
     musterctl = (BUILD / "ctl/musterctl", "--server", "unix:/run/muster/coordinator.sock")
-    member = ("env", "HOME=/nonexistent", "setpriv", "--reuid", "65534", "--regid", "60", "--clear-groups")
+    member = ("env", "HOME=/nonexistent",
+              "setpriv", "--reuid", "65534", "--regid", "60", "--clear-groups")
     who = cluster.on("control", *member, *musterctl, "auth", "whoami")
     assert "viewer" in who.out, who
     assert cluster.on("control", *member, *musterctl, "get", "nodes").code == 0
     denied = cluster.on("control", *member, *musterctl, "delete", "node", "node-1", check=False)
     assert denied.code == 1 and "is forbidden" in denied.err, denied
-    stranger = ("env", "HOME=/nonexistent", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    stranger = ("env", "HOME=/nonexistent",
+                "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
     refused = cluster.on("control", *stranger, *musterctl, "get", "nodes", check=False)
     assert refused.code == 1 and "may not use the socket" in refused.err, refused
