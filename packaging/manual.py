@@ -101,6 +101,11 @@ def parse_help(text):
         else:
             section = None
             page["rest"].append(line)
+    # "pods, pod, po": the page is that of the first name.
+    for entry in page["Subcommands"]:
+        entry[0], *others = entry[0].split(", ")
+        if others:
+            entry[1] += f"; also called {' and '.join(others)}"
     return page
 
 

@@ -48,6 +48,12 @@ class ParseHelp(unittest.TestCase):
             ["--endpoint unix:///PATH", "Socket of the runtime"],
             ["--no-headers{false}", "Only the rows"]])
         self.assertEqual(self.page["Subcommands"], [["image", "Change images"]])
+
+    def test_a_command_of_several_names_has_its_page_under_the_first(self):
+        page = manual.parse_help("Does it.\nUsage: tool SUBCOMMAND\n\nSubcommands:\n"
+                                 "  pods, pod, po          What pods use\n")
+        self.assertEqual(page["Subcommands"],
+                         [["pods", "What pods use; also called pod and po"]])
         self.assertEqual([line for line in self.page["rest"] if line],
                          ["A hint:", "  tool set image x"])
 
