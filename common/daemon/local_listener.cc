@@ -64,6 +64,12 @@ absl::Status RemoveStale(const Options& options, const sockaddr_un& address) {
   return absl::OkStatus();
 }
 
+// A daemon whose own group it is need not give it away, and its unit may forbid it to.
+bool BelongsTo(gid_t group, const std::string& path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0 && info.st_gid == group;
+}
+
 bool IsIn(gid_t group, int fd) {
   // The kernel says how many there are when there is not room for them.
   socklen_t size = 0;
@@ -97,7 +103,8 @@ absl::StatusOr<std::unique_ptr<LocalListener>> LocalListener::Listen(Options opt
     return SocketError(named, "cannot be made");
   }
   listener->bound_ = true;
-  if (named.group && ::chown(path.c_str(), static_cast<uid_t>(-1), *named.group) != 0) {
+  if (named.group && !BelongsTo(*named.group, path) &&
+      ::chown(path.c_str(), static_cast<uid_t>(-1), *named.group) != 0) {
     return SocketError(named, "cannot be given to its group");
   }
   if (::chmod(path.c_str(), named.group ? 0660 : 0600) != 0 || ::listen(fd, kBacklog) != 0) {
