@@ -34,9 +34,12 @@ class UsageRound final : public std::enable_shared_from_this<UsageRound> {
       batches += waiting_.size() / limits_.nodes_at_once;
     }
     wait_ = limits_.answer_wait * static_cast<int64_t>(batches);
-    alarm_.Set(std::chrono::system_clock::now() + wait_, [self = shared_from_this()](bool passed) {
-      if (passed) self->GiveUp();
-    });
+    // The alarm keeps what it calls, and is ours: it is let go of once it has called.
+    alarm_.Set(std::chrono::system_clock::now() + wait_,
+               [self = shared_from_this()](bool passed) mutable {
+                 const std::shared_ptr<UsageRound> round = std::move(self);
+                 if (passed) round->GiveUp();
+               });
     for (size_t i = 0; i < limits_.nodes_at_once && AskNext(); ++i) continue;
     FinishIfOver();
   }
