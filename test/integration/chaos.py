@@ -26,7 +26,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from testbed import Cluster, daemonset, wait_until  # noqa: E402
+from testbed import Cluster, daemonset, wait_until, with_settings  # noqa: E402
 
 NODE = "node-1"
 STATE = "/var/lib/muster/agent"
@@ -75,7 +75,7 @@ class SmallDisk:
         config = self.cluster.host_etc(NODE) / "agent.yaml"
         self.config, self.text = config, config.read_text()
         self.cluster.testbed("stop", NODE, "agent")
-        config.write_text(self.text + SETTINGS)
+        config.write_text(with_settings(self.text, SETTINGS))
         self.cluster.on(NODE, "sh", "-ec", f"""
             mv {STATE} {STATE}.real && mkdir {STATE}
             mount -t tmpfs -o mode=700,size=8m tmpfs {STATE}

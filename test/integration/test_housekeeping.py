@@ -5,7 +5,8 @@ import os
 import subprocess
 import uuid
 
-from testbed import daemonset, identity, is_ready, only_on, stays, wait_until
+from testbed import (daemonset, identity, is_ready, only_on, stays, wait_until,
+                     with_settings)
 
 
 @contextlib.contextmanager
@@ -20,7 +21,7 @@ def agent_settings(cluster, host, text):
         cluster.testbed("start", host, "agent")
         cluster.wait_nodes_ready(host)
 
-    restart(before + text)
+    restart(with_settings(before, text))
     try:
         yield
     finally:

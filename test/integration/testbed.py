@@ -62,6 +62,13 @@ def stays(condition, seconds, what):
         time.sleep(0.2)
 
 
+def with_settings(before, added):
+    """A settings file with these lines, one a key, in the place of its own lines of these keys."""
+    keys = {line.split(":")[0] for line in added.splitlines() if not line.startswith("#")}
+    kept = [line for line in before.splitlines() if line.split(":")[0] not in keys]
+    return "\n".join(kept) + "\n" + added
+
+
 class Cluster:
     """Three nodes, a coordinator and a registry. Every method fails loudly unless told not to."""
 

@@ -3,10 +3,11 @@
 import pathlib
 import shlex
 
-from testbed import Cluster, run, wait_until
+from testbed import REPO, Cluster, run, wait_until, with_settings
 
 AGENT = "muster-agent.service"
 COORDINATOR = "muster-coordinator.service"
+HOST_SETTINGS = REPO / "test/testbed/agent.yaml"
 
 
 class Machines(Cluster):
@@ -105,8 +106,12 @@ class Machines(Cluster):
             target = self.host_root(host) / f"var/tmp/{name}.deb"
             target.write_bytes((debs or self.debs())[name].read_bytes())
         files = [f"/var/tmp/{name}.deb" for name in names]
-        return self.on(host, "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "-i", *files,
+        done = self.on(host, "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "-i", *files,
                        timeout=120)
+        if "muster-agent" in names:
+            settings = self.host_root(host) / "etc/muster/agent.yaml"
+            settings.write_text(with_settings(settings.read_text(), HOST_SETTINGS.read_text()))
+        return done
 
     def await_new_pid(self, host, unit, before, timeout=60):
         def restarted():

@@ -39,8 +39,18 @@ node_has_joined() { # NODE
   if with_systemd; then
     host_exec "$1" test -e /var/lib/muster/agent/pki/node.crt
   else
-    [ -e "$(host_dir "$1")/etc-own/muster/agent.yaml" ]
+    grep -qs '^coordinator:' "$(host_dir "$1")/etc-own/muster/agent.yaml"
   fi
+}
+
+node_settings() { # NODE
+  local file
+  if with_systemd; then
+    file=$(host_root "$1")/etc/muster/agent.yaml
+  else
+    file=$(host_dir "$1")/etc-own/muster/agent.yaml
+  fi
+  grep -qs '^evictionHard:' "$file" || cat "$here/agent.yaml" >>"$file"
 }
 
 # Enrols a node unless it is already, as an administrator would: a token made on the control host,
@@ -48,6 +58,7 @@ node_has_joined() { # NODE
 node_join() { # NODE
   local line target token hash output
   node_has_joined "$1" && return 0
+  node_settings "$1"
   line=$(musterctl token create) || die "no token for $1"
   read -r _ _ target _ token _ hash <<<"$line"
   output=$(host_exec "$1" muster-agent join "$target" --token "$token" --ca-hash "$hash" \
