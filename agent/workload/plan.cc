@@ -204,6 +204,14 @@ void Planner::StartOne(const v1::Container& container, bool is_init,
     }
   }
   if (!ImageReady(container, seen) || !Idle()) return;
+  // A StartContainer of an earlier life of ours may still be under way: it would run beside the
+  // next.
+  if (newest != nullptr && newest->status.state == ContainerState::kCreated) {
+    if (!TeardownHeld()) {
+      Act(RemoveContainer{container.name(), newest->status.id, newest->restart_count});
+    }
+    return;
+  }
   uint32_t count = seen.restarts_from_logs;
   for (const ContainerInstance& instance : seen.instances) {
     count = std::max(count, instance.restart_count + 1);

@@ -11,6 +11,8 @@
 #include "common/manifest/encode.h"
 #include "common/model/kinds.h"
 #include "coordinator/admission/merge.h"
+#include "coordinator/templates/effective.h"
+#include "coordinator/templates/node_overrides.h"
 #include "google/protobuf/descriptor.h"
 
 namespace muster::coordinator {
@@ -103,6 +105,30 @@ absl::StatusOr<v1::Object> ThreeWayApply(const v1::Object& manifest, const v1::O
   (*model::MutableMetadataOf(result).mutable_annotations())[kLastAppliedAnnotation] =
       LastApplied(modified);
   return result;
+}
+
+void RestoreLastApplied(const v1::ObjectMeta& then, v1::DaemonSet& daemon_set) {
+  v1::Object object;
+  *object.mutable_daemon_set() = daemon_set;
+  v1::Object past;
+  *past.mutable_daemon_set()->mutable_metadata() = then;
+  if (!HasLastApplied(object) || !HasLastApplied(past)) return;
+  absl::StatusOr<v1::Object> applied = ReadLastApplied(object);
+  const absl::StatusOr<v1::Object> applied_then = ReadLastApplied(past);
+  if (!applied.ok() || !applied_then.ok()) return;
+  v1::DaemonSet& now = *applied->mutable_daemon_set();
+  *now.mutable_spec()->mutable_template_() = applied_then->daemon_set().spec().template_();
+  const auto& annotations_then = applied_then->daemon_set().metadata().annotations();
+  for (const char* key : {kOverridesAnnotation, kRollOnConfigAnnotation}) {
+    const auto found = annotations_then.find(key);
+    if (found == annotations_then.end()) {
+      now.mutable_metadata()->mutable_annotations()->erase(key);
+    } else {
+      (*now.mutable_metadata()->mutable_annotations())[key] = found->second;
+    }
+  }
+  (*daemon_set.mutable_metadata()->mutable_annotations())[kLastAppliedAnnotation] =
+      LastApplied(*applied);
 }
 
 bool HasLastApplied(const v1::Object& object) {

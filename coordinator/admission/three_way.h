@@ -23,6 +23,12 @@ inline constexpr char kLastAppliedAnnotation[] = "kubectl.kubernetes.io/last-app
 // InvalidArgument when that annotation of `stored` cannot be read.
 absl::StatusOr<v1::Object> ThreeWayApply(const v1::Object& manifest, const v1::Object* stored);
 
+// What was applied when a DaemonSet had the template that is put back, as `then` (the metadata of
+// its revision) remembers it, becomes part of what was applied last: template, overrides and
+// whether it rolls on its configuration. So the next apply removes what came back and its manifest
+// leaves out. Nothing happens where one of the two remembers nothing.
+void RestoreLastApplied(const v1::ObjectMeta& then, v1::DaemonSet& daemon_set);
+
 // Whether the object remembers what was applied last. One that does not was made in another way.
 bool HasLastApplied(const v1::Object& object);
 

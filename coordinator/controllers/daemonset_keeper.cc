@@ -14,6 +14,7 @@
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/controllers/retry_after.h"
 #include "coordinator/daemonset/ownership.h"
+#include "coordinator/daemonset/rollback.h"
 #include "coordinator/nodes/pod_removal.h"
 #include "coordinator/templates/effective.h"
 #include "spdlog/spdlog.h"
@@ -36,16 +37,17 @@ v1::Object Updated(const v1::Object& object, const DaemonSetPlan& plan, const Mo
     updated.mutable_daemon_set()->mutable_metadata()->mutable_annotations()->erase(
         kRolloutRequestAnnotation);
   }
-  if (plan.template_back) {
-    RestoreTemplate(*plan.template_back, *updated.mutable_daemon_set());
+  if (plan.revision_back) {
+    const absl::Status restored =
+        RestoreRevision(*plan.revision_back, *updated.mutable_daemon_set());
     AdmitResult admitted = Admit(updated, &object, now.wall);
-    if (admitted.problems.empty()) {
+    if (restored.ok() && admitted.problems.empty()) {
       updated = std::move(admitted.object);
     } else {
       const v1::ObjectMeta& meta = object.daemon_set().metadata();
       const LogFields about(kLogDaemonSet, absl::StrCat(meta.namespace_(), "/", meta.name()));
       spdlog::error("daemonset {}: the revision to go back to is not valid: {}", meta.name(),
-                    admitted.problems.front().Text());
+                    restored.ok() ? admitted.problems.front().Text() : restored.ToString());
       updated = object;
     }
   }
@@ -210,7 +212,7 @@ absl::Status ControllerLoop::Carry(const DaemonSetState& state, const DaemonSetP
   MUSTER_RETURN_IF_ERROR(AddPodChanges(state, plan, now, transaction));
   AddNewPods(state, plan, now, transaction);
   // A status that says nothing new is not written: the write itself would bring the next look.
-  if (plan.template_back || plan.request_done ||
+  if (plan.revision_back || plan.request_done ||
       (plan.status && !model::SemanticallyEqual(*plan.status, state.daemon_set().status()))) {
     transaction.Update(Updated(state.object(), plan, now));
   }

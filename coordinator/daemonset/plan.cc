@@ -66,7 +66,7 @@ class Planner {
       return std::move(plan_);
     }
     Decide();
-    if (plan_.template_back) return std::move(plan_);  // What follows is about another template.
+    if (plan_.revision_back) return std::move(plan_);  // What follows is about another template.
     Manage();
     if (plan_.create.empty() && plan_.remove.empty() && plan_.creation.ok()) Rollout();
     return std::move(plan_);
@@ -97,7 +97,7 @@ class Planner {
     plan_.events = std::move(decision.events);
     plan_.wake_at = Earlier(input_.roster.next_wake(), decision.wake_at);
     if (decision.go_back) {
-      plan_.template_back = *FindTemplate(base_hash_);  // It was there a moment ago.
+      plan_.revision_back = *input_.find_revision(base_hash_);  // It was there a moment ago.
       plan_.notes.push_back(absl::StrCat("put the template of revision ", base_hash_, " back"));
     }
     plan_.status = StatusOf(daemon_set, input_.roster.tally(), plan_.revisions.collision_count);

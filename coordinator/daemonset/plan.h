@@ -48,8 +48,9 @@ struct DaemonSetPlan {
   std::vector<PlannedEvent> events;    // Of what has happened once the rest is done.
   // Nothing: leave the status alone.
   std::optional<v1::DaemonSetStatus> status;
-  // A rollout goes back: this template is put in place of the one in the spec, with the status.
-  std::optional<v1::PodTemplateSpec> template_back;
+  // A rollout goes back: this revision's template takes the place of the one in the spec, with the
+  // status.
+  std::optional<v1::ControllerRevision> revision_back;
   bool request_done = false;  // The annotation with the request goes, with the status.
   std::optional<MonoTime> wake_at;
   // There is more to do than one plan takes: plan again at once.
@@ -61,7 +62,7 @@ struct DaemonSetPlan {
   // Nothing but perhaps the status.
   bool settled() const {
     return revisions.settled() && adopt.empty() && release.empty() && create.empty() &&
-           remove.empty() && pull.empty() && creation.ok() && !template_back && !request_done &&
+           remove.empty() && pull.empty() && creation.ok() && !revision_back && !request_done &&
            !more;
   }
 };

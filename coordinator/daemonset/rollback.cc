@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "coordinator/admission/three_way.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/revision_history.h"
 #include "coordinator/templates/effective.h"
@@ -41,6 +42,13 @@ absl::StatusOr<const v1::ControllerRevision*> RevisionNumbered(
       absl::StrCat("unable to find specified revision ", number, " in history"));
 }
 
+absl::Status RestoreRevision(const v1::ControllerRevision& revision, v1::DaemonSet& daemon_set) {
+  MUSTER_ASSIGN_OR_RETURN(const v1::PodTemplateSpec of_revision, TemplateOf(revision));
+  RestoreTemplate(of_revision, daemon_set);
+  RestoreLastApplied(revision.metadata(), daemon_set);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Rollback> PlanRollback(const v1::DaemonSet& daemon_set,
                                       absl::Span<const v1::ControllerRevision* const> revisions,
                                       int64_t to_revision) {
@@ -55,8 +63,7 @@ absl::StatusOr<Rollback> PlanRollback(const v1::DaemonSet& daemon_set,
   }
   Rollback rollback;
   rollback.daemon_set = daemon_set;
-  MUSTER_ASSIGN_OR_RETURN(const v1::PodTemplateSpec of_revision, TemplateOf(*target));
-  RestoreTemplate(of_revision, rollback.daemon_set);
+  MUSTER_RETURN_IF_ERROR(RestoreRevision(*target, rollback.daemon_set));
   // What configuration held then does not come back, so it makes no difference.
   rollback.changed = EffectiveData(rollback.daemon_set) != EffectiveData(daemon_set);
   return rollback;

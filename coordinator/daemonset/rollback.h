@@ -19,9 +19,13 @@ std::vector<const v1::ControllerRevision*> HistoryOf(
 absl::StatusOr<const v1::ControllerRevision*> RevisionNumbered(
     absl::Span<const v1::ControllerRevision* const> history, int64_t number);
 
+// Puts the template of the revision back, and what was applied when it was current (see
+// RestoreTemplate, RestoreLastApplied). DataLoss when the revision holds no template.
+absl::Status RestoreRevision(const v1::ControllerRevision& revision, v1::DaemonSet& daemon_set);
+
 struct Rollback {
   bool changed = false;  // False: the template is already that of the revision.
-  // With the template of the revision, and the overrides it was made with; nothing else changed.
+  // As RestoreRevision leaves it; nothing else changed.
   v1::DaemonSet daemon_set;
 };
 

@@ -64,10 +64,13 @@ bool NeverWorks(const v1::DaemonSet& daemon_set) {
          daemon_set.spec().min_ready_seconds() >= kMinReadyToSeeCrash;
 }
 
-bool KeepsEnding(const v1::PodSpec& spec) {
+bool NeverRests(const v1::PodSpec& spec) {
   if (spec.containers().empty() || spec.containers(0).command().empty()) return false;
-  const std::string& command = spec.containers(0).command(0);
-  return command == kCrash || command == kFlaky;
+  const v1::Container& container = spec.containers(0);
+  const std::string& command = container.command(0);
+  const bool released = std::ranges::any_of(
+      kReleasedImages, [&](const char* image) { return container.image() == image; });
+  return command == kCrash || command == kFlaky || !released;
 }
 
 std::string AnnotationOf(const v1::ObjectMeta& meta, absl::string_view key) {

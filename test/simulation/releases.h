@@ -34,8 +34,8 @@ std::string WantedVariant(const v1::DaemonSet& daemon_set, const v1::Node* node)
 // No pod of it ever becomes available, whatever happens around it.
 bool NeverWorks(const v1::DaemonSet& daemon_set);
 
-// It goes on ending, so its status never stays as it is.
-bool KeepsEnding(const v1::PodSpec& spec);
+// It goes on ending, or asks for an image that is in no registry: its status never stays as it is.
+bool NeverRests(const v1::PodSpec& spec);
 
 // Empty when there is none.
 std::string AnnotationOf(const v1::ObjectMeta& meta, absl::string_view key);

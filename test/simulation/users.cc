@@ -479,7 +479,7 @@ bool Users::MakeUp() {
   // Left by somebody who deleted a DaemonSet and not its pods.
   for (const std::string& key : KeysOf("/pods/default/")) {
     const v1::Pod& pod = around_.ledger.Find(key)->pod();
-    if (!OwnerUidOf(pod.metadata()).empty() || !KeepsEnding(pod.spec()) ||
+    if (!OwnerUidOf(pod.metadata()).empty() || !NeverRests(pod.spec()) ||
         pod.metadata().has_deletion_timestamp()) {
       continue;
     }

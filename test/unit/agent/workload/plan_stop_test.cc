@@ -403,12 +403,12 @@ TEST_F(SidecarStart, FailedStartupOrLivenessProbeRestartsIt) {
 }
 
 // Spec: pod/4.4/created
-TEST_F(SidecarStart, OneThatWasOnlyCreatedIsReplacedByANewAttempt) {
+TEST_F(SidecarStart, OneThatWasOnlyCreatedGoesBeforeANewOneIsMade) {
   Is("proxy", ContainerState::kCreated);
-  EXPECT_THAT(Next(), ElementsAre("launch container proxy (restart 1)"));
+  EXPECT_THAT(Next(), ElementsAre("remove container proxy (restart 0)"));
   Is("proxy", ContainerState::kRunning);
   Is("setup", ContainerState::kCreated);
-  EXPECT_THAT(Next(), ElementsAre("launch container setup (restart 1)"));
+  EXPECT_THAT(Next(), ElementsAre("remove container setup (restart 0)"));
 }
 
 // Spec: pod/4.4/unknown

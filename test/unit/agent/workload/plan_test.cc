@@ -353,7 +353,7 @@ TEST(PlanPod, ConfigErrorIsTriedAgainAtOnceWhenTheConfigurationChanges) {
 }
 
 // Spec: pod/4.3/created, pod/23/unfinished
-TEST(PlanPod, CreatedButNeverStartedInstanceIsReplacedAndRemovedLater) {
+TEST(PlanPod, CreatedButNeverStartedInstanceGoesBeforeTheNextIsMade) {
   const v1::Pod pod = MakePod({"web"});
   ObservedPod observed = WithSandbox();
   ObservedContainer& web = observed.containers["web"];
@@ -361,7 +361,18 @@ TEST(PlanPod, CreatedButNeverStartedInstanceIsReplacedAndRemovedLater) {
   web.image_asked = "img:1";
   web.instances = {Instance("c0", ContainerState::kCreated)};
   EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),
-              ElementsAre("launch container web (restart 1)"));
+              ElementsAre("remove container web (restart 0)"));
+  // The runtime refuses that while it is still starting it.
+  observed.teardown_held_until = kNow + seconds(2);
+  const Plan held = PlanPod(IntentOf(pod), observed, kNow);
+  EXPECT_THAT(held.actions, IsEmpty());
+  EXPECT_EQ(held.wake_at, kNow + seconds(2));
+  observed.teardown_held_until.reset();
+  web.instances = {Instance("c0", ContainerState::kRunning)};
+  EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty()) << "it did start";
+  web.instances = {};
+  EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),
+              ElementsAre("launch container web (restart 0)"));
   web.instances = {Instance("c1", ContainerState::kRunning, 1),
                    Instance("c0", ContainerState::kCreated)};
   EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),

@@ -6,6 +6,7 @@
 #include "common/model/kinds.h"
 #include "coordinator/admission/admit.h"
 #include "coordinator/admission/merge.h"
+#include "coordinator/templates/effective.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
 #include "gtest/gtest.h"
@@ -191,6 +192,45 @@ TEST(Apply, AProbeChangesItsHandler) {
   EXPECT_FALSE(PodOf(after).containers(0).liveness_probe().has_http_get());
   EXPECT_TRUE(PodOf(after).containers(0).liveness_probe().has_exec());
   EXPECT_EQ(PodOf(after).containers(0).liveness_probe().period_seconds(), 10);
+}
+
+// A rollback leaves a template that no manifest of the last time had.
+TEST(RestoreLastApplied, TheNextApplyRemovesWhatCameBackAndItLeavesOut) {
+  const std::string probe = "readinessProbe: {httpGet: {path: /, port: 80}}";
+  v1::Object old = DaemonSet("{name: a, image: 'x:1', " + probe + "}", "      hostPID: true\n");
+  (*model::MutableMetadataOf(old).mutable_annotations())[kRollOnConfigAnnotation] = "true";
+  const v1::Object then = Apply(old);
+  v1::Object stored = Apply(DaemonSet("{name: a, image: 'x:2'}"), &then);
+  (*model::MutableMetadataOf(stored).mutable_annotations())["other"] = "stays";
+
+  v1::DaemonSet& back = *stored.mutable_daemon_set();
+  RestoreTemplate(EffectiveDaemonSet(then.daemon_set(), "d").spec().template_(), back);
+  const v1::Object forgotten = Apply(DaemonSet("{name: a, image: 'x:3'}"), &stored);
+  EXPECT_TRUE(forgotten.daemon_set().spec().template_().spec().host_pid()) << "what it is about";
+
+  RestoreLastApplied(then.daemon_set().metadata(), back);
+  const v1::Object after = Apply(DaemonSet("{name: a, image: 'x:3'}"), &stored);
+  const v1::PodSpec& spec = after.daemon_set().spec().template_().spec();
+  EXPECT_FALSE(spec.host_pid());
+  EXPECT_FALSE(spec.containers(0).has_readiness_probe());
+  EXPECT_EQ(spec.containers(0).image(), "x:3");
+  const auto& annotations = model::MetadataOf(after).annotations();
+  EXPECT_FALSE(annotations.contains(kRollOnConfigAnnotation));
+  EXPECT_EQ(annotations.at("other"), "stays");
+  EXPECT_EQ(LastApplied(after), LastApplied(Apply(DaemonSet("{name: a, image: 'x:3'}"))));
+}
+
+TEST(RestoreLastApplied, DoesNothingWhereNothingWasApplied) {
+  const v1::Object applied = Apply(MinimalDaemonSet());
+  v1::DaemonSet daemon_set = applied.daemon_set();
+  RestoreLastApplied(v1::ObjectMeta(), daemon_set);
+  EXPECT_EQ(daemon_set.SerializeAsString(), applied.daemon_set().SerializeAsString());
+  v1::DaemonSet created = MinimalDaemonSet().daemon_set();
+  RestoreLastApplied(applied.daemon_set().metadata(), created);
+  EXPECT_FALSE(created.metadata().annotations().contains(kLastAppliedAnnotation));
+  daemon_set.mutable_metadata()->mutable_annotations()->at(kLastAppliedAnnotation) = "{";
+  RestoreLastApplied(applied.daemon_set().metadata(), daemon_set);
+  EXPECT_EQ(daemon_set.metadata().annotations().at(kLastAppliedAnnotation), "{");
 }
 
 TEST(Apply, FinalizersAreASet) {

@@ -191,7 +191,7 @@ class Fleet {
     EXPECT_TRUE(plan.creation.ok()) << plan.creation.ToString();
     EXPECT_TRUE(plan.revisions.relabel.empty());
     ApplyRevisions(plan.revisions);
-    if (plan.template_back) SetTemplate(*plan.template_back);
+    if (plan.revision_back) SetTemplate(*TemplateOf(*plan.revision_back));
     if (plan.request_done) Unannotate("rollout-request");
     if (plan.status) *scene.daemon_set.mutable_status() = *plan.status;
     for (const PlannedPull& each : plan.pull) {
