@@ -256,6 +256,8 @@ Layout LayoutOf(model::Kind kind) {
               ServiceCells};
     case model::Kind::kServiceAccount:
       return {{"NAME", "SECRETS", "AGE"}, {}, ServiceAccountCells};
+    case model::Kind::kEndpoints:
+    case model::Kind::kEndpointSlice:
     case model::Kind::OBJECT_NOT_SET:
       break;
   }
