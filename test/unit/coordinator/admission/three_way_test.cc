@@ -224,7 +224,7 @@ TEST(RestoreLastApplied, DoesNothingWhereNothingWasApplied) {
   const v1::Object applied = Apply(MinimalDaemonSet());
   v1::DaemonSet daemon_set = applied.daemon_set();
   RestoreLastApplied(v1::ObjectMeta(), daemon_set);
-  EXPECT_EQ(daemon_set.SerializeAsString(), applied.daemon_set().SerializeAsString());
+  EXPECT_EQ(daemon_set.DebugString(), applied.daemon_set().DebugString());
   v1::DaemonSet created = MinimalDaemonSet().daemon_set();
   RestoreLastApplied(applied.daemon_set().metadata(), created);
   EXPECT_FALSE(created.metadata().annotations().contains(kLastAppliedAnnotation));
