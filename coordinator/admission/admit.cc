@@ -16,6 +16,7 @@
 #include "common/model/time_text.h"
 #include "coordinator/admission/defaults.h"
 #include "coordinator/admission/node_key_guard.h"
+#include "coordinator/admission/service_rules.h"
 #include "coordinator/admission/support.h"
 #include "coordinator/admission/validate.h"
 #include "coordinator/templates/effective.h"
@@ -113,6 +114,7 @@ void PrepareUpdate(const v1::Object& stored, v1::Object& object) {
     metadata.set_deletion_grace_period_seconds(before.deletion_grace_period_seconds());
   }
   CopyStatus(stored, object);
+  if (object.has_service()) KeepAllocatedValues(stored.service(), *object.mutable_service());
   if (object.has_daemon_job() &&
       !model::SemanticallyEqual(object.daemon_job().spec(), stored.daemon_job().spec())) {
     metadata.set_generation(before.generation() + 1);

@@ -4,6 +4,7 @@
 
 #include "common/model/int_or_string.h"
 #include "common/model/kinds.h"
+#include "coordinator/admission/service_rules.h"
 
 namespace muster::coordinator {
 namespace {
@@ -40,18 +41,6 @@ void DefaultSecret(v1::Secret& secret) {
   if (secret.type().empty()) secret.set_type("Opaque");
 }
 
-void DefaultService(v1::Service& service) {
-  v1::ServiceSpec& spec = *service.mutable_spec();
-  if (spec.type().empty()) spec.set_type("ClusterIP");
-  if (spec.session_affinity().empty()) spec.set_session_affinity("None");
-  for (v1::ServicePort& port : *spec.mutable_ports()) {
-    if (port.protocol().empty()) port.set_protocol("TCP");
-    const bool no_target = !port.has_target_port() || (port.target_port().string_value().empty() &&
-                                                       port.target_port().int_value() == 0);
-    if (no_target) *port.mutable_target_port() = model::FromInt(port.port());
-  }
-}
-
 }  // namespace
 
 void SetDefaults(v1::Object& object) {
@@ -73,6 +62,12 @@ void SetDefaults(v1::Object& object) {
       break;
     case model::Kind::kService:
       DefaultService(*object.mutable_service());
+      break;
+    case model::Kind::kEndpoints:
+      DefaultEndpoints(*object.mutable_endpoints());
+      break;
+    case model::Kind::kEndpointSlice:
+      DefaultEndpointSlice(*object.mutable_endpoint_slice());
       break;
     case model::Kind::kNamespaceObject:
       (*metadata.mutable_labels())[kNamespaceNameLabel] = metadata.name();

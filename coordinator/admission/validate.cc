@@ -9,6 +9,7 @@
 #include "common/model/labels.h"
 #include "common/model/names.h"
 #include "common/model/semantic_equal.h"
+#include "coordinator/admission/service_rules.h"
 #include "coordinator/admission/validate_common.h"
 #include "coordinator/admission/validate_daemon_job.h"
 #include "coordinator/admission/validate_overrides.h"
@@ -181,6 +182,12 @@ std::vector<Problem> Validate(const v1::Object& object) {
     case model::Kind::kService:
       ValidateService(object.service(), problems);
       break;
+    case model::Kind::kEndpoints:
+      ValidateEndpoints(object.endpoints(), problems);
+      break;
+    case model::Kind::kEndpointSlice:
+      ValidateEndpointSlice(object.endpoint_slice(), problems);
+      break;
     case model::Kind::kServiceAccount:
       ValidateServiceAccount(object.service_account(), problems);
       break;
@@ -223,6 +230,12 @@ std::vector<Problem> ValidateUpdate(const v1::Object& updated, const v1::Object&
       break;
     case model::Kind::kPriorityClass:
       ValidatePriorityClassUpdate(updated.priority_class(), stored.priority_class(), problems);
+      break;
+    case model::Kind::kService:
+      ValidateServiceUpdate(updated.service(), stored.service(), problems);
+      break;
+    case model::Kind::kEndpointSlice:
+      ValidateEndpointSliceUpdate(updated.endpoint_slice(), stored.endpoint_slice(), problems);
       break;
     case model::Kind::kControllerRevision:
       if (!model::SemanticallyEqual(updated.controller_revision().data(),

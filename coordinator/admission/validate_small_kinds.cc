@@ -15,7 +15,6 @@ namespace {
 constexpr int64_t kDataBytesMax = 1 << 20;
 constexpr int32_t kUserPriorityMax = 1'000'000'000;
 constexpr char kImmutableData[] = "field is immutable when `immutable` is set";
-constexpr char kPortRange[] = "must be between 1 and 65535, inclusive";
 
 template <typename Map>
 size_t CheckKeys(const FieldPath& path, const Map& data, Problems& problems) {
@@ -127,44 +126,6 @@ void ValidatePriorityClass(const v1::PriorityClass& priority_class, Problems& pr
   }
   CheckOneOf(FieldPath("preemptionPolicy"), priority_class.preemption_policy(),
              {"Never", "PreemptLowerPriority"}, true, problems);
-}
-
-void ValidateService(const v1::Service& service, Problems& problems) {
-  const FieldPath path("spec");
-  const v1::ServiceSpec& spec = service.spec();
-  CheckOneOf(path.Child("type"), spec.type(),
-             {"ClusterIP", "ExternalName", "LoadBalancer", "NodePort"}, true, problems);
-  CheckOneOf(path.Child("sessionAffinity"), spec.session_affinity(), {"ClientIP", "None"}, true,
-             problems);
-  CheckLabels(path.Child("selector"), spec.selector(), problems);
-  const bool needs_ports = spec.cluster_ip() != "None" && spec.type() != "ExternalName";
-  const FieldPath ports = path.Child("ports");
-  if (needs_ports && spec.ports().empty()) problems.Required(ports);
-  std::set<std::string> names;
-  for (int i = 0; i < spec.ports_size(); ++i) {
-    const v1::ServicePort& port = spec.ports(i);
-    const FieldPath at = ports.Index(i);
-    if (port.name().empty()) {
-      if (spec.ports_size() > 1) problems.Required(at.Child("name"));
-    } else {
-      problems.InvalidTexts(at.Child("name"), port.name(), model::CheckDnsLabel(port.name()));
-      if (!names.insert(port.name()).second) problems.Duplicate(at.Child("name"), port.name());
-    }
-    if (!model::IsLegalPortNumber(port.port())) {
-      problems.InvalidNumber(at.Child("port"), port.port(), kPortRange);
-    }
-    CheckOneOf(at.Child("protocol"), port.protocol(), {"SCTP", "TCP", "UDP"}, true, problems);
-    const FieldPath target = at.Child("targetPort");
-    if (port.target_port().has_string_value()) {
-      problems.InvalidTexts(target, port.target_port().string_value(),
-                            model::CheckPortName(port.target_port().string_value()));
-    } else if (!model::IsLegalPortNumber(port.target_port().int_value())) {
-      problems.InvalidNumber(target, port.target_port().int_value(), kPortRange);
-    }
-  }
-  if (spec.type() == "ExternalName" && spec.external_name().empty()) {
-    problems.Required(path.Child("externalName"));
-  }
 }
 
 void ValidateServiceAccount(const v1::ServiceAccount& account, Problems& problems) {

@@ -13,7 +13,6 @@ namespace muster::coordinator {
 void ValidateConfigMap(const v1::ConfigMap& config_map, Problems& problems);
 void ValidateSecret(const v1::Secret& secret, Problems& problems);
 void ValidatePriorityClass(const v1::PriorityClass& priority_class, Problems& problems);
-void ValidateService(const v1::Service& service, Problems& problems);
 void ValidateServiceAccount(const v1::ServiceAccount& account, Problems& problems);
 
 void ValidatePodUpdate(const v1::Pod& updated, const v1::Pod& stored, Problems& problems);

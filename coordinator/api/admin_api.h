@@ -2,11 +2,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "coordinator/api/watch_feed.h"
+#include "coordinator/services/allocation.h"
 #include "coordinator/store/object_store.h"
 #include "muster/admin/v1/admin.pb.h"
 
@@ -18,8 +20,9 @@ namespace muster::coordinator {
 // Thread-safe. May block on the disk.
 class AdminApi {
  public:
-  // Both outlive it.
-  AdminApi(ObjectStore& objects, const Clock& clock) : objects_(objects), clock_(clock) {}
+  // Both outlive it. Without ranges Services get no addresses.
+  AdminApi(ObjectStore& objects, const Clock& clock, ServiceRanges service_ranges = {})
+      : objects_(objects), clock_(clock), service_ranges_(std::move(service_ranges)) {}
 
   // The namespaces that are always there. Once at the start.
   absl::Status CreateBuiltInNamespaces();
@@ -83,6 +86,7 @@ class AdminApi {
 
   ObjectStore& objects_;
   const Clock& clock_;
+  const ServiceRanges service_ranges_;
 };
 
 }  // namespace muster::coordinator

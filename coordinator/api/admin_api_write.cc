@@ -15,6 +15,7 @@
 #include "coordinator/api/deletion.h"
 #include "coordinator/api/object_query.h"
 #include "coordinator/api/retry.h"
+#include "coordinator/api/service_addresses.h"
 
 namespace muster::coordinator {
 namespace {
@@ -114,6 +115,7 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
   std::set<std::string> keys;
   std::vector<int> written;            // Indexes of results, in the order of the transaction.
   std::map<std::string, int> missing;  // Namespaces, and the first object that needs them.
+  ServiceAddresses addresses(objects_, service_ranges_, &SystemRandomBits);
 
   for (int index = 0; index < request.objects_size(); ++index) {
     v1::Object applied = request.objects(index);
@@ -150,6 +152,7 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
           response);
     }
     AdmitResult admitted = Admit(proposed, stored ? &*stored : nullptr, now);
+    MUSTER_RETURN_IF_ERROR(addresses.Complete(stored ? &*stored : nullptr, admitted));
     refusal.Add(index, applied, admitted.problems);
     AddWarnings(index, admitted.warnings, response);
 
@@ -191,6 +194,7 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
                 response);
   }
   if (request.dry_run() || transaction.empty()) return response;
+  addresses.AddTo(transaction);
   MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
   for (size_t i = 0; i < written.size(); ++i) {
     *response.mutable_results(written[i])->mutable_object() = std::move(committed.objects[i]);
@@ -221,6 +225,8 @@ absl::StatusOr<admin::v1::UpdateResponse> AdminApi::TryUpdate(
     return ObjectConflict(proposed.object_case(), metadata.name());
   }
   AdmitResult admitted = Admit(proposed, &stored, clock_.Wall());
+  ServiceAddresses addresses(objects_, service_ranges_, &SystemRandomBits);
+  MUSTER_RETURN_IF_ERROR(addresses.Complete(&stored, admitted));
   Refusal refusal;
   refusal.Add(0, proposed, admitted.problems);
   MUSTER_RETURN_IF_ERROR(refusal.status());
@@ -235,6 +241,7 @@ absl::StatusOr<admin::v1::UpdateResponse> AdminApi::TryUpdate(
   }
   ObjectTransaction transaction;
   transaction.Update(std::move(admitted.object));
+  addresses.AddTo(transaction);
   MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
   *response.mutable_object() = std::move(committed.objects.front());
   return response;
@@ -281,8 +288,11 @@ absl::StatusOr<admin::v1::DeleteResponse> AdminApi::TryDelete(
 absl::StatusOr<int64_t> AdminApi::ObjectsInNamespace(const std::string& ns) {
   int64_t count = 0;
   for (const model::KindInfo& info : model::AllKinds()) {
-    // Events tell of what was; they do not keep a namespace.
-    if (!info.namespaced || info.kind == v1::Object::kEvent) continue;
+    // Events tell of what was, and endpoints follow their Services; these do not keep a namespace.
+    if (!info.namespaced || info.kind == v1::Object::kEvent ||
+        info.kind == v1::Object::kEndpoints || info.kind == v1::Object::kEndpointSlice) {
+      continue;
+    }
     MUSTER_ASSIGN_OR_RETURN(const ObjectList list, objects_.List({info.kind, ns}));
     count += static_cast<int64_t>(list.items.size());
   }

@@ -29,6 +29,9 @@ constexpr KindRule kKindRules[] = {
     {Kind::kSecret, "", ""},
     {Kind::kConfigMap, kRead, kReadWrite},
     {Kind::kService, kRead, kReadWrite},
+    // As in Kubernetes: with these one could send the clients of a Service anywhere.
+    {Kind::kEndpoints, kRead, kRead},
+    {Kind::kEndpointSlice, kRead, kRead},
     // cordon, drain, label and taint. To remove a node, or to make one, is an admin's part.
     {Kind::kNode, kRead, "get list watch update patch"},
     {Kind::kDaemonSet, kRead, kReadWrite},

@@ -27,6 +27,7 @@
 #include "coordinator/api/admin_service.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/controllers/controller_loop.h"
+#include "coordinator/controllers/service_loop.h"
 #include "coordinator/enrol/certificate_authority.h"
 #include "coordinator/enrol/enrolment.h"
 #include "coordinator/enrol/token_store.h"
@@ -106,11 +107,12 @@ class Coordinator {
   std::unique_ptr<Enrolment> enrolment_;
   std::unique_ptr<EnrolLimiter> enrol_limiter_;
 
-  std::unique_ptr<Stepper> session_stepper_, controller_stepper_;
+  std::unique_ptr<Stepper> session_stepper_, controller_stepper_, service_stepper_;
   std::unique_ptr<AgentEvents> agent_events_;
   std::unique_ptr<SessionHub> sessions_;
   std::unique_ptr<TunnelBroker> tunnels_;
   std::unique_ptr<ControllerLoop> controllers_;
+  std::unique_ptr<ServiceLoop> services_;
 
   std::unique_ptr<AdminApi> api_;
   std::unique_ptr<SessionService> session_service_;
@@ -138,6 +140,7 @@ absl::Status Coordinator::Run() {
   MUSTER_RETURN_IF_ERROR(StartServers());
   session_stepper_->Wake();
   controller_stepper_->Wake();
+  service_stepper_->Wake();
   spdlog::info("muster-coordinator {} serves agents on port {} and root on {}", GitVersion(),
                servers_->port(), settings_.admin_socket);
   told_status_ = StatusLine();
@@ -172,6 +175,7 @@ absl::Status Coordinator::Build() {
     return tunnel && (!next || *tunnel < *next) ? tunnel : next;
   });
   controller_stepper_ = NewStepper("controllers", [this] { return controllers_->Step(); });
+  service_stepper_ = NewStepper("services", [this] { return services_->Step(); });
 
   agent_events_ = std::make_unique<AgentEvents>(*store_, clock_, AgentEvents::Options{});
   SessionHub::Options session_options;
@@ -179,6 +183,10 @@ absl::Status Coordinator::Build() {
       std::chrono::duration_cast<std::chrono::milliseconds>(settings_.heartbeat_interval);
   session_options.silence_max = settings_.node_lost_after;
   session_options.coordinator_version = Version();
+  MUSTER_ASSIGN_OR_RETURN(const ServiceRanges ranges, RangesOf(settings_));
+  for (const IpRange& range : ranges.cluster_ips) {
+    session_options.network_ranges.add_services(ToText(range));
+  }
   session_options.on_contact = [this](const std::string& node) { controllers_->TouchNode(node); };
   sessions_ = std::make_unique<SessionHub>(*store_, clock_, *agent_events_, session_options,
                                            [this] { session_stepper_->Wake(); });
@@ -203,7 +211,11 @@ absl::Status Coordinator::Build() {
       },
       std::move(controller_options), [this] { controller_stepper_->Wake(); });
 
-  api_ = std::make_unique<AdminApi>(*objects_, clock_);
+  services_ =
+      std::make_unique<ServiceLoop>(*objects_, clock_, ServiceLoop::Options{.ranges = ranges},
+                                    [this] { service_stepper_->Wake(); });
+
+  api_ = std::make_unique<AdminApi>(*objects_, clock_, ranges);
   MUSTER_RETURN_IF_ERROR(Annotate(api_->CreateBuiltInNamespaces(), "built-in namespaces"));
   MUSTER_RETURN_IF_ERROR(Annotate(sessions_->Start(), "sessions"));
   return absl::OkStatus();

@@ -26,6 +26,8 @@ constexpr char kPodsPrefix[] = "/pods/";
 constexpr char kNodesPrefix[] = "/nodes/";
 constexpr char kConfigMapsPrefix[] = "/configmaps/";
 constexpr char kSecretsPrefix[] = "/secrets/";
+constexpr char kServicesPrefix[] = "/services/";
+constexpr char kSlicesPrefix[] = "/endpointslices/";
 constexpr char kNodeNotReady[] = "NodeNotReady";
 constexpr auto kRetryAfter = 1s;
 
@@ -72,6 +74,7 @@ struct SessionHub::Session {
   std::string agent_version;
   std::vector<std::string> tunnels;
   AssignmentFeed feed;
+  NetworkFeed network;
   absl::Status leaving_because;
   // Since it began, the store has shown the node as not ready. Its pods were marked then, and only
   // the agent can say how they really are.
@@ -111,6 +114,7 @@ std::optional<MonoTime> SessionHub::Step() {
   Earlier(wake, mirrors_.Flush());
   Earlier(wake, writer_.Flush());
   Earlier(wake, events_.Flush());
+  Earlier(wake, TellNetwork(now));
   Earlier(wake, PumpReady(now));
   return wake;
 }
@@ -235,6 +239,7 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
   welcome.set_coordinator_version(options_.coordinator_version);
   *welcome.mutable_node() = **node;
   session.feed.Begin({hello.known().begin(), hello.known().end()}, session.node, index_);
+  if (hello.has_network_revision()) session.network.Begin(hello.network_revision());
   ready_.insert(session.id);
   if (hello.has_node_status()) {
     writer_.ReportNode(session.node, std::move(*hello.mutable_node_status()));
@@ -386,6 +391,7 @@ absl::Status SessionHub::Resync() {
                               marked.insert(object->pod().spec().node_name());
                           }));
   MUSTER_RETURN_IF_ERROR(status);
+  MUSTER_ASSIGN_OR_RETURN(NetworkTable network, ReadNetwork());
   const uint64_t number = watch_number_ + 1;
   MUSTER_ASSIGN_OR_RETURN(
       std::unique_ptr<Watch> watch,
@@ -396,6 +402,7 @@ absl::Status SessionHub::Resync() {
   watch_ = std::move(watch);
   resync_at_.reset();
   index_ = std::move(index);
+  network_ = std::move(network);
   revision_ = revision;
   // What happened to nodes, ConfigMaps and Secrets meanwhile was not seen, so all are looked at.
   std::vector<Session*> active;
@@ -415,10 +422,54 @@ absl::Status SessionHub::Resync() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<NetworkTable> SessionHub::ReadNetwork() {
+  NetworkTable network;
+  MUSTER_ASSIGN_OR_RETURN(const int64_t current, store_.CurrentRevision());
+  network.Begin(options_.network_ranges, current);
+  for (const char* prefix : {kServicesPrefix, kSlicesPrefix, kNodesPrefix}) {
+    absl::Status status;
+    MUSTER_RETURN_IF_ERROR(store_
+                               .Scan(prefix,
+                                     [&](const KeyValue& item) {
+                                       const absl::StatusOr<v1::Object> object = DecodeObject(item);
+                                       if (!object.ok()) return status.Update(object.status());
+                                       network.Set(item.key.substr(1), *object, item.mod_revision);
+                                     })
+                               .status());
+    MUSTER_RETURN_IF_ERROR(status);
+  }
+  return network;
+}
+
+void SessionHub::AbsorbNetwork(const Change& change) {
+  const std::string key = change.kv.key.substr(1);
+  if (!NetworkTable::Wants(key)) return;
+  if (change.kind != Change::Kind::kPut) {
+    network_.Remove(key, change.kv.mod_revision);
+    return;
+  }
+  const absl::StatusOr<v1::Object> object = DecodeObject(change.kv);
+  if (!object.ok()) {
+    spdlog::error("sessions: {}, ignoring it", object.status().ToString());
+    return;
+  }
+  network_.Set(key, *object, change.kv.mod_revision);
+}
+
+std::optional<MonoTime> SessionHub::TellNetwork(MonoTime now) {
+  if (network_told_ == network_.revision() || by_node_.empty()) return std::nullopt;
+  if (now < network_next_at_) return network_next_at_;
+  network_told_ = network_.revision();
+  network_next_at_ = now + options_.network_pause * by_node_.size();
+  for (const auto& [node, session] : by_node_) ready_.insert(session->id);
+  return std::nullopt;
+}
+
 void SessionHub::Absorb(const Change& change) {
   const std::string& key = change.kv.key;
   revision_ = std::max(revision_, change.kv.mod_revision);
   const bool is_put = change.kind == Change::Kind::kPut;
+  AbsorbNetwork(change);
   std::vector<AssignmentIndex::Touched> touched;
   if (absl::StartsWith(key, kConfigMapsPrefix) || absl::StartsWith(key, kSecretsPrefix)) {
     index_.ReferenceChanged(key.substr(1), touched);
@@ -488,12 +539,25 @@ absl::Status SessionHub::Pump(Session& session) {
   } else if (session.state == Session::State::kLeaving) {
     End(session, session.leaving_because);
     return absl::OkStatus();
-  } else if (session.state == Session::State::kActive && session.feed.due()) {
-    MUSTER_ASSIGN_OR_RETURN(
-        std::optional<session::v1::Assignment> assignment,
-        session.feed.Next(session.node, index_, loader_, revision_, options_.assignment_bytes_max));
-    if (!assignment) return absl::OkStatus();
-    *message.mutable_assignment() = std::move(*assignment);
+  } else if (session.state == Session::State::kActive) {
+    std::optional<session::v1::Assignment> assignment;
+    if (session.feed.due()) {
+      MUSTER_ASSIGN_OR_RETURN(assignment,
+                              session.feed.Next(session.node, index_, loader_, revision_,
+                                                options_.assignment_bytes_max));
+    }
+    std::optional<network::v1::Update> update;
+    // What the node runs goes before what it knows of others.
+    if (!assignment && session.network.due(network_told_)) {
+      update = session.network.Next(network_, options_.assignment_bytes_max);
+    }
+    if (assignment) {
+      *message.mutable_assignment() = std::move(*assignment);
+    } else if (update) {
+      *message.mutable_network() = std::move(*update);
+    } else {
+      return absl::OkStatus();
+    }
   } else {
     return absl::OkStatus();
   }

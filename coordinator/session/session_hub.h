@@ -20,6 +20,7 @@
 #include "coordinator/session/assignment_feed.h"
 #include "coordinator/session/assignment_index.h"
 #include "coordinator/session/mirror_pods.h"
+#include "coordinator/session/network_table.h"
 #include "coordinator/session/object_loader.h"
 #include "coordinator/session/status_writer.h"
 #include "coordinator/store/store.h"
@@ -103,6 +104,10 @@ class SessionHub final {
     // An assignment beyond this is sent in parts. A message may be larger by one object.
     size_t assignment_bytes_max = 1 << 20;
     size_t waiting_tunnels_max = 64;  // For each session.
+    network::v1::Ranges network_ranges;
+    // Changes of Services go to every agent: after one of them the next waits for this long times
+    // the number of sessions, so that a rollout cannot keep the coordinator busy with telling.
+    std::chrono::microseconds network_pause{500};
   };
   using Input = std::variant<SessionOpened, SessionReceived, SessionWritten, SessionBroken,
                              StoreChanged, TunnelWanted>;
@@ -158,6 +163,10 @@ class SessionHub final {
   absl::StatusOr<std::optional<v1::Node>> ReadNode(const std::string& node);
   absl::Status Resync();
   void Absorb(const Change& change);
+  absl::StatusOr<NetworkTable> ReadNetwork();
+  void AbsorbNetwork(const Change& change);
+  // Lets the agents know of the newest state of the table, unless it was told just now.
+  std::optional<MonoTime> TellNetwork(MonoTime now);
 
   std::optional<MonoTime> PumpReady(MonoTime now);
   absl::Status Pump(Session& session);
@@ -171,6 +180,10 @@ class SessionHub final {
   StatusWriter writer_;
   MirrorPods mirrors_;
   ObjectLoader loader_;
+
+  NetworkTable network_;
+  int64_t network_told_ = 0;  // Revision of the table that sessions are being told.
+  MonoTime network_next_at_{};
 
   AssignmentIndex index_;
   int64_t revision_ = 0;  // That the index shows.

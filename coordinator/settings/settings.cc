@@ -46,6 +46,8 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("reconnectGrace", settings.reconnect_grace, kReconnect.min, kReconnect.max);
   root.Read("podGcQuarantine", settings.pod_gc_quarantine, kQuarantine.min, kQuarantine.max);
   root.Read("prePullLimit", settings.pre_pull_limit, kPrePullMin, kPrePullMax);
+  root.Read("serviceClusterIPRange", settings.service_cluster_ip_range);
+  root.Read("serviceNodePortRange", settings.service_node_port_range);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
@@ -173,7 +175,16 @@ BackupLine ParseBackupLine(int argc, const char* const* argv) {
   return line;
 }
 
+absl::StatusOr<ServiceRanges> RangesOf(const Settings& settings) {
+  absl::StatusOr<ServiceRanges> ranges =
+      ParseServiceRanges(settings.service_cluster_ip_range, settings.service_node_port_range);
+  if (ranges.ok()) return ranges;
+  return absl::InvalidArgumentError(
+      absl::StrCat("serviceClusterIPRange, serviceNodePortRange: ", ranges.status().message()));
+}
+
 absl::Status CheckSettings(const Settings& settings) {
+  MUSTER_RETURN_IF_ERROR(RangesOf(settings).status());
   MUSTER_RETURN_IF_ERROR(CheckPath("stateDir", settings.state_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("adminSocket", settings.admin_socket));
   MUSTER_RETURN_IF_ERROR(CheckAddress("listen", settings.listen, /*needs_port=*/true));
@@ -213,6 +224,8 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("reconnectGrace", running.reconnect_grace, read.reconnect_grace);
   compare("podGcQuarantine", running.pod_gc_quarantine, read.pod_gc_quarantine);
   compare("prePullLimit", running.pre_pull_limit, read.pre_pull_limit);
+  compare("serviceClusterIPRange", running.service_cluster_ip_range, read.service_cluster_ip_range);
+  compare("serviceNodePortRange", running.service_node_port_range, read.service_node_port_range);
   return keys;
 }
 
@@ -224,6 +237,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       heartbeat, lost, reconnect, quarantine, log_level;
   bool remote_admin = false;
   std::optional<int64_t> pre_pull;
+  std::optional<std::string> service_ips, node_ports;
   std::vector<std::string> advertise;
 
   CLI::App app{"Keeps what every node should run, and tells the nodes' agents.",
@@ -264,6 +278,11 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
                  "How many nodes may pull an image ahead of a rollout at once")
       ->check(CLI::Range(kPrePullMin, kPrePullMax))
       ->option_text("N");
+  app.add_option("--service-cluster-ip-range", service_ips,
+                 "Where Services get their addresses: one range, or one of each family")
+      ->option_text("CIDR[,CIDR]");
+  app.add_option("--service-node-port-range", node_ports, "Where they get their node ports")
+      ->option_text("FIRST-LAST");
   app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
   app.footer(
       "Subcommands:\n"
@@ -287,6 +306,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   if (metrics_listen) line.settings.metrics_listen = *metrics_listen;
   if (!advertise.empty()) line.settings.advertise_addresses = advertise;
   if (pre_pull) line.settings.pre_pull_limit = *pre_pull;
+  if (service_ips) line.settings.service_cluster_ip_range = *service_ips;
+  if (node_ports) line.settings.service_node_port_range = *node_ports;
   if (log_level) line.settings.log_level = *log_level;
   if (heartbeat) {
     MUSTER_ASSIGN_OR_RETURN(line.settings.heartbeat_interval,

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/config/parse_line.h"
+#include "coordinator/services/allocation.h"
 
 namespace muster::coordinator {
 
@@ -31,6 +32,9 @@ struct Settings {
   Duration reconnect_grace = std::chrono::seconds(3);
   Duration pod_gc_quarantine = std::chrono::seconds(40);
   int64_t pre_pull_limit = 10;
+  // Where Services get addresses and node ports: one range, or one of each family.
+  std::string service_cluster_ip_range = "10.96.0.0/12";
+  std::string service_node_port_range = "30000-32767";
   std::string log_level = "info";
 
   bool operator==(const Settings&) const = default;
@@ -68,6 +72,9 @@ struct BackupLine : ParsedLine {
 };
 // `argv` begins at "backup" or "restore".
 BackupLine ParseBackupLine(int argc, const char* const* argv);
+
+// InvalidArgument names what is wrong with them.
+absl::StatusOr<ServiceRanges> RangesOf(const Settings& settings);
 
 // What holds for a value wherever it comes from.
 absl::Status CheckSettings(const Settings& settings);

@@ -12,6 +12,7 @@
 #include "common/model/labels.h"
 #include "coordinator/table/age.h"
 #include "coordinator/table/daemon_job_text.h"
+#include "coordinator/table/endpoints_text.h"
 #include "coordinator/table/event_text.h"
 #include "coordinator/table/pod_summary.h"
 
@@ -257,7 +258,15 @@ Layout LayoutOf(model::Kind kind) {
     case model::Kind::kServiceAccount:
       return {{"NAME", "SECRETS", "AGE"}, {}, ServiceAccountCells};
     case model::Kind::kEndpoints:
+      return {{"NAME", "ENDPOINTS", "AGE"}, {}, [](const v1::Object& object, WallTime now) {
+                return EndpointsCells(object.endpoints(), now);
+              }};
     case model::Kind::kEndpointSlice:
+      return {{"NAME", "ADDRESSTYPE", "PORTS", "ENDPOINTS", "AGE"},
+              {},
+              [](const v1::Object& object, WallTime now) {
+                return EndpointSliceCells(object.endpoint_slice(), now);
+              }};
     case model::Kind::OBJECT_NOT_SET:
       break;
   }

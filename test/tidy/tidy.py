@@ -25,6 +25,7 @@ PURE = (
     "coordinator/nodes",
     "coordinator/placement",
     "coordinator/policy",
+    "coordinator/services",
     "coordinator/templates",
 )
 IMPURE_INCLUDES = re.compile(

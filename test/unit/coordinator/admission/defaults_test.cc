@@ -287,7 +287,8 @@ TEST(Defaults, OfTheOtherKinds) {
   ExpectDefaults(
       "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {ports: [{port: 80}]}}",
       "{apiVersion: v1, kind: Service, metadata: {name: s, namespace: default}, spec: {type: "
-      "ClusterIP, sessionAffinity: None, ports: [{port: 80, protocol: TCP, targetPort: 80}]}}");
+      "ClusterIP, sessionAffinity: None, internalTrafficPolicy: Cluster, ports: [{port: 80, "
+      "protocol: TCP, targetPort: 80}]}}");
   ExpectDefaults("{apiVersion: v1, kind: Namespace, metadata: {name: ns}}",
                  "{apiVersion: v1, kind: Namespace, metadata: {name: ns, labels: "
                  "{kubernetes.io/metadata.name: ns}}}");

@@ -156,8 +156,9 @@ TEST(AllAllowed, ListsWhatTheRoleMayHere) {
   const std::vector<std::string> limited =
       resources(Person(Role::kViewer, {"y"}, {Right::kExec}), "y");
   EXPECT_THAT(limited, ElementsAre("configmaps", "controllerrevisions.apps",
-                                   "daemonjobs.muster.dev", "daemonsets.apps", "events", "pods",
-                                   "pods/exec", "pods/log", "serviceaccounts", "services"));
+                                   "daemonjobs.muster.dev", "daemonsets.apps", "endpoints",
+                                   "endpointslices.discovery.k8s.io", "events", "pods", "pods/exec",
+                                   "pods/log", "serviceaccounts", "services"));
   EXPECT_THAT(resources(Person(Role::kViewer, {"y"}), "z"), ElementsAre());
   const std::vector<std::string> all = resources(Person(Role::kAdmin), "y");
   for (const char* name : {"secrets", "tokens", "users", "nodes", "pods/cp"}) {

@@ -39,6 +39,8 @@ const std::map<std::string, std::pair<std::string, std::string>>& Expected() {
       {"secrets", {"", ""}},
       {"configmaps", {"r", "r,w"}},
       {"services", {"r", "r,w"}},
+      {"endpoints", {"r", "r"}},
+      {"endpointslices", {"r", "r"}},
       {"nodes", {"r", "r,update,patch"}},
       {"daemonsets", {"r", "r,w"}},
       {"controllerrevisions", {"r", "r"}},

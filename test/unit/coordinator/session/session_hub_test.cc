@@ -814,6 +814,54 @@ TEST_F(SessionHubTest, ClosingEndsAllSessionsAndThoseThatComeLater) {
   EXPECT_EQ(late.peer->finished, absl::UnavailableError("stopping"));
 }
 
+TEST_F(SessionHubTest, ServicesAreToldToThoseWhoAsk) {
+  Agent agent = Open();
+  FromAgent hello;
+  hello.mutable_hello()->set_network_revision(0);
+  Say(agent, std::move(hello));
+  EXPECT_TRUE(Next(agent)->has_welcome());
+  EXPECT_TRUE(NextAssignment(agent).complete());
+  std::optional<ToAgent> first = Next(agent);
+  ASSERT_TRUE(first && first->has_network());
+  EXPECT_TRUE(first->network().full());
+  EXPECT_TRUE(first->network().complete());
+  Agent silent = Connected("n1");  // Takes the place of the other one, and does not ask.
+  EXPECT_FALSE(Next(silent));
+
+  Agent again = Open();
+  FromAgent known;
+  known.mutable_hello()->set_network_revision(first->network().revision());
+  Say(again, std::move(known));
+  EXPECT_TRUE(Next(again)->has_welcome());
+  EXPECT_TRUE(NextAssignment(again).complete());
+  std::optional<ToAgent> nothing_new = Next(again);
+  ASSERT_TRUE(nothing_new && nothing_new->has_network());
+  EXPECT_FALSE(nothing_new->network().full());
+
+  v1::Object service;
+  service.mutable_service()->mutable_metadata()->set_namespace_("ns");
+  service.mutable_service()->mutable_metadata()->set_name("web");
+  service.mutable_service()->mutable_spec()->add_cluster_ips("10.96.0.1");
+  Put(service);
+  clock_.Advance(1s);
+  Settle();
+  std::optional<ToAgent> change = Next(again);
+  ASSERT_TRUE(change && change->has_network());
+  ASSERT_EQ(change->network().services_size(), 1);
+  EXPECT_EQ(change->network().services(0).name(), "web");
+  Remove(v1::Object::kService, "ns", "web");
+  clock_.Advance(1s);
+  Settle();
+  change = Next(again);
+  ASSERT_TRUE(change && change->has_network());
+  EXPECT_THAT(change->network().removed(), ElementsAre("services/ns/web"));
+  // What agents would not notice is not told.
+  PutReady("n1", "True");
+  clock_.Advance(1s);
+  Settle();
+  EXPECT_FALSE(Next(again));
+}
+
 TEST(SpecVersion, IgnoresStatusAndRevisionAndSeesEverythingElse) {
   v1::Pod pod;
   pod.mutable_metadata()->set_name("a");

@@ -53,11 +53,20 @@ TEST(ParseSettings, TheExampleInThePackageIsTheDefaultsAndEveryKeyInItIsKnown) {
 }
 
 TEST(NeedRestart, NamesEveryChangedKeyButTheLogLevel) {
-  const std::vector<std::string> lines = {
-      "stateDir: /s",        "listen: 127.0.0.1:1",     "adminSocket: /a",
-      "metricsListen: \"\"", "advertiseAddresses: [a]", "heartbeatInterval: 3s",
-      "nodeLostAfter: 11s",  "reconnectGrace: 2s",      "podGcQuarantine: 1s",
-      "prePullLimit: 3",     "viewerGroup: ops",        "remoteAdmin: true"};
+  const std::vector<std::string> lines = {"stateDir: /s",
+                                          "listen: 127.0.0.1:1",
+                                          "adminSocket: /a",
+                                          "metricsListen: \"\"",
+                                          "advertiseAddresses: [a]",
+                                          "heartbeatInterval: 3s",
+                                          "nodeLostAfter: 11s",
+                                          "reconnectGrace: 2s",
+                                          "podGcQuarantine: 1s",
+                                          "prePullLimit: 3",
+                                          "viewerGroup: ops",
+                                          "remoteAdmin: true",
+                                          "serviceClusterIPRange: 10.0.0.0/16",
+                                          "serviceNodePortRange: 1-2"};
   for (const std::string& line : lines) {
     const absl::StatusOr<Settings> read = ParseSettings(line + "\n", "f");
     ASSERT_TRUE(read.ok()) << read.status();
@@ -80,6 +89,8 @@ nodeLostAfter: 20s
 reconnectGrace: 2500ms
 podGcQuarantine: 1m
 prePullLimit: 3
+serviceClusterIPRange: fd00:1::/112,10.5.0.0/16
+serviceNodePortRange: 20000-20100
 logLevel: warning
 )",
                                                           "f");
@@ -96,6 +107,13 @@ logLevel: warning
   EXPECT_EQ(settings->reconnect_grace, 2500ms);
   EXPECT_EQ(settings->pod_gc_quarantine, 60s);
   EXPECT_EQ(settings->pre_pull_limit, 3);
+  const absl::StatusOr<ServiceRanges> ranges = RangesOf(*settings);
+  ASSERT_TRUE(ranges.ok()) << ranges.status();
+  ASSERT_EQ(ranges->cluster_ips.size(), 2u);
+  EXPECT_EQ(ToText(ranges->cluster_ips[0]), "fd00:1::/112");
+  EXPECT_EQ(ToText(ranges->cluster_ips[1]), "10.5.0.0/16");
+  EXPECT_EQ(ranges->node_port_min, 20000);
+  EXPECT_EQ(ranges->node_port_max, 20100);
   EXPECT_EQ(settings->log_level, "warning");
 }
 
