@@ -4,7 +4,8 @@
     ./dev chaos [--minutes 30] [--seed N]
 
 Agent, runtime and coordinator are killed and stopped, containers are killed, the disk with the
-agent's state runs full, DaemonSets come and go. All the time, and at the end:
+agent's state runs full, the agent's wall clock jumps by up to a day, DaemonSets come and go. All
+the time, and at the end:
 
 - no container ends but those that were killed, and each kill is one restart; more are counted only
   when agent or runtime were killed in the middle of a start;
@@ -12,8 +13,8 @@ agent's state runs full, DaemonSets come and go. All the time, and at the end:
 - nothing is left of what was deleted: no container, control group, network namespace or file;
 - no line of a log is missing.
 
-The same seed chooses the same faults in the same order. Clock jumps are not among them: the hosts
-share the clock of this machine.
+The same seed chooses the same faults in the same order. The hosts share the clock of this machine;
+that of the agent alone jumps, for it is preloaded with one of its own (test/testbed/wall_clock.c).
 """
 
 import argparse
@@ -21,12 +22,13 @@ import gzip
 import os
 import random
 import re
+import struct
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from testbed import Cluster, daemonset, wait_until, with_settings  # noqa: E402
+from testbed import REPO, Cluster, daemonset, run, wait_until, with_settings  # noqa: E402
 
 NODE = "node-1"
 STATE = "/var/lib/muster/agent"
@@ -93,11 +95,50 @@ class SmallDisk:
         self.cluster.testbed("start", NODE, "agent")
 
 
+class OwnClock:
+    """The agent has a wall clock of its own, for as long as this is used."""
+
+    DIRECTORY = "var/lib/own-clock"  # Of the host.
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.service = cluster.host_root(NODE) / "testbed/services/agent"
+        self.directory = cluster.host_root(NODE) / self.DIRECTORY
+
+    def __enter__(self):
+        self.text = self.service.read_text()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        library = self.directory / "wall_clock.so"
+        made = run("cc", "-O1", "-shared", "-fPIC", "-o", library,
+                   REPO / "test/testbed/wall_clock.c")
+        assert made.code == 0, made
+        (self.directory / "ahead").write_bytes(struct.pack("q", 0))
+        start = self.text.index("exec ")
+        self.restart(f"{self.text[:start]}export WALL_CLOCK_FILE=/{self.DIRECTORY}/ahead\n"
+                     f"export LD_PRELOAD=/{self.DIRECTORY}/{library.name}\n{self.text[start:]}")
+        return self
+
+    def __exit__(self, *_):
+        self.restart(self.text)
+        self.cluster.on(NODE, "rm", "-r", f"/{self.DIRECTORY}")
+
+    def restart(self, text):
+        self.cluster.testbed("stop", NODE, "agent")
+        self.service.write_text(text)
+        self.cluster.testbed("start", NODE, "agent")
+
+    def set(self, seconds):
+        """How far the agent is ahead of everybody else."""
+        with open(self.directory / "ahead", "r+b") as file:
+            file.write(struct.pack("q", seconds * 10**9))
+
+
 class Chaos:
     """The faults, and the books that are kept about them."""
 
-    def __init__(self, cluster, seed, tell=print):
+    def __init__(self, cluster, clock, seed, tell=print):
         self.cluster = cluster
+        self.clock = clock
         self.dice = random.Random(seed)
         self.tell = tell
         self.started = time.monotonic()
@@ -199,6 +240,17 @@ class Chaos:
         self.watch(self.dice.uniform(1, 6))
         self.cluster.on(NODE, "rm", "-f", f"{STATE}/filler")
 
+    def move_clock(self):
+        """It jumps, and back again now or at some later jump."""
+        seconds = self.dice.choice((1, -1)) * self.dice.choice((3, 60, 3_600, 86_400))
+        self.tell(f"          by {seconds} s")
+        self.clock.set(seconds)
+        if self.dice.random() < 0.3:
+            self.kill_agent()
+        self.watch(self.dice.uniform(0, 5))
+        if self.dice.random() < 0.7:
+            self.clock.set(0)
+
     def churn(self):
         """A DaemonSet that comes, and goes in the middle of whatever it is at."""
         self.churned += 1
@@ -214,7 +266,7 @@ class Chaos:
     def step(self):
         faults = {self.kill_agent: 6, self.stop_agent: 2, self.kill_runtime: 2,
                   self.stop_runtime: 2, self.kill_coordinator: 1, self.cut_network: 1,
-                  self.kill_container: 4, self.fill_disk: 2, self.churn: 3}
+                  self.kill_container: 4, self.fill_disk: 2, self.churn: 3, self.move_clock: 3}
         (fault,) = self.dice.choices(list(faults), list(faults.values()))
         name = fault.__name__.replace("_", " ")
         self.counts[name] = self.counts.get(name, 0) + 1
@@ -225,6 +277,7 @@ class Chaos:
     # What has to come out of it.
 
     def settle(self):
+        self.clock.set(0)
         wait_until(self.cluster.answers, 60)
         self.cluster.wait_nodes_ready(NODE, timeout=120)
         wait_until(lambda: {p["metadata"]["labels"]["app"] for p in self.cluster.list("pods")} ==
@@ -340,8 +393,9 @@ def main():
     print(f"seed {args.seed}", flush=True)
     try:
         cluster.testbed("up", "-n", "1", timeout=300)
-        with SmallDisk(cluster):
-            Chaos(cluster, args.seed, lambda line: print(line, flush=True)).run(args.minutes * 60)
+        with SmallDisk(cluster), OwnClock(cluster) as clock:
+            chaos = Chaos(cluster, clock, args.seed, lambda line: print(line, flush=True))
+            chaos.run(args.minutes * 60)
     except Violation:
         print(cluster.logs_of(NODE, "agent")[-8000:], flush=True)
         raise

@@ -2,7 +2,7 @@
 
 import random
 
-from chaos import STEADY, Chaos, SmallDisk, numbers_in
+from chaos import STEADY, Chaos, OwnClock, SmallDisk, numbers_in
 
 
 def test_a_node_survives_everything_that_happens_to_it(cluster):
@@ -10,8 +10,8 @@ def test_a_node_survives_everything_that_happens_to_it(cluster):
     seed = random.SystemRandom().randrange(1 << 32)
     said = [f"seed {seed}"]
     try:
-        with SmallDisk(cluster):
-            Chaos(cluster, seed, said.append).run(120)
+        with SmallDisk(cluster), OwnClock(cluster) as clock:
+            Chaos(cluster, clock, seed, said.append).run(120)
             cluster.ctl("delete", "daemonset", *STEADY, timeout=120)
     except BaseException:
         print("\n".join(said))
