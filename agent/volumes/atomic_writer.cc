@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "agent/volumes/group_ownership.h"
 #include "common/base/macros.h"
 #include "common/base/text_file.h"
 
@@ -49,7 +50,8 @@ Payload ReadBack(const fs::path& root) {
   return result;
 }
 
-absl::Status WriteOne(const std::string& path, const PayloadFile& file) {
+absl::Status WriteOne(const std::string& path, const PayloadFile& file,
+                      std::optional<gid_t> group) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return FailedErrno("creating", path);
   absl::Status status;
@@ -58,20 +60,36 @@ absl::Status WriteOne(const std::string& path, const PayloadFile& file) {
     if (written < 0 && errno != EINTR) status = FailedErrno("writing", path);
     if (written > 0) done += static_cast<size_t>(written);
   }
+  if (status.ok() && group && ::fchown(fd, static_cast<uid_t>(-1), *group) != 0) {
+    status = FailedErrno("setting group of", path);
+  }
   if (status.ok() && ::fchmod(fd, file.mode) != 0) status = FailedErrno("setting mode of", path);
   if (::close(fd) != 0 && status.ok()) status = FailedErrno("closing", path);
   return status;
 }
 
-absl::StatusOr<std::string> WriteVersion(const std::string& directory, const Payload& payload) {
+// The directories of a version, itself last: by it one sees that all of them are.
+absl::Status GiveDirectories(const std::string& version, gid_t group) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(version, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->is_symlink() || !it->is_directory()) continue;
+    MUSTER_RETURN_IF_ERROR(GiveDirectory(it->path().string(), group));
+  }
+  return error ? Failed("listing", version, error) : GiveDirectory(version, group);
+}
+
+absl::StatusOr<std::string> WriteVersion(const std::string& directory, const Payload& payload,
+                                         std::optional<gid_t> group) {
   std::string made = absl::StrCat(directory, "/..v_XXXXXX");
   if (::mkdtemp(made.data()) == nullptr) return FailedErrno("making a directory in", directory);
   if (::chmod(made.c_str(), 0755) != 0) return FailedErrno("setting mode of", made);
   for (const auto& [path, file] : payload) {
     const std::string full = absl::StrCat(made, "/", path);
     MUSTER_RETURN_IF_ERROR(MakeDirectories(full.substr(0, full.rfind('/')), 0755));
-    MUSTER_RETURN_IF_ERROR(WriteOne(full, file));
+    MUSTER_RETURN_IF_ERROR(WriteOne(full, file, group));
   }
+  if (group) MUSTER_RETURN_IF_ERROR(GiveDirectories(made, *group));
   return made.substr(made.rfind('/') + 1);
 }
 
@@ -116,13 +134,16 @@ absl::Status Tidy(const std::string& directory, const Payload& payload, const st
 }  // namespace
 
 absl::Status WriteAtomically(const std::string& directory, const Payload& payload,
-                             const std::set<std::string>& nested) {
+                             const std::set<std::string>& nested, std::optional<gid_t> group) {
   MUSTER_RETURN_IF_ERROR(MakeDirectories(directory, 0755));
+  if (group) MUSTER_RETURN_IF_ERROR(GiveDirectory(directory, *group));
   std::error_code error;
   const fs::path link = fs::path(directory) / kData;
   std::string version = fs::read_symlink(link, error).string();
-  if (version.empty() || ReadBack(fs::path(directory) / version) != payload) {
-    MUSTER_ASSIGN_OR_RETURN(version, WriteVersion(directory, payload));
+  const fs::path shown = fs::path(directory) / version;
+  if (version.empty() || (group && !BelongsTo(shown.string(), *group)) ||
+      ReadBack(shown) != payload) {
+    MUSTER_ASSIGN_OR_RETURN(version, WriteVersion(directory, payload, group));
     MUSTER_RETURN_IF_ERROR(PointLink(directory, version));
   }
   MUSTER_RETURN_IF_ERROR(Tidy(directory, payload, version, nested));

@@ -16,6 +16,7 @@
 #include "agent/translate/translate.h"
 #include "agent/volumes/atomic_writer.h"
 #include "agent/volumes/etc_hosts.h"
+#include "agent/volumes/group_ownership.h"
 #include "agent/volumes/host_path.h"
 #include "agent/volumes/mounts.h"
 #include "agent/volumes/nested_mounts.h"
@@ -32,6 +33,7 @@ namespace {
 // What Kubernetes reads of a termination message file.
 constexpr std::streamoff kTerminationBytesMax = 4096;
 constexpr mode_t kEveryone = 0777;
+constexpr mode_t kReadByGroup = 0440;
 
 const char* DirectoryOfKind(const v1::Volume& volume) {
   if (volume.has_config_map()) return "kubernetes.io~configmap";
@@ -76,6 +78,11 @@ bool WantsServiceAccountVolume(const v1::Pod& pod) {
   const auto& annotations = pod.metadata().annotations();
   const auto found = annotations.find(model::kServiceAccountVolumeAnnotation);
   return found != annotations.end() && found->second == model::kServiceAccountVolumeEmpty;
+}
+
+std::optional<gid_t> FsGroupOf(const v1::PodSpec& spec) {
+  if (!spec.security_context().has_fs_group()) return std::nullopt;
+  return static_cast<gid_t>(spec.security_context().fs_group());
 }
 
 bool StaysInside(const std::string& sub_path) {
@@ -132,16 +139,21 @@ absl::Status LinuxVolumeHost::PrepareVolume(const v1::Pod& pod, const v1::Volume
                                             const ConfigSource& configs) const {
   if (volume.has_host_path()) return CheckHostPath(volume.host_path());
   const std::string path = VolumePath(pod, volume);
+  const std::optional<gid_t> group = FsGroupOf(pod.spec());
   if (HasPayload(volume)) {
-    MUSTER_ASSIGN_OR_RETURN(const Payload payload, MakePayload(pod, volume, node, configs));
+    MUSTER_ASSIGN_OR_RETURN(Payload payload, MakePayload(pod, volume, node, configs));
+    if (group) {
+      for (auto& [name, file] : payload) file.mode |= kReadByGroup;
+    }
     if (IsSecretPayload(volume)) MUSTER_RETURN_IF_ERROR(MountTmpfs(path, 0));
-    return WriteAtomically(path, payload, NestedMountPoints(pod.spec(), volume.name()));
+    return WriteAtomically(path, payload, NestedMountPoints(pod.spec(), volume.name()), group);
   }
   if (volume.empty_dir().medium() == "Memory") {
     MUSTER_RETURN_IF_ERROR(MountTmpfs(path, MemoryVolumeSize(pod, volume.empty_dir(), node)));
   } else {
     MUSTER_RETURN_IF_ERROR(MakeDirectories(path, 0755));
   }
+  if (group) return GiveTree(path, *group);
   // Whatever user a container runs as has to be able to write.
   if (::chmod(path.c_str(), kEveryone) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("setting mode of ", path));

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_format.h"
 #include "agent/volumes/mounts.h"
 #include "common/base/text_file.h"
 #include "test/unit/agent/translate/fixtures.h"
@@ -299,6 +300,70 @@ TEST_F(MountingVolumeHostTest, SecretsAreInMemoryAndGoWithThePod) {
   EXPECT_EQ(MountPointsBelow(*ReadFile("/proc/self/mountinfo"), Volume("secret", "v")).size(), 1u);
   ASSERT_TRUE(host_->Remove("0f3c-77").ok());
   EXPECT_TRUE(MountPointsBelow(*ReadFile("/proc/self/mountinfo"), root_ + "/pods").empty());
+}
+
+// Spec: pod/14.4/fs-group
+TEST_F(MountingVolumeHostTest, VolumesBelongToTheFsGroup) {
+  constexpr gid_t kGroup = 2345;
+  const auto group_and_mode = [](const std::string& path) {
+    struct stat info {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
+    return absl::StrFormat("%d %o", info.st_gid, info.st_mode & 07777);
+  };
+  v1::ConfigMap& object = configs_.AddConfigMap("shop", "c");
+  (*object.mutable_data())["a"] = "1";
+  v1::ConfigMapVolumeSource& config = *AddVolume("config")->mutable_config_map();
+  config.set_name("c");
+  config.set_default_mode(0400);
+  v1::KeyToPath& item = *config.add_items();
+  item.set_key("a");
+  item.set_path("deep/a");
+  (*configs_.AddSecret("shop", "s").mutable_data())["key"] = "x";
+  AddVolume("secret")->mutable_secret()->set_secret_name("s");
+  AddVolume("disk")->mutable_empty_dir();
+  AddVolume("memory")->mutable_empty_dir()->set_medium("Memory");
+  AddVolume("host")->mutable_host_path()->set_path(root_ + "/of-the-host");
+  fs::create_directory(root_ + "/of-the-host");
+  const std::string of_host = group_and_mode(root_ + "/of-the-host");
+
+  // What an agent before this one left without a group.
+  ASSERT_TRUE(Prepare().ok());
+  const std::string disk = Volume("empty-dir", "disk");
+  fs::create_directory(disk + "/mine");
+  std::ofstream(disk + "/mine/file") << "x";
+  ASSERT_EQ(::chmod((disk + "/mine/file").c_str(), 0604), 0);
+  ASSERT_EQ(::chmod((disk + "/mine").c_str(), 0700), 0);
+  std::ofstream(root_ + "/elsewhere") << "x";
+  fs::create_symlink(root_ + "/elsewhere", disk + "/link");
+  const std::string elsewhere = group_and_mode(root_ + "/elsewhere");
+
+  pod_.mutable_spec()->mutable_security_context()->set_fs_group(kGroup);
+  absl::Status prepared = Prepare();
+  ASSERT_TRUE(prepared.ok()) << prepared;
+  const std::string configmap = Volume("configmap", "config");
+  for (const std::string& directory : {configmap, configmap + "/deep", configmap + "/..data"}) {
+    EXPECT_EQ(group_and_mode(directory), "2345 2755") << directory;
+  }
+  EXPECT_EQ(group_and_mode(configmap + "/deep/a"), "2345 440");
+  EXPECT_EQ(group_and_mode(Volume("secret", "secret") + "/key"), "2345 644");
+  EXPECT_EQ(group_and_mode(disk), "2345 2777");
+  EXPECT_EQ(group_and_mode(disk + "/mine"), "2345 2770");
+  EXPECT_EQ(group_and_mode(disk + "/mine/file"), "2345 664");
+  EXPECT_EQ(group_and_mode(Volume("empty-dir", "memory")), "2345 2777");
+  EXPECT_EQ(group_and_mode(root_ + "/of-the-host"), of_host);
+  EXPECT_EQ(group_and_mode(root_ + "/elsewhere"), elsewhere);
+
+  // What is made there has the group; what is as it should be is not gone through again.
+  fs::create_directory(disk + "/later");
+  EXPECT_EQ(group_and_mode(disk + "/later").substr(0, 6), "2345 2");
+  ASSERT_EQ(::chmod((disk + "/mine/file").c_str(), 0600), 0);
+  const fs::path version = fs::read_symlink(configmap + "/..data");
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(fs::read_symlink(configmap + "/..data"), version);
+  EXPECT_EQ(group_and_mode(disk + "/mine/file"), "2345 600");
+  (*object.mutable_data())["a"] = "2";
+  ASSERT_TRUE(Prepare().ok());
+  EXPECT_EQ(group_and_mode(configmap + "/deep/a"), "2345 440");
 }
 
 // Spec: pod/14.4/sub-path-again
