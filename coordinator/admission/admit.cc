@@ -115,6 +115,9 @@ void PrepareUpdate(const v1::Object& stored, v1::Object& object) {
   }
   CopyStatus(stored, object);
   if (object.has_service()) KeepAllocatedValues(stored.service(), *object.mutable_service());
+  if (object.has_pod() && !model::SemanticallyEqual(object.pod().spec(), stored.pod().spec())) {
+    metadata.set_generation(before.generation() + 1);
+  }
   if (object.has_daemon_job() &&
       !model::SemanticallyEqual(object.daemon_job().spec(), stored.daemon_job().spec())) {
     metadata.set_generation(before.generation() + 1);

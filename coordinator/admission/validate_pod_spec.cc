@@ -7,6 +7,7 @@
 #include "common/model/names.h"
 #include "coordinator/admission/validate_common.h"
 #include "coordinator/admission/validate_container.h"
+#include "coordinator/admission/validate_resize.h"
 #include "coordinator/admission/validate_selectors.h"
 #include "coordinator/admission/validate_volume.h"
 
@@ -87,6 +88,8 @@ void ValidatePodSecurity(const FieldPath& spec_path, const v1::PodSpec& spec, Pr
     CheckUserId(path.Child("runAsGroup"), context.run_as_group(), problems);
   }
   if (context.has_fs_group()) CheckUserId(path.Child("fsGroup"), context.fs_group(), problems);
+  CheckOneOf(path.Child("fsGroupChangePolicy"), context.fs_group_change_policy(),
+             {"OnRootMismatch", "Always"}, false, problems);
   for (int i = 0; i < context.supplemental_groups_size(); ++i) {
     CheckUserId(path.Child("supplementalGroups").Index(i), context.supplemental_groups(i),
                 problems);
@@ -128,6 +131,7 @@ void ValidatePodSpec(const FieldPath& path, const v1::PodSpec& spec, PodUse use,
   const std::set<std::string> volumes =
       ValidateVolumes(path.Child("volumes"), spec.volumes(), problems);
   ValidateContainers(path, spec, use, volumes, problems);
+  ValidateResizePolicies(path, spec, problems);
   CheckOneOf(path.Child("restartPolicy"), spec.restart_policy(), {"Always", "OnFailure", "Never"},
              true, problems);
   ValidateDns(path, spec, problems);

@@ -8,6 +8,7 @@
 #include "common/model/semantic_equal.h"
 #include "common/model/static_pod.h"
 #include "coordinator/admission/validate_common.h"
+#include "coordinator/admission/validate_resize.h"
 
 namespace muster::coordinator {
 namespace {
@@ -148,12 +149,15 @@ void ValidatePodUpdate(const v1::Pod& updated, const v1::Pod& stored, Problems& 
   }
   v1::PodSpec comparable = updated.spec();
   AdoptMutableFields(stored.spec(), comparable);
+  AdoptResources(stored.spec(), comparable);
+  ValidateResize(FieldPath("spec"), updated.spec(), stored.spec(), problems);
   const bool tolerations_kept = KeepsTolerations(updated.spec(), stored.spec());
   if (tolerations_kept) *comparable.mutable_tolerations() = stored.spec().tolerations();
   if (!model::SemanticallyEqual(comparable, stored.spec())) {
     problems.Forbidden(FieldPath("spec"),
                        "pod updates may not change fields other than "
                        "`spec.containers[*].image`,`spec.initContainers[*].image`,"
+                       "`spec.containers[*].resources` (cpu and memory),"
                        "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
                        "existing tolerations)");
   }

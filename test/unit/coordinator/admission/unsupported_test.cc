@@ -141,11 +141,9 @@ TEST(Unsupported, RightsAndPromisesThatCannotBeKept) {
   EXPECT_THAT(fine.warnings, IsEmpty());
 }
 
-// Spec: pod/14.4/fs-group, pod/15/selinux, pod/15/windows, pod/16/fqdn, pod/24/stop-signal
-// Spec: pod/24/resize
+// Spec: pod/15/selinux, pod/15/windows, pod/16/fqdn, pod/24/stop-signal
 TEST(Unsupported, WhatIsWithoutEffectIsSaidToBe) {
   for (const Case& c : {
-           Case{", securityContext: {fsGroup: 5}", "securityContext.fsGroup"},
            Case{", securityContext: {seLinuxOptions: {level: s0}}",
                 "securityContext.seLinuxOptions"},
            Case{", securityContext: {windowsOptions: {runAsUserName: x}}",
@@ -163,8 +161,6 @@ TEST(Unsupported, WhatIsWithoutEffectIsSaidToBe) {
            Case{", securityContext: {capabilities: {drop: ['*']}}",
                 "containers[0].securityContext.capabilities.drop[0]"},
            Case{", lifecycle: {stopSignal: SIGUSR1}", "containers[0].lifecycle.stopSignal"},
-           Case{", resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}]",
-                "containers[0].resizePolicy"},
        }) {
     ExpectWarned(ReportOf(c.text, ""), c);
   }

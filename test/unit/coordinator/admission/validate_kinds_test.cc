@@ -235,7 +235,8 @@ TEST(ValidateUpdate, OfAPodChangesImagesAndAddsTolerationsOnly) {
       pod("containers: [{name: a, image: 'x:1'}], tolerations: [{key: a, operator: Exists}]");
   const std::string forbidden =
       "spec: Forbidden: pod updates may not change fields other than "
-      "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+      "`spec.containers[*].image`,`spec.initContainers[*].image`,"
+      "`spec.containers[*].resources` (cpu and memory),`spec.activeDeadlineSeconds`,"
       "`spec.tolerations` (only additions to existing tolerations)";
   CheckUpdate("image", stored,
               pod("containers: [{name: a, image: 'x:2'}], tolerations: [{key: a, operator: "
@@ -255,6 +256,43 @@ TEST(ValidateUpdate, OfAPodChangesImagesAndAddsTolerationsOnly) {
               pod("containers: [{name: a, image: 'x:1'}, {name: b, image: 'x:1'}], tolerations: "
                   "[{key: a, operator: Exists}]"),
               {forbidden});
+}
+
+// Spec: pod/24/resize
+TEST(ValidateUpdate, ResourcesOfAPodChangeInPlaceWithinTheirClass) {
+  const auto pod = [](const std::string& resources, const std::string& policy = "[]") {
+    return "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, image: "
+           "'x:1', resources: " +
+           resources + ", resizePolicy: " + policy + "}]}}";
+  };
+  const std::string stored =
+      pod("{requests: {cpu: 100m, memory: 16Mi}, limits: {cpu: 200m, memory: 32Mi}}");
+  const std::string limits = "spec.containers[0].resources.limits";
+  CheckUpdate("more of both", stored,
+              pod("{requests: {cpu: 150m, memory: 32Mi}, limits: {cpu: 1, memory: 64Mi}}"), {});
+  CheckUpdate("less cpu", stored,
+              pod("{requests: {cpu: 50m, memory: 16Mi}, limits: {cpu: 100m, memory: 32Mi}}"), {});
+  CheckUpdate(
+      "less memory", stored,
+      pod("{requests: {cpu: 100m, memory: 16Mi}, limits: {cpu: 200m, memory: 16Mi}}"),
+      {limits + "[memory]: Forbidden: memory limits cannot be decreased unless resizePolicy "
+                "is RestartContainer"});
+  const std::string restart = "[{resourceName: memory, restartPolicy: RestartContainer}]";
+  CheckUpdate("less memory by a restart",
+              pod("{requests: {cpu: 100m, memory: 8Mi}, limits: {memory: 32Mi}}", restart),
+              pod("{requests: {cpu: 100m, memory: 8Mi}, limits: {memory: 16Mi}}", restart), {});
+  CheckUpdate("a limit less", stored,
+              pod("{requests: {cpu: 100m, memory: 16Mi}, limits: {memory: 32Mi}}"),
+              {limits + ": Forbidden: resource limits cannot be removed"});
+  CheckUpdate("another class", stored,
+              pod("{requests: {cpu: 200m, memory: 32Mi}, limits: {cpu: 200m, memory: 32Mi}}"),
+              {"spec: Invalid value: \"Guaranteed\": Pod QOS Class may not change as a result of "
+               "resizing"});
+  CheckUpdate("something else", stored,
+              pod("{requests: {cpu: 100m, memory: 16Mi, ephemeral-storage: 1Gi}, limits: {cpu: "
+                  "200m, memory: 32Mi}}"),
+              {"spec.containers[0].resources.requests[ephemeral-storage]: Forbidden: only cpu and "
+               "memory resources are mutable"});
 }
 
 TEST(ValidateUpdate, IdentityStays) {

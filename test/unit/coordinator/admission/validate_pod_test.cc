@@ -303,6 +303,28 @@ TEST(ValidatePod, Resources) {
 }
 
 // Spec: 9.1/env-name, 9.3/env-source
+// Spec: pod/24/resize
+TEST(ValidatePod, ResizePolicies) {
+  CheckContainer({
+      {"both kinds",
+       "resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}, {resourceName: memory, "
+       "restartPolicy: RestartContainer}]",
+       {}},
+      {"another resource",
+       "resizePolicy: [{resourceName: disk, restartPolicy: NotRequired}]",
+       {"resizePolicy[0].resourceName: Unsupported value: \"disk\": supported values: \"cpu\", "
+        "\"memory\""}},
+      {"another policy",
+       "resizePolicy: [{resourceName: cpu, restartPolicy: Never}]",
+       {"resizePolicy[0].restartPolicy: Unsupported value: \"Never\": supported values: "
+        "\"NotRequired\", \"RestartContainer\""}},
+      {"twice",
+       "resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}, {resourceName: cpu, "
+       "restartPolicy: NotRequired}]",
+       {"resizePolicy[1].resourceName: Duplicate value: \"cpu\""}},
+  });
+}
+
 TEST(ValidatePod, Environment) {
   CheckContainer({
       {"no name", "env: [{value: x}]", {"env[0].name: Required value"}},
