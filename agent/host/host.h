@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/host/control_groups.h"
 #include "agent/runtime/runtime.h"
 
 namespace muster::agent {
@@ -54,9 +55,12 @@ class Host {
   virtual ~Host() = default;
   // Fails only when something without which no pod can run cannot be read.
   virtual absl::StatusOr<HostFacts> Facts() = 0;
-  // Removes the control group at `path` ("/kubepods/podUID") and what is empty below it, in every
-  // hierarchy. The runtime makes it for the first container and never removes it. OK when there is
-  // none; processes in it are an error.
+  // Makes the control group at `path` ("/kubepods/podUID"; a name that ends with .slice is one of
+  // systemd's) with these values, or brings it up to them. What is 0 is left as it is.
+  virtual absl::Status SetControlGroup(const std::string& path, const LinuxResources& values,
+                                       GroupChange change) = 0;
+  // Removes it and what is empty below it, in every hierarchy; the runtime never does. OK when
+  // there is none; processes in it are an error.
   virtual absl::Status RemoveControlGroup(const std::string& path) = 0;
   virtual absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) = 0;
   virtual absl::StatusOr<HostLoad> Load() = 0;

@@ -21,6 +21,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "agent/host/control_groups.h"
+#include "agent/host/systemd_slices.h"
+#include "common/base/macros.h"
 #include "common/base/text_file.h"
 
 namespace muster::agent {
@@ -264,7 +267,27 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
   return facts;
 }
 
-absl::Status LinuxHost::RemoveControlGroup(const std::string& path) {
+absl::Status LinuxHost::SetControlGroup(const std::string& path, const LinuxResources& values,
+                                        GroupChange change) {
+  const std::string mount = options_.root + "/sys/fs/cgroup";
+  const std::string place = PathOfGroup(path);
+  LinuxResources wanted = values;
+  if (change == GroupChange::kOnlyRaise) wanted = WithoutLowering(mount, place, values);
+  if (place != path) {
+    std::error_code ignored;
+    const bool version_2 = std::filesystem::exists(mount + "/cgroup.controllers", ignored);
+    MUSTER_RETURN_IF_ERROR(SystemdSlices().Set(path, wanted, version_2));
+    // The rest is not for systemd.
+    LinuxResources rest;
+    rest.hugepage_limit_bytes = wanted.hugepage_limit_bytes;
+    wanted = std::move(rest);
+  }
+  return WriteControlGroup(mount, place, wanted);
+}
+
+absl::Status LinuxHost::RemoveControlGroup(const std::string& name) {
+  const std::string path = PathOfGroup(name);
+  if (path != name) MUSTER_RETURN_IF_ERROR(SystemdSlices().Stop(name));
   const std::string mount = options_.root + "/sys/fs/cgroup";
   std::error_code error;
   // One hierarchy for each controller, or one for all of them.
@@ -316,8 +339,9 @@ int64_t LinuxHost::PidsIn(const std::string& control_group) {
   // In the hierarchy of the controller, or in the only one.
   for (const char* hierarchy : {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"}) {
     int64_t pids = 0;
-    if (absl::SimpleAtoi(ReadLine(absl::StrCat(hierarchy, control_group, "/pids.current")),
-                         &pids)) {
+    if (absl::SimpleAtoi(
+            ReadLine(absl::StrCat(hierarchy, PathOfGroup(control_group), "/pids.current")),
+            &pids)) {
       return pids;
     }
   }

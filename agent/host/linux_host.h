@@ -21,7 +21,9 @@ class LinuxHost final : public Host {
   explicit LinuxHost(Options options) : options_(std::move(options)) {}
 
   absl::StatusOr<HostFacts> Facts() override;
-  absl::Status RemoveControlGroup(const std::string& path) override;
+  absl::Status SetControlGroup(const std::string& path, const LinuxResources& values,
+                               GroupChange change) override;
+  absl::Status RemoveControlGroup(const std::string& name) override;
   absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) override;
   absl::StatusOr<HostLoad> Load() override;
   int64_t PidsIn(const std::string& control_group) override;

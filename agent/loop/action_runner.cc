@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/translate/pod_group.h"
+#include "agent/translate/resources.h"
 #include "agent/translate/translate.h"
 #include "agent/workload/pull_secrets.h"
 
@@ -29,12 +31,11 @@ const v1::Container* FindContainer(const v1::PodSpec& spec, const std::string& n
 }
 
 // Where the pod's control group may be; the class of its quality of service may be lost with its
-// specification. Slices of systemd go by themselves.
+// specification.
 std::vector<std::string> ControlGroupsOf(const ActionContext& context) {
-  if (context.node.systemd_cgroups) return {};
   std::vector<std::string> groups;
-  for (const char* tier : {"", "/burstable", "/besteffort"}) {
-    groups.push_back(absl::StrCat(context.node.cgroup_root, tier, "/pod", context.pod_uid));
+  for (const char* qos : {"Guaranteed", "Burstable", "BestEffort"}) {
+    groups.push_back(PodGroup(qos, context.pod_uid, context.node));
   }
   return groups;
 }
@@ -111,6 +112,17 @@ struct ActionRunner::Starter {
         [done = done, result] { done(Failed(*result)); });
   }
 
+  void operator()(const EnsureGroup& action) const {
+    auto result = std::make_shared<absl::Status>();
+    const GroupChange change = action.only_raise ? GroupChange::kOnlyRaise : GroupChange::kExact;
+    runner.Offload(
+        [&host = runner.host_, context = context, change, result] {
+          *result = host.SetControlGroup(CgroupParent(*context->pod, context->node),
+                                         PodGroupValues(*context->pod, context->node), change);
+        },
+        [done = done, result] { done(Failed(*result)); });
+  }
+
   void operator()(const RunSandbox& action) const {
     const absl::StatusOr<SandboxConfig> config = SandboxConfigOf(*context, action.attempt);
     if (!config.ok()) {
@@ -153,6 +165,18 @@ struct ActionRunner::Starter {
     launch->step = step;
     launch->done = done;
     runner.Post([&runner = runner, launch] { runner.PrepareFiles(launch); });
+  }
+
+  void operator()(const ResizeContainer& action) const {
+    const v1::Container* container =
+        FindContainer(context->pod->spec(), action.container, action.is_init);
+    absl::StatusOr<LinuxResources> wanted = absl::InternalError("the pod has no such container");
+    if (container != nullptr) wanted = MakeResources(*context->pod, *container, context->node);
+    if (!wanted.ok()) {
+      runner.Post([done = done, status = wanted.status()] { done(Failed(status)); });
+      return;
+    }
+    runner.runtime_.UpdateContainer(action.id, CpuAndMemoryOf(*wanted), runner.Status(done));
   }
 
   void operator()(const RunPostStart& action) const {

@@ -87,6 +87,7 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
                         }},
                        options_.eviction),
       shutdown_keeper_(pods_, options_.shutdown),
+      class_groups_(pods_, seams_.host, runner_),
       event_feed_(seams_.events, seams_.clock, seams_.inbox, view_),
       static_pods_(options_.static_pod_dir, options_.node_name),
       mirror_keeper_(seams_.link, pods_),
@@ -167,6 +168,7 @@ std::optional<MonoTime> NodeLoop::Step() {
   Earlier(eviction_keeper_.Step(now, knows_all), wake);
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
+  if (situation.runtime_known) Earlier(class_groups_.Step(now, situation.context), wake);
   Earlier(shutdown_keeper_.Step(now, view_.listed_once()), wake);
   Earlier(runner_.Wake(now), wake);
   SaveMemories(now);
@@ -384,6 +386,7 @@ NodeSituation NodeLoop::MakeSituation() const {
   context.swap_accounting = facts_.swap_accounting;
   context.allowed_sysctls = options_.allowed_sysctls;
   if (runtime_info_) {
+    situation.runtime_known = true;
     situation.runtime_name = runtime_info_->name;
     situation.network_ready = runtime_info_->network_ready;
     situation.network_message = NetworkProblem(*runtime_info_);

@@ -14,6 +14,7 @@
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
+#include "agent/loop/class_groups.h"
 #include "agent/loop/event_feed.h"
 #include "agent/loop/eviction_keeper.h"
 #include "agent/loop/image_fetcher.h"
@@ -172,6 +173,7 @@ class NodeLoop {
   ImageKeeper image_keeper_;
   EvictionKeeper eviction_keeper_;
   ShutdownKeeper shutdown_keeper_;
+  ClassGroups class_groups_;
   EventFeed event_feed_;
 
   CheckpointState identity_;  // Without the objects, which are in assignment_.

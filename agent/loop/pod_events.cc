@@ -80,11 +80,21 @@ std::optional<PodEvent> EventOfEnd(const Action& action, const Outcome& outcome,
     return Warning("FailedCreatePodSandBox",
                    absl::StrCat("Failed to create pod sandbox: ", Text(outcome.status)));
   }
+  if (std::holds_alternative<EnsureGroup>(action)) {
+    return Warning("FailedCreatePodContainer",
+                   absl::StrCat("unable to ensure pod container exists: ", Text(outcome.status)));
+  }
   if (std::holds_alternative<PrepareVolumes>(action)) {
     return Warning("FailedMount", Text(outcome.status));
   }
   if (const auto* launch = std::get_if<LaunchContainer>(&action)) {
     return Warning("Failed", absl::StrCat("Error: ", Text(outcome.status)), launch->container);
+  }
+  if (const auto* resize = std::get_if<ResizeContainer>(&action)) {
+    return Warning(
+        "ResizeError",
+        absl::StrCat("Failed to resize container ", resize->container, ": ", Text(outcome.status)),
+        resize->container);
   }
   // Without the error: what a hook's server says may be secret.
   if (const auto* hook = std::get_if<RunPostStart>(&action)) {

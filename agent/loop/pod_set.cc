@@ -7,6 +7,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/loop/pod_record.h"
+#include "agent/translate/pod_group.h"
+#include "agent/translate/resources.h"
 #include "agent/translate/translate.h"
 #include "agent/workload/completion.h"
 #include "agent/workload/pod_status.h"
@@ -169,7 +171,9 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
                        node.context.node_uid != node_.context.node_uid ||
                        node.context.host_ips != node_.context.host_ips ||
                        IsDiskFull(node.pressure) != IsDiskFull(node_.pressure) ||
-                       node.shutting_down != node_.shutting_down;
+                       node.shutting_down != node_.shutting_down ||
+                       node.runtime_known != node_.runtime_known ||
+                       node.context.systemd_cgroups != node_.context.systemd_cgroups;
   runtime_ok_ = runtime_ok;
   node_ = node;
   if (changed) {
@@ -342,6 +346,10 @@ PodIntent PodSet::MakeIntent(const Record& record) const {
   intent.grace =
       record.pod == nullptr ? GraceFromAnnotations(record.observed) : GraceOf(*record.pod);
   intent.inputs = record.inputs;
+  if (record.pod != nullptr && node_.runtime_known) {
+    intent.group = DescribeGroup(CgroupParent(*record.pod, node_.context),
+                                 PodGroupValues(*record.pod, node_.context));
+  }
   if (record.evicted) intent.grace = std::min(intent.grace, record.evicted->grace);
   intent.finished = record.IsFinished();
   intent.disk_is_full = IsDiskFull(node_.pressure);
@@ -358,6 +366,7 @@ PodIntent PodSet::MakeIntent(const Record& record) const {
 
 void PodSet::PlanOne(Record& record, MonoTime now) {
   record.dirty = false;
+  ++plans_made_;
   record.report_due = true;
   record.wake_at.reset();
   SyncObserved(record);

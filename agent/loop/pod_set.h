@@ -34,6 +34,7 @@ inline constexpr char kGateAnnotation[] = "muster.dev/gate";
 struct NodeSituation {
   NodeContext context;
   std::string runtime_name = "containerd";
+  bool runtime_known = false;  // It has said what it is, and who has its control groups.
   bool network_ready = true;
   std::string network_message;
   // True conditions that the node suffers from, sorted: "DiskPressure".
@@ -105,6 +106,11 @@ class PodSet {
   // False: it was told before.
   bool Terminate(const std::string& pod_uid, std::chrono::seconds grace);
 
+  // Pods that have, or may soon have, a control group of their own.
+  std::vector<const v1::Pod*> GroupedPods() const;
+  // Grows whenever one of them may have changed.
+  uint64_t plans_made() const { return plans_made_; }
+
   // All pods of this node, also those that go, by namespace and name.
   std::vector<NodeReport::Pod> Report() const;
   // How long pods took to start, and what their probes answered.
@@ -167,6 +173,7 @@ class PodSet {
   std::map<std::string, std::unique_ptr<Record>> records_;  // By uid.
   ProbeSet probes_;
   PrePuller pre_puller_;
+  uint64_t plans_made_ = 0;
   ContainerMemories recalled_;
   bool memories_changed_ = false;
   Histogram start_times_{kPodStartBounds};

@@ -36,6 +36,15 @@ PodSet::Counts PodSet::Count() const {
   return counts;
 }
 
+std::vector<const v1::Pod*> PodSet::GroupedPods() const {
+  std::vector<const v1::Pod*> pods;
+  for (const auto& [uid, record] : records_) {
+    if (record->pod == nullptr || record->refused || record->gone || record->status_final) continue;
+    pods.push_back(record->pod.get());
+  }
+  return pods;
+}
+
 std::optional<std::vector<std::string>> PodSet::GateWaits() const {
   if (assignment_ == nullptr || !assignment_->complete()) return std::nullopt;
   std::vector<std::string> waits;

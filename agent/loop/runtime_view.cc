@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "agent/translate/translate.h"
+#include "common/manifest/decode.h"
 
 namespace muster::agent {
 namespace {
@@ -342,6 +343,11 @@ ContainerInstance RuntimeView::MakeInstance(ContainerStatus status) const {
   }
   instance.restart_count = restarts;
   instance.hash = Get(status.annotations, kAnnotationHash);
+  const auto resources = status.annotations.find(kAnnotationResources);
+  if (resources != status.annotations.end()) {
+    v1::ResourceRequirements made_with;
+    if (manifest::DecodeJson(resources->second, made_with).ok()) instance.resources = made_with;
+  }
   instance.owes_post_start = status.annotations.contains(kAnnotationPostStart);
   if (status.state == ContainerState::kExited) {
     const Duration ago =

@@ -15,9 +15,11 @@
 #include "absl/strings/str_join.h"
 #include "agent/checkpoint/file_checkpoint.h"
 #include "agent/checkpoint/state_lock.h"
+#include "agent/host/control_groups.h"
 #include "agent/host/linux_host.h"
 #include "agent/host/process_exits.h"
 #include "agent/host/shutdown_inhibitor.h"
+#include "agent/host/systemd_slices.h"
 #include "agent/loop/node_loop.h"
 #include "agent/probe/net/net_prober.h"
 #include "agent/runtime/cri/cri_runtime.h"
@@ -169,6 +171,23 @@ void RemoveEmptyGroups(const std::string& cgroup_root) {
   }
 }
 
+// Where systemd has the control groups. Those of the classes go with the one above them, unless
+// there is anything else in it.
+void StopEmptySlices(const std::string& cgroup_root) {
+  const std::string slice = cgroup_root.substr(cgroup_root.rfind('/') + 1) + ".slice";
+  std::error_code error;
+  for (const char* hierarchy : {"/sys/fs/cgroup/systemd", "/sys/fs/cgroup"}) {
+    const fs::path top = hierarchy + PathOfGroup(slice);
+    if (!fs::is_directory(top, error)) continue;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(top, error)) {
+      const bool of_a_class = entry.path().parent_path() == top;
+      if (entry.is_directory(error) && !of_a_class) return;
+    }
+    SystemdSlices().Stop(slice).IgnoreError();
+    return;
+  }
+}
+
 absl::Status RemoveFiles(const Settings& settings) {
   std::error_code error;
   for (const char* name : {"/checkpoint", "/pki", "/seccomp", "/lock"}) {
@@ -220,6 +239,7 @@ absl::Status Reset(const Settings& settings, const ResetOptions& options, const 
     }
   }
   RemoveEmptyGroups(settings.cgroup_root);
+  StopEmptySlices(settings.cgroup_root);
   MUSTER_RETURN_IF_ERROR(Annotate(RemoveFiles(settings), "removing the agent's state"));
   say("This host is no node any more. Its settings stay.");
   return absl::OkStatus();

@@ -74,6 +74,8 @@ struct SandboxConfig {
   std::vector<PortMapping> port_mappings;
   std::map<std::string, std::string> labels, annotations;
   std::string cgroup_parent;
+  LinuxResources resources;  // Of all containers together, for runtimes that size a machine.
+  LinuxResources overhead;   // Of the pod beside them.
   std::map<std::string, std::string> sysctls;
   NamespaceMode network = NamespaceMode::kPod;
   NamespaceMode pid = NamespaceMode::kContainer;
@@ -232,6 +234,9 @@ class Runtime {
   virtual void RemoveContainer(const std::string& id, DoneStatus done) = 0;
   virtual void ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) = 0;
   virtual void ListContainers(Done<std::vector<ContainerStatus>> done) = 0;
+  // Of a running container; what is 0 or empty in `resources` stays as it is.
+  virtual void UpdateContainer(const std::string& id, const LinuxResources& resources,
+                               DoneStatus done) = 0;
   virtual void ReopenContainerLog(const std::string& id, DoneStatus done) = 0;
   // Of all containers, whoever made them; of those that do not run only what is on the disk.
   virtual void ListContainerStats(Done<std::vector<ContainerStats>> done) = 0;

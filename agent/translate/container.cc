@@ -161,6 +161,7 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(
       {kAnnotationRestartCount, absl::StrCat(restart_count)},
       {kAnnotationTerminationPath, container.termination_message_path()},
       {kAnnotationTerminationPolicy, container.termination_message_policy()},
+      {kAnnotationResources, manifest::EncodeJson(container.resources())},
       {kAnnotationContainerType, is_init ? "init" : "container"},
       {kAnnotationGrace, absl::StrCat(pod.spec().termination_grace_period_seconds())}};
   AnnotateHandlers(container, config);

@@ -14,8 +14,6 @@
 namespace muster::agent {
 namespace {
 
-constexpr int64_t kCpuPeriodUs = 100'000;
-
 using Amounts = google::protobuf::Map<std::string, v1::Quantity>;
 
 absl::StatusOr<std::optional<model::Quantity>> Find(const Amounts& amounts,
@@ -55,14 +53,13 @@ absl::StatusOr<int64_t> SmallestMemoryRequest(const v1::PodSpec& spec) {
   return smallest == INT64_MAX ? 0 : smallest;
 }
 
-// "2Mi" as containerd names page sizes: "2MB".
+}  // namespace
+
 std::string PageSizeName(std::string_view suffix) {
   std::string name(suffix);
   if (!name.empty() && name.back() == 'i') name.back() = 'B';
   return name;
 }
-
-}  // namespace
 
 int64_t CpuShares(int64_t milli_cpu) {
   return std::clamp<int64_t>(milli_cpu * 1024 / 1000, 2, 262144);
@@ -109,18 +106,37 @@ absl::StatusOr<LinuxResources> MakeResources(const v1::Pod& pod, const v1::Conta
   return result;
 }
 
-std::string CgroupParent(const v1::Pod& pod, const NodeContext& node) {
-  const std::string_view qos = model::QosClass(pod.spec());
+LinuxResources CpuAndMemoryOf(const LinuxResources& all) {
+  LinuxResources part;
+  part.cpu_period_us = all.cpu_period_us;
+  part.cpu_quota_us = all.cpu_quota_us;
+  part.cpu_shares = all.cpu_shares;
+  part.memory_limit_bytes = all.memory_limit_bytes;
+  part.memory_swap_limit_bytes = all.memory_swap_limit_bytes;
+  return part;
+}
+
+std::string ClassGroup(std::string_view qos, const NodeContext& node) {
   const std::string tier = qos == "Guaranteed"  ? ""
                            : qos == "Burstable" ? "burstable"
                                                 : "besteffort";
   if (!node.systemd_cgroups) {
-    return absl::StrCat(node.cgroup_root, tier.empty() ? "" : "/", tier, "/pod",
-                        pod.metadata().uid());
+    return absl::StrCat(node.cgroup_root, tier.empty() ? "" : "/", tier);
   }
   const std::string root = node.cgroup_root.substr(node.cgroup_root.rfind('/') + 1);
-  return absl::StrCat(root, tier.empty() ? "" : "-", tier, "-pod",
-                      absl::StrReplaceAll(pod.metadata().uid(), {{"-", "_"}}), ".slice");
+  return absl::StrCat(root, tier.empty() ? "" : "-", tier, ".slice");
+}
+
+std::string PodGroup(std::string_view qos, const std::string& uid, const NodeContext& node) {
+  const std::string above = ClassGroup(qos, node);
+  if (!node.systemd_cgroups) return absl::StrCat(above, "/pod", uid);
+  constexpr std::string_view kSlice = ".slice";
+  return absl::StrCat(above.substr(0, above.size() - kSlice.size()), "-pod",
+                      absl::StrReplaceAll(uid, {{"-", "_"}}), std::string(kSlice));
+}
+
+std::string CgroupParent(const v1::Pod& pod, const NodeContext& node) {
+  return PodGroup(model::QosClass(pod.spec()), pod.metadata().uid(), node);
 }
 
 }  // namespace muster::agent

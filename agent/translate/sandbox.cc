@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "agent/translate/pod_group.h"
 #include "agent/translate/resources.h"
 #include "agent/translate/security.h"
 #include "agent/translate/translate.h"
@@ -152,6 +153,8 @@ absl::StatusOr<SandboxConfig> MakeSandboxConfig(const v1::Pod& pod, uint32_t att
   config.annotations = {meta.annotations().begin(), meta.annotations().end()};
   config.annotations[kAnnotationGrace] = absl::StrCat(spec.termination_grace_period_seconds());
   config.cgroup_parent = CgroupParent(pod, node);
+  config.resources = ContainersTogether(spec);
+  config.overhead = OverheadOf(spec);
   for (const v1::Sysctl& sysctl : security.sysctls()) {
     config.sysctls[absl::StrReplaceAll(sysctl.name(), {{"/", "."}})] = sysctl.value();
   }

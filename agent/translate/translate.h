@@ -32,6 +32,8 @@ inline constexpr char kAnnotationContainerType[] = "io.kubernetes.container.type
 // one.
 inline constexpr char kAnnotationPorts[] = "io.kubernetes.container.ports";
 inline constexpr char kAnnotationPreStop[] = "io.kubernetes.container.preStopHandler";
+// What its specification said of resources, as JSON: by it one sees that it says something else.
+inline constexpr char kAnnotationResources[] = "muster.dev/container-resources";
 // Its postStart hook is owed to it. Older agents did not set it, nor run the hook.
 inline constexpr char kAnnotationPostStart[] = "muster.dev/post-start";
 inline constexpr char kAnnotationGrace[] = "io.kubernetes.pod.terminationGracePeriod";

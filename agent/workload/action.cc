@@ -7,6 +7,9 @@ namespace {
 
 struct Describer {
   std::string operator()(const PrepareVolumes&) const { return "prepare volumes"; }
+  std::string operator()(const EnsureGroup& a) const {
+    return absl::StrCat(a.only_raise ? "raise" : "set", " control group ", a.group);
+  }
   std::string operator()(const RunSandbox& a) const {
     return absl::StrCat("run sandbox (attempt ", a.attempt, ")");
   }
@@ -16,6 +19,9 @@ struct Describer {
   std::string operator()(const PullImage& a) const { return absl::StrCat("pull image ", a.image); }
   std::string operator()(const LaunchContainer& a) const {
     return absl::StrCat("launch container ", a.container, " (restart ", a.restart_count, ")");
+  }
+  std::string operator()(const ResizeContainer& a) const {
+    return absl::StrCat("resize container ", a.container, " to ", a.target);
   }
   std::string operator()(const RunPostStart& a) const {
     return absl::StrCat("run postStart hook of ", a.container);

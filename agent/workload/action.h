@@ -15,6 +15,13 @@ struct PrepareVolumes {
   std::string inputs;
   bool operator==(const PrepareVolumes&) const = default;
 };
+// The pod's control group, with what it is to have (see PodIntent). As long as something in it may
+// still have more, limits are only raised.
+struct EnsureGroup {
+  std::string group;
+  bool only_raise = false;
+  bool operator==(const EnsureGroup&) const = default;
+};
 struct RunSandbox {
   uint32_t attempt = 0;
   bool operator==(const RunSandbox&) const = default;
@@ -39,6 +46,14 @@ struct LaunchContainer {
   uint32_t restart_count = 0;
   std::string inputs;
   bool operator==(const LaunchContainer&) const = default;
+};
+// Tells the runtime what the specification of a running container says now.
+struct ResizeContainer {
+  std::string container;
+  bool is_init = false;
+  std::string id;
+  std::string target;  // See ResizeTarget.
+  bool operator==(const ResizeContainer&) const = default;
 };
 // What the user wants done before the stop signal, within the grace period. It may be left behind
 // when the period is over.
@@ -86,9 +101,9 @@ struct CleanUp {
   bool operator==(const CleanUp&) const = default;
 };
 
-using Action =
-    std::variant<PrepareVolumes, RunSandbox, InspectImage, PullImage, LaunchContainer, RunPostStart,
-                 RunPreStop, StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, CleanUp>;
+using Action = std::variant<PrepareVolumes, EnsureGroup, RunSandbox, InspectImage, PullImage,
+                            LaunchContainer, ResizeContainer, RunPostStart, RunPreStop,
+                            StopContainer, RemoveContainer, StopSandbox, RemoveSandbox, CleanUp>;
 
 // "launch container web (restart 3)", for logs and notes.
 std::string Describe(const Action& action);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/workload/completion.h"
+#include "agent/workload/resize.h"
 #include "common/model/resources.h"
 
 namespace muster::agent {
@@ -54,6 +55,26 @@ void SetVanished(const std::string& container_id, v1::ContainerState& state) {
   terminated.set_container_id(container_id);
 }
 
+// What a running container has: what it was made with, or was resized to. An agent that has just
+// started has not told the runtime yet what may have been told before.
+void SetResources(const v1::Container& container, const ObservedContainer& seen,
+                  const ContainerInstance& instance, const v1::ContainerStatus* previous,
+                  v1::ContainerStatus& result) {
+  const v1::ResourceRequirements& wanted = container.resources();
+  if (wanted.limits().empty() && wanted.requests().empty()) return;
+  *result.mutable_allocated_resources() = wanted.requests();
+  const std::string target = ResizeTarget(wanted);
+  const bool as_made = instance.resources && ResizeTarget(*instance.resources) == target;
+  if (as_made || (seen.resized == instance.status.id && seen.resized_to == target)) {
+    *result.mutable_resources() = wanted;
+  } else if (previous != nullptr && previous->container_id() == result.container_id() &&
+             previous->has_resources()) {
+    *result.mutable_resources() = previous->resources();
+  } else {
+    *result.mutable_resources() = instance.resources.value_or(wanted);
+  }
+}
+
 }  // namespace
 
 v1::ContainerStatus MakeContainerStatus(const StatusInput& input, const v1::Container& container,
@@ -82,6 +103,7 @@ v1::ContainerStatus MakeContainerStatus(const StatusInput& input, const v1::Cont
       case ContainerState::kRunning:
         *result.mutable_state()->mutable_running()->mutable_started_at() =
             ToApiTime(status.started_at);
+        SetResources(container, found->second, *newest, previous, result);
         result.set_started(found->second.health.started());
         result.set_ready(lasting && found->second.health.ready());
         break;

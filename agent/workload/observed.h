@@ -25,6 +25,8 @@ struct PodIntent {
   std::map<std::string, std::string> hashes;
   // Changes whenever what goes into volumes and variables changes.
   std::string inputs;
+  // The pod's control group and what it is to have; empty: not known yet.
+  std::string group;
   // Not empty: it must wait before its sandbox is made, and this is why.
   std::string hold;
   // It has run to its end, which is known whatever the runtime still holds of it.
@@ -41,7 +43,9 @@ struct SandboxInstance {
 struct ContainerInstance {
   ContainerStatus status;
   uint32_t restart_count = 0;
-  std::string hash;                   // Of the definition it was made from.
+  std::string hash;  // Of the definition it was made from.
+  // Of that definition; instances of older agents do not tell.
+  std::optional<v1::ResourceRequirements> resources;
   std::optional<MonoTime> exited_at;  // Its finish on our clock; set exactly when exited.
   bool owes_post_start = false;       // Made by an agent that runs the hook.
 };
@@ -94,6 +98,10 @@ struct ObservedContainer {
   uint32_t skipped_attempts = 0;
   int reserved_name_failures = 0;
 
+  // Id of the instance that the runtime was told new resources of, and which.
+  std::string resized, resized_to;
+  std::optional<StepFailure> resize_failure;
+
   ProbeHealth health;
   std::optional<Kill> kill;
   std::string seen_alive;  // Id of the newest instance that this agent has seen alive.
@@ -122,6 +130,10 @@ struct ObservedPod {
   std::optional<std::string> prepared_inputs;
   std::optional<StepFailure> volumes_failure;
   RetryWait volumes_retry{std::chrono::milliseconds(500), std::chrono::milliseconds(122'000)};
+  std::string group;         // As it was set last.
+  std::string group_raised;  // At least.
+  std::optional<StepFailure> group_failure;
+  RetryWait group_retry{std::chrono::milliseconds(1'000), std::chrono::milliseconds(60'000)};
   std::optional<StepFailure> sandbox_failure;
   uint32_t skipped_sandbox_attempts = 0;
   int reserved_name_failures = 0;

@@ -55,6 +55,21 @@ struct Finisher {
     return false;
   }
 
+  bool operator()(const EnsureGroup& action) const {
+    if (outcome.status.ok()) {
+      observed.group_raised = action.group;
+      if (!action.only_raise) observed.group = action.group;
+      observed.group_failure.reset();
+      observed.group_retry.OnSuccess();
+    } else {
+      StepFailure failure = Failure("FailedCreatePodContainer", seconds(0));
+      failure.retry_at = now + observed.group_retry.OnFailure();
+      failure.inputs = action.group;
+      observed.group_failure = std::move(failure);
+    }
+    return false;
+  }
+
   bool operator()(const RunSandbox&) const {
     if (outcome.status.ok()) {
       observed.sandbox_failure.reset();
@@ -149,6 +164,20 @@ struct Finisher {
     return true;
   }
 
+  bool operator()(const ResizeContainer& action) const {
+    ObservedContainer& container = observed.containers[action.container];
+    if (outcome.status.ok()) {
+      container.resized = action.id;
+      container.resized_to = action.target;
+      container.resize_failure.reset();
+    } else {
+      container.resize_failure =
+          Failure("Error", RuntimeAway(outcome.status) ? kQuickRetry : kRetry);
+      container.resize_failure->inputs = action.target;
+    }
+    return false;
+  }
+
   bool operator()(const RunPostStart& action) const {
     // It was not asked, so it is owed still.
     if (RuntimeAway(outcome.status)) return true;
@@ -173,6 +202,9 @@ struct Finisher {
     for (SandboxInstance& sandbox : observed.sandboxes) {
       if (sandbox.status.id == action.id && Done()) sandbox.stopped = true;
     }
+    // Without processes anybody may remove it, as systemd does.
+    observed.group.clear();
+    observed.group_raised.clear();
     return TornDown();
   }
   bool operator()(const RemoveSandbox&) const { return TornDown(); }

@@ -49,6 +49,55 @@ bool Planner::VolumesReady() {
   return false;
 }
 
+bool Planner::GroupReady(bool only_raise) {
+  const std::string& wanted = intent_.group;
+  if (wanted.empty() || observed_.group == wanted) return true;
+  if (only_raise && observed_.group_raised == wanted) return true;
+  const std::optional<StepFailure>& failure = observed_.group_failure;
+  if (failure) plan_.blocked = WaitingReason{failure->reason, failure->message};
+  if (failure && failure->inputs == wanted && now_ < failure->retry_at) {
+    WakeAt(failure->retry_at);
+  } else if (Idle()) {
+    Act(EnsureGroup{wanted, only_raise});
+  }
+  return false;
+}
+
+Resize Planner::ResizeOf(const v1::Container& container, const ContainerInstance& instance) const {
+  const Resize needed =
+      ResizeNeeded(container, instance.resources, intent_.pod->metadata().generation());
+  const ObservedContainer& seen = observed_.containers.at(container.name());
+  const bool told =
+      seen.resized == instance.status.id && seen.resized_to == ResizeTarget(container.resources());
+  return needed == Resize::kInPlace && told ? Resize::kNone : needed;
+}
+
+bool Planner::AllResized(const SandboxInstance& sandbox) {
+  bool all = true;
+  for (const bool is_init : {true, false}) {
+    const v1::PodSpec& spec = intent_.pod->spec();
+    for (const v1::Container& c : is_init ? spec.init_containers() : spec.containers()) {
+      const ContainerInstance* newest = NewestInstance(observed_, c.name());
+      if (newest == nullptr || newest->status.state != ContainerState::kRunning ||
+          newest->status.sandbox_id != sandbox.status.id) {
+        continue;
+      }
+      const Resize needed = ResizeOf(c, *newest);
+      if (needed == Resize::kNone) continue;
+      all = false;
+      const std::string target = ResizeTarget(c.resources());
+      const auto& failure = observed_.containers.at(c.name()).resize_failure;
+      if (needed == Resize::kRestart) continue;  // It is stopped, as what has changed otherwise.
+      if (failure && failure->inputs == target && now_ < failure->retry_at) {
+        WakeAt(failure->retry_at);
+      } else if (Idle()) {
+        Act(ResizeContainer{c.name(), is_init, newest->status.id, target});
+      }
+    }
+  }
+  return all;
+}
+
 void Planner::MakeSandbox() {
   if (!intent_.hold.empty()) {
     plan_.blocked = WaitingReason{"", intent_.hold};
@@ -60,6 +109,8 @@ void Planner::MakeSandbox() {
     WakeAt(now_ + kNetworkRetry);
     return;
   }
+  // The runtime would make it without any limits.
+  if (!GroupReady(false)) return;
   const std::optional<StepFailure>& failure = observed_.sandbox_failure;
   if (failure) plan_.blocked = WaitingReason{failure->reason, failure->message};
   if (failure && now_ < failure->retry_at) {
@@ -179,7 +230,8 @@ void Planner::StartOne(const v1::Container& container, bool is_init,
   const ContainerInstance* newest = seen.instances.empty() ? nullptr : &seen.instances.front();
   const auto hash = intent_.hashes.find(container.name());
   const bool changed = newest != nullptr && hash != intent_.hashes.end() &&
-                       DefinitionChanged(newest->hash, hash->second);
+                       (DefinitionChanged(newest->hash, hash->second) ||
+                        ResizeOf(container, *newest) == Resize::kRestart);
   const std::optional<MonoTime> exited_at = changed ? std::nullopt : ExitThatHolds(seen);
   if (exited_at) {
     if (const std::optional<MonoTime> held = seen.restarts.HeldUntil(*exited_at, now_)) {
@@ -275,7 +327,10 @@ Plan Planner::Live() {
   } else {
     const SandboxInstance& sandbox = observed_.sandboxes.front();
     if (may_stop) StopStrays(sandbox);
+    // The group holds up nobody: what runs is limited by itself. But what comes has to fit into it.
+    if (may_stop && Idle()) (void)GroupReady(true);
     if (VolumesReady()) StartContainers(sandbox);
+    if (Idle() && AllResized(sandbox) && Idle()) (void)GroupReady(false);
     if (Idle()) CollectGarbage(sandbox);
   }
   // One serial worker for each pod.

@@ -250,6 +250,9 @@ void Planner::StopStrays(const SandboxInstance& sandbox) {
       } else if (hash != intent_.hashes.end() && DefinitionChanged(instance.hash, hash->second)) {
         StopStray(name, instance, grace,
                   absl::StrCat("Container ", name, " definition changed, will be restarted"));
+      } else if (ResizeOf(*spec, instance) == Resize::kRestart) {
+        StopStray(name, instance, grace,
+                  absl::StrCat("Container ", name, " resize requires restart"));
       } else if (&instance == &container.instances.front()) {
         const std::string why = WhyUnhealthy(*spec, instance, &grace);
         if (!why.empty()) {

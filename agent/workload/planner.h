@@ -6,6 +6,7 @@
 
 #include "agent/workload/observed.h"
 #include "agent/workload/plan.h"
+#include "agent/workload/resize.h"
 
 namespace muster::agent {
 
@@ -58,6 +59,12 @@ class Planner {
   void MakeSandbox();
   // True when the volumes are as they should be.
   bool VolumesReady();
+  // Likewise the control group. Where something may still have more than it is to have, limits are
+  // only raised.
+  bool GroupReady(bool only_raise);
+  // True when every container that runs has what its specification says.
+  bool AllResized(const SandboxInstance& sandbox);
+  Resize ResizeOf(const v1::Container& container, const ContainerInstance& instance) const;
   void StopStrays(const SandboxInstance& sandbox);
   void StartContainers(const SandboxInstance& sandbox);
   const v1::Container* Find(const std::string& name, bool* is_init) const;

@@ -7,11 +7,14 @@
 #include "absl/strings/str_join.h"
 #include "agent/workload/completion.h"
 #include "agent/workload/container_statuses.h"
+#include "agent/workload/resize.h"
 #include "common/model/daemon_job.h"
 #include "common/model/resources.h"
 
 namespace muster::agent {
 namespace {
+
+constexpr char kResizeInProgress[] = "PodResizeInProgress";
 
 const v1::ContainerStatus* FindByName(
     const google::protobuf::RepeatedPtrField<v1::ContainerStatus>& statuses,
@@ -119,6 +122,37 @@ void SetAddresses(const StatusInput& input, v1::PodStatus& status) {
   for (const std::string& ip : ips) status.add_pod_ips()->set_ip(ip);
 }
 
+// There as long as a container runs with other resources than its specification says, as Kubernetes
+// has it.
+void SetResizeInProgress(const StatusInput& input, const v1::PodStatus& previous, WallTime now,
+                         v1::PodStatus& status) {
+  const v1::PodSpec& spec = input.pod.spec();
+  bool in_progress = false;
+  std::string error;
+  const auto look_at = [&](const v1::Container& container, const v1::ContainerStatus& shown) {
+    if (!shown.has_resources() ||
+        ResizeTarget(shown.resources()) == ResizeTarget(container.resources())) {
+      return;
+    }
+    in_progress = true;
+    const auto seen = input.observed.containers.find(container.name());
+    if (seen == input.observed.containers.end() || !seen->second.resize_failure) return;
+    error = absl::StrCat(container.name(), ": ", seen->second.resize_failure->message);
+  };
+  for (int i = 0; i < spec.init_containers_size(); ++i) {
+    look_at(spec.init_containers(i), status.init_container_statuses(i));
+  }
+  for (int i = 0; i < spec.containers_size(); ++i) {
+    look_at(spec.containers(i), status.container_statuses(i));
+  }
+  if (!in_progress) return;
+  SetCondition(kResizeInProgress, {true, "", "", std::nullopt}, previous, now, status);
+  if (error.empty()) return;
+  v1::PodCondition& condition = *status.mutable_conditions(status.conditions_size() - 1);
+  condition.set_reason("Error");
+  condition.set_message(error);
+}
+
 // A container is just being started, and may yet come up.
 bool IsLaunching(const ObservedPod& observed) {
   return std::ranges::any_of(observed.in_flight, [](const InFlight& flight) {
@@ -187,6 +221,7 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
   SetCondition("Ready", ready, previous, now, status);
   SetCondition("ContainersReady", ready, previous, now, status);
   SetCondition("PodScheduled", scheduled, previous, now, status);
+  SetResizeInProgress(input, previous, now, status);
   if (input.disruption != nullptr) {
     SetCondition("DisruptionTarget", {true, "", "", std::nullopt}, previous, now, status);
     v1::PodCondition& target = *status.mutable_conditions(status.conditions_size() - 1);
@@ -196,7 +231,7 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
   for (const v1::PodCondition& old : previous.conditions()) {
     const bool ours = std::ranges::any_of(
         status.conditions(), [&old](const v1::PodCondition& c) { return c.type() == old.type(); });
-    if (!ours) *status.add_conditions() = old;
+    if (!ours && old.type() != kResizeInProgress) *status.add_conditions() = old;
   }
   return status;
 }

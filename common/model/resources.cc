@@ -1,21 +1,14 @@
 #include "common/model/resources.h"
 
-#include <algorithm>
 #include <set>
+
+#include "common/model/pod_sum.h"
 
 namespace muster::model {
 namespace {
 
 constexpr std::string_view kCpu = "cpu";
 constexpr std::string_view kMemory = "memory";
-
-void Add(const ResourceAmounts& more, ResourceAmounts& amounts) {
-  for (const auto& [name, amount] : more) amounts[name] += amount;
-}
-
-void RaiseTo(const ResourceAmounts& floor, ResourceAmounts& amounts) {
-  for (const auto& [name, amount] : floor) amounts[name] = std::max(amounts[name], amount);
-}
 
 bool MayBeSetForWholePod(std::string_view name) {
   return name == kCpu || name == kMemory || name.starts_with("hugepages-");
@@ -48,29 +41,12 @@ bool IsSidecar(const v1::Container& init_container) {
 }
 
 ResourceAmounts PodRequests(const v1::PodSpec& pod) {
-  ResourceAmounts running;
-  for (const v1::Container& container : pod.containers()) {
-    Add(ToAmounts(container.resources().requests()), running);
-  }
-  ResourceAmounts sidecars;
-  ResourceAmounts starting;
-  for (const v1::Container& init : pod.init_containers()) {
-    const ResourceAmounts requests = ToAmounts(init.resources().requests());
-    if (IsSidecar(init)) {
-      Add(requests, sidecars);
-      RaiseTo(sidecars, starting);
-    } else {
-      ResourceAmounts together = sidecars;
-      Add(requests, together);
-      RaiseTo(together, starting);
-    }
-  }
-  Add(sidecars, running);
-  RaiseTo(starting, running);
+  ResourceAmounts running = SumOverContainers(
+      pod, [](const v1::ResourceRequirements& of) -> const ResourceMap& { return of.requests(); });
   for (const auto& [name, amount] : ToAmounts(pod.resources().requests())) {
     if (MayBeSetForWholePod(name)) running[name] = amount;
   }
-  Add(ToAmounts(pod.overhead()), running);
+  for (const auto& [name, amount] : ToAmounts(pod.overhead())) running[name] += amount;
   return running;
 }
 

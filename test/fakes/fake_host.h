@@ -19,8 +19,16 @@ namespace muster::agent {
 class FakeHost final : public Host {
  public:
   absl::StatusOr<HostFacts> Facts() override { return facts; }
+  absl::Status SetControlGroup(const std::string& path, const LinuxResources& values,
+                               GroupChange change) override {
+    if (!fail_groups.ok()) return fail_groups;
+    if (change == GroupChange::kOnlyRaise) raised_groups.push_back(path);
+    groups[path] = values;
+    return absl::OkStatus();
+  }
   absl::Status RemoveControlGroup(const std::string& path) override {
     removed_groups.push_back(path);
+    groups.erase(path);
     return absl::OkStatus();
   }
   absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) override {
@@ -51,7 +59,9 @@ class FakeHost final : public Host {
                   .cpus = 4,
                   .memory_bytes = int64_t{8} << 30,
                   .ephemeral_storage_bytes = int64_t{100} << 30};
-  std::vector<std::string> removed_groups;
+  std::map<std::string, LinuxResources> groups;  // As they were set last.
+  std::vector<std::string> raised_groups, removed_groups;
+  absl::Status fail_groups;
 };
 
 // Volumes without a disk: what was prepared for which pod.

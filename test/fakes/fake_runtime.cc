@@ -374,6 +374,13 @@ void FakeRuntime::ListContainers(Done<std::vector<ContainerStatus>> done) {
       std::move(done));
 }
 
+void FakeRuntime::UpdateContainer(const std::string& id, const LinuxResources& resources,
+                                  DoneStatus done) {
+  QueueStatus(
+      RuntimeCall::kUpdateContainer, "UpdateContainer " + id,
+      [this, id, resources] { return world_.UpdateContainer(id, resources); }, std::move(done));
+}
+
 void FakeRuntime::ReopenContainerLog(const std::string& id, DoneStatus done) {
   QueueStatus(
       RuntimeCall::kReopenContainerLog, "ReopenContainerLog " + id,

@@ -288,6 +288,22 @@ void FakeWorld::Kill(const std::string& id) {
   if (IsRunning(id)) End(id, 137, "Error", WallNow(clock_));
 }
 
+absl::Status FakeWorld::UpdateContainer(const std::string& id, const LinuxResources& resources) {
+  const auto found = containers.find(id);
+  if (found == containers.end()) return CheckRunning(id, "");
+  LinuxResources& now = found->second.config.resources;
+  const auto take = [](int64_t wanted, int64_t& value) {
+    if (wanted != 0) value = wanted;
+  };
+  if (found->second.status.state == ContainerState::kExited) return absl::OkStatus();
+  take(resources.cpu_period_us, now.cpu_period_us);
+  take(resources.cpu_quota_us, now.cpu_quota_us);
+  take(resources.cpu_shares, now.cpu_shares);
+  take(resources.memory_limit_bytes, now.memory_limit_bytes);
+  take(resources.memory_swap_limit_bytes, now.memory_swap_limit_bytes);
+  return absl::OkStatus();
+}
+
 void FakeWorld::RemoveContainer(const std::string& id) {
   Kill(id);
   containers.erase(id);

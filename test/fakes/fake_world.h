@@ -54,6 +54,8 @@ class FakeWorld {
   // The stop signal, once in a container's life as the runtime sends it.
   void SendTerm(const std::string& id);
   void Kill(const std::string& id);
+  // What is 0 stays; of one that has ended nothing changes.
+  absl::Status UpdateContainer(const std::string& id, const LinuxResources& resources);
   void RemoveContainer(const std::string& id);
   absl::StatusOr<ContainerStatus> ContainerStatusOf(const std::string& id) const;
   absl::Status CheckRunning(const std::string& id, const std::string& doing) const;

@@ -122,6 +122,14 @@ void RemoteRuntime::ListContainers(Done<std::vector<agent::ContainerStatus>> don
       [done = Late(std::move(done))](FakeRuntime& runtime) { runtime.ListContainers(done); });
 }
 
+void RemoteRuntime::UpdateContainer(const std::string& id, const agent::LinuxResources& resources,
+                                    DoneStatus done) {
+  Ask(RuntimeCall::kUpdateContainer,
+      [id, resources, done = Late(std::move(done))](FakeRuntime& runtime) {
+        runtime.UpdateContainer(id, resources, done);
+      });
+}
+
 void RemoteRuntime::ReopenContainerLog(const std::string& id, DoneStatus done) {
   Ask(RuntimeCall::kReopenContainerLog, [id, done = Late(std::move(done))](FakeRuntime& runtime) {
     runtime.ReopenContainerLog(id, done);

@@ -49,6 +49,8 @@ class RemoteRuntime final : public agent::Runtime {
   void RemoveContainer(const std::string& id, DoneStatus done) override;
   void ContainerStatusOf(const std::string& id, Done<agent::ContainerStatus> done) override;
   void ListContainers(Done<std::vector<agent::ContainerStatus>> done) override;
+  void UpdateContainer(const std::string& id, const agent::LinuxResources& resources,
+                       DoneStatus done) override;
   void ReopenContainerLog(const std::string& id, DoneStatus done) override;
   void ListContainerStats(Done<std::vector<agent::ContainerStats>> done) override;
   void ExecSync(const std::string& container_id, const std::vector<std::string>& command,

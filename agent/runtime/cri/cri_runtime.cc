@@ -322,6 +322,15 @@ void CriRuntime::ListContainers(Done<std::vector<ContainerStatus>> done) {
                   }));
 }
 
+void CriRuntime::UpdateContainer(const std::string& id, const LinuxResources& resources,
+                                 DoneStatus done) {
+  v1::UpdateContainerResourcesRequest request;
+  request.set_container_id(id);
+  cri::ToMessage(resources, request.mutable_linux());
+  impl_->Call(&AsyncRuntime::UpdateContainerResources, std::move(request), kDeadline,
+              StatusOnly<v1::UpdateContainerResourcesResponse>(std::move(done)));
+}
+
 void CriRuntime::ReopenContainerLog(const std::string& id, DoneStatus done) {
   v1::ReopenContainerLogRequest request;
   request.set_container_id(id);

@@ -43,6 +43,8 @@ class CriRuntime final : public Runtime, public RuntimeEvents {
   void RemoveContainer(const std::string& id, DoneStatus done) override;
   void ContainerStatusOf(const std::string& id, Done<ContainerStatus> done) override;
   void ListContainers(Done<std::vector<ContainerStatus>> done) override;
+  void UpdateContainer(const std::string& id, const LinuxResources& resources,
+                       DoneStatus done) override;
   void ReopenContainerLog(const std::string& id, DoneStatus done) override;
   void ListContainerStats(Done<std::vector<ContainerStats>> done) override;
   void ExecSync(const std::string& container_id, const std::vector<std::string>& command,

@@ -78,21 +78,6 @@ void AppArmorToMessage(const std::string& profile, v1::LinuxContainerSecurityCon
   }
 }
 
-void ToMessage(const LinuxResources& resources, v1::LinuxContainerResources* message) {
-  message->set_cpu_period(resources.cpu_period_us);
-  message->set_cpu_quota(resources.cpu_quota_us);
-  message->set_cpu_shares(resources.cpu_shares);
-  message->set_memory_limit_in_bytes(resources.memory_limit_bytes);
-  message->set_oom_score_adj(resources.oom_score_adj);
-  message->set_memory_swap_limit_in_bytes(resources.memory_swap_limit_bytes);
-  message->mutable_unified()->insert(resources.unified.begin(), resources.unified.end());
-  for (const auto& [size, bytes] : resources.hugepage_limit_bytes) {
-    v1::HugepageLimit* limit = message->add_hugepage_limits();
-    limit->set_page_size(size);
-    limit->set_limit(bytes);
-  }
-}
-
 template <typename Config>
 void NamespacesToMessage(const Config& config, v1::NamespaceOption* message) {
   message->set_network(ToMessage(config.network));
@@ -189,6 +174,21 @@ ContainerStatus ContainerFrom(const Message& message) {
 
 }  // namespace
 
+void ToMessage(const LinuxResources& resources, v1::LinuxContainerResources* message) {
+  message->set_cpu_period(resources.cpu_period_us);
+  message->set_cpu_quota(resources.cpu_quota_us);
+  message->set_cpu_shares(resources.cpu_shares);
+  message->set_memory_limit_in_bytes(resources.memory_limit_bytes);
+  message->set_oom_score_adj(resources.oom_score_adj);
+  message->set_memory_swap_limit_in_bytes(resources.memory_swap_limit_bytes);
+  message->mutable_unified()->insert(resources.unified.begin(), resources.unified.end());
+  for (const auto& [size, bytes] : resources.hugepage_limit_bytes) {
+    v1::HugepageLimit* limit = message->add_hugepage_limits();
+    limit->set_page_size(size);
+    limit->set_limit(bytes);
+  }
+}
+
 void ToMessage(const SandboxConfig& config, v1::PodSandboxConfig* message) {
   v1::PodSandboxMetadata* metadata = message->mutable_metadata();
   metadata->set_name(config.name);
@@ -215,6 +215,12 @@ void ToMessage(const SandboxConfig& config, v1::PodSandboxConfig* message) {
 
   v1::LinuxPodSandboxConfig* linux_config = message->mutable_linux();
   linux_config->set_cgroup_parent(config.cgroup_parent);
+  if (config.resources != LinuxResources()) {
+    ToMessage(config.resources, linux_config->mutable_resources());
+  }
+  if (config.overhead != LinuxResources()) {
+    ToMessage(config.overhead, linux_config->mutable_overhead());
+  }
   linux_config->mutable_sysctls()->insert(config.sysctls.begin(), config.sysctls.end());
   v1::LinuxSandboxSecurityContext* context = linux_config->mutable_security_context();
   NamespacesToMessage(config, context->mutable_namespace_options());

@@ -15,6 +15,7 @@ class ContainerConfig;
 class ContainerStats;
 class ContainerStatus;
 class Image;
+class LinuxContainerResources;
 class PodSandbox;
 class PodSandboxConfig;
 class PodSandboxStatus;
@@ -25,6 +26,7 @@ class VersionResponse;
 // The one translation between the agent's values and CRI's messages. Pure.
 namespace muster::agent::cri {
 
+void ToMessage(const LinuxResources& resources, ::runtime::v1::LinuxContainerResources* message);
 void ToMessage(const SandboxConfig& config, ::runtime::v1::PodSandboxConfig* message);
 void ToMessage(const ContainerConfig& config, ::runtime::v1::ContainerConfig* message);
 void ToMessage(const RegistryAuth& auth, ::runtime::v1::AuthConfig* message);

@@ -11,7 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "agent/runtime/cri/cri_runtime.h"
+#include "common/base/text_file.h"
 #include "cri/api.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -269,6 +271,44 @@ TEST_F(CriFields, ContainerFieldsArriveAsTheyWereMeant) {
   EXPECT_EQ(spec.at("linux").at("resources").at("memory").at("limit"), 64 << 20);
   EXPECT_EQ(spec.at("linux").at("cgroupsPath"), containerd_->cgroup_parent() + "/" + id);
   EXPECT_TRUE(spec.at("linux").contains("seccomp"));
+  Remove(sandbox_id);
+}
+
+// Spec: pod/24/resize, pod/26/update-resources
+TEST_F(CriFields, NewResourcesReachTheKernelAndTheOthersStay) {
+  SandboxConfig sandbox = FullSandbox(*containerd_);
+  sandbox.attempt = 9;
+  const std::string sandbox_id = Run(sandbox);
+  ContainerConfig config;
+  config.name = "resized";
+  config.image_id = "busybox";
+  config.command = {"sleep", "1000"};
+  config.resources.cpu_shares = 204;
+  config.resources.cpu_period_us = 100'000;
+  config.resources.cpu_quota_us = 20'000;
+  config.resources.memory_limit_bytes = 32 << 20;
+  const std::string id = Create(sandbox_id, config, sandbox);
+  ASSERT_TRUE(Await<absl::Status>([&](auto done) { runtime_->StartContainer(id, done); }).ok());
+  LinuxResources more;
+  more.cpu_period_us = 100'000;
+  more.cpu_quota_us = 50'000;
+  more.memory_limit_bytes = 64 << 20;
+  const absl::Status updated =
+      Await<absl::Status>([&](auto done) { runtime_->UpdateContainer(id, more, done); });
+  EXPECT_TRUE(updated.ok()) << updated;
+  const auto read = [&](const std::string& controller, const std::string& name) {
+    const std::string group = "/sys/fs/cgroup/" + controller + containerd_->cgroup_parent();
+    return ReadFile(absl::StrCat(group, "/", id, "/", name)).value_or("none");
+  };
+  const bool version_2 = ReadFile("/sys/fs/cgroup/cgroup.controllers").ok();
+  if (version_2) {
+    EXPECT_EQ(read("", "cpu.max"), "50000 100000\n");
+    EXPECT_EQ(read("", "memory.max"), "67108864\n");
+  } else {
+    EXPECT_EQ(read("cpu", "cpu.cfs_quota_us"), "50000\n");
+    EXPECT_EQ(read("cpu", "cpu.shares"), "204\n");
+    EXPECT_EQ(read("memory", "memory.limit_in_bytes"), "67108864\n");
+  }
   Remove(sandbox_id);
 }
 

@@ -514,7 +514,25 @@ TEST_F(RuntimeContract, ExecCanBeAttachedToAtAnAddress) {
   EXPECT_THAT(*url, StartsWith("http://127.0.0.1:"));
 }
 
-// Spec: pod/26/log-lines
+// Spec: pod/24/resize, pod/26/update-resources
+TEST_F(RuntimeContract, ResourcesOfARunningContainerChange) {
+  container_.resources.cpu_shares = 102;
+  container_.resources.memory_limit_bytes = 32 << 20;
+  const auto update = [&](const std::string& id) {
+    LinuxResources more;
+    more.cpu_shares = 204;
+    more.memory_limit_bytes = 64 << 20;
+    return Answer<absl::Status>([&](auto done) { runtime().UpdateContainer(id, more, done); });
+  };
+  const std::string id = Started(Behaviour::kRunsUntilStopped);
+  const absl::Status updated = update(id);
+  EXPECT_TRUE(updated.ok()) << updated;
+  EXPECT_EQ(StatusOf(id).state, ContainerState::kRunning);
+  ASSERT_TRUE(StopContainer(id, seconds(0)).ok());
+  EXPECT_TRUE(update(id).ok()) << "there is nothing left to do";
+  EXPECT_TRUE(absl::IsNotFound(update("none"))) << update("none");
+}
+
 TEST_F(RuntimeContract, OnlyARunningContainerCanBeAttachedTo) {
   const auto attach = [&](const std::string& id) {
     return Answer<absl::StatusOr<std::string>>(
@@ -528,6 +546,7 @@ TEST_F(RuntimeContract, OnlyARunningContainerCanBeAttachedTo) {
   EXPECT_FALSE(attach(running).ok());
 }
 
+// Spec: pod/26/log-lines
 TEST_F(RuntimeContract, LogIsReopenedOnlyForARunningContainer) {
   const std::string running = Started(Behaviour::kRunsUntilStopped);
   const absl::Status reopened = Wait(&Runtime::ReopenContainerLog, running);

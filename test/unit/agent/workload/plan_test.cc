@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/workload/outcome.h"
 #include "test/unit/agent/workload/fixtures.h"
 
 namespace muster::agent {
@@ -32,6 +33,47 @@ TEST(PlanPod, NewPodGetsVolumesThenSandbox) {
   observed.prepared_inputs = "v1";
   EXPECT_THAT(Described(PlanPod(IntentOf(pod), observed, kNow)),
               ElementsAre("run sandbox (attempt 0)"));
+}
+
+// Spec: pod/17.2/values
+TEST(PlanPod, ControlGroupComesBeforeTheSandboxAndFollowsItsValues) {
+  const v1::Pod pod = MakePod({"web"});
+  ObservedPod observed;
+  observed.known = true;
+  observed.prepared_inputs = "v1";
+  PodIntent intent = IntentOf(pod);
+  intent.group = "/pod shares=2";
+  const Plan first = PlanPod(intent, observed, kNow);
+  EXPECT_THAT(Described(first), ElementsAre("set control group /pod shares=2"));
+  Begin(first.actions[0], intent, kNow, observed);
+  EXPECT_THAT(PlanPod(intent, observed, kNow).actions, IsEmpty());
+
+  // What cannot be had is tried again later, and at once when it is something else.
+  Finish(first.actions[0], {absl::PermissionDeniedError("no")}, intent, kNow, observed);
+  Plan plan = PlanPod(intent, observed, kNow);
+  EXPECT_THAT(plan.actions, IsEmpty());
+  EXPECT_EQ(plan.blocked, (WaitingReason{"FailedCreatePodContainer", "no"}));
+  EXPECT_EQ(plan.wake_at, kNow + seconds(1));
+  intent.group = "/pod shares=512";
+  EXPECT_THAT(Described(PlanPod(intent, observed, kNow)),
+              ElementsAre("set control group /pod shares=512"));
+  Finish(EnsureGroup{"/pod shares=512"}, {}, intent, kNow, observed);
+  EXPECT_THAT(Described(PlanPod(intent, observed, kNow)), ElementsAre("run sandbox (attempt 0)"));
+
+  // A pod that runs waits for nothing.
+  observed.sandboxes = {Sandbox("s0", SandboxState::kReady)};
+  observed.containers["web"].instances = {Instance("c0", ContainerState::kRunning)};
+  EXPECT_THAT(PlanPod(intent, observed, kNow).actions, IsEmpty());
+  intent.group = "/pod shares=1024";
+  EXPECT_THAT(Described(PlanPod(intent, observed, kNow)),
+              ElementsAre("raise control group /pod shares=1024"));
+  Finish(EnsureGroup{"/pod shares=1024", true}, {}, intent, kNow, observed);
+  EXPECT_THAT(Described(PlanPod(intent, observed, kNow)),
+              ElementsAre("set control group /pod shares=1024"));
+  Finish(EnsureGroup{"/pod shares=1024"}, {absl::UnknownError("busy")}, intent, kNow, observed);
+  observed.containers["web"].instances = {
+      Instance("c0", ContainerState::kExited, 0, 1, seconds(100))};
+  EXPECT_THAT(Described(PlanPod(intent, observed, kNow)), ElementsAre("look for image img:1"));
 }
 
 TEST(PlanPod, PodThatMustWaitGetsNothing) {
