@@ -14,6 +14,8 @@
 #include "agent/workload/pod_status.h"
 #include "common/daemon/log_fields.h"
 #include "common/model/static_pod.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::agent {
@@ -83,6 +85,17 @@ const ContainerInstance* PreviousInstance(const ObservedContainer& seen,
     }
   }
   return nullptr;
+}
+
+// The same for equal statuses: maps in the order of their keys.
+std::string BytesOf(const v1::PodStatus& status) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  status.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
 }
 
 bool IsDiskFull(const std::vector<std::string>& pressure) {
@@ -531,7 +544,7 @@ std::vector<PodReport> PodSet::TakeReports(bool all) {
     record->report_due = false;
     PodReport report{record->namespace_, record->name, uid, *record->status, false};
     report.gone = record->gone && record->pod->metadata().has_deletion_timestamp();
-    std::string bytes = report.status.SerializeAsString() + (report.gone ? "g" : "");
+    std::string bytes = BytesOf(report.status) + (report.gone ? "g" : "");
     if (!all && bytes == record->reported) continue;
     record->reported = std::move(bytes);
     reports.push_back(std::move(report));

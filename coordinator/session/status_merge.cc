@@ -39,6 +39,13 @@ RepeatedPtrField<Condition> MergeConditions(RepeatedPtrField<Condition> stored,
   return stored;
 }
 
+// The agent's own, and over when it says nothing of it any more.
+bool IsOver(const v1::PodCondition& condition, const v1::PodStatus& reported) {
+  return condition.type() == "PodResizeInProgress" &&
+         std::none_of(reported.conditions().begin(), reported.conditions().end(),
+                      [&](const v1::PodCondition& c) { return c.type() == condition.type(); });
+}
+
 // A pod that went with its host runs again when that is back: the one way out of a final phase.
 bool IsFinal(const v1::PodStatus& status) {
   const bool went_with_host = status.reason() == "Terminated" || status.reason() == "NodeShutdown";
@@ -56,6 +63,10 @@ v1::PodStatus MergePodStatus(const v1::PodStatus& stored, const v1::PodStatus& r
   v1::PodStatus merged = reported;
   *merged.mutable_conditions() = MergeConditions(stored.conditions(), reported.conditions(),
                                                  model::ToTime(absl::FromChrono(now)));
+  auto& conditions = *merged.mutable_conditions();
+  conditions.erase(std::remove_if(conditions.begin(), conditions.end(),
+                                  [&](const v1::PodCondition& c) { return IsOver(c, reported); }),
+                   conditions.end());
   if (IsFinal(stored) && reported.phase() != stored.phase()) {
     merged.set_phase(stored.phase());
     merged.set_reason(stored.reason());

@@ -129,6 +129,7 @@ def test_volumes_belong_to_the_fs_group(cluster):
 def resized(cluster, name, requests, limits):
     """The pod with other resources, put in the place of what is there."""
     pod = cluster.get("pod", name)
+    del pod["metadata"]["resourceVersion"], pod["status"]  # The agent may just write another.
     pod["spec"]["containers"][0]["resources"] = {"requests": requests, "limits": limits}
     return cluster.ctl("replace", "-f", "-", stdin=json.dumps(pod), check=False)
 

@@ -6,6 +6,7 @@
 
 #include "agent/workload/outcome.h"
 #include "agent/workload/pod_status.h"
+#include "google/protobuf/util/message_differencer.h"
 #include "test/unit/agent/workload/fixtures.h"
 
 namespace muster::agent {
@@ -128,7 +129,7 @@ TEST_F(ResizeOfAPod, GoesThroughTheGroupsThatAreAroundIt) {
   observed_.containers["web"].resized.clear();
   EXPECT_THAT(Described(Next()),
               ElementsAre("resize container web to cpu=200m/200m memory=32Mi/32Mi"));
-  EXPECT_EQ(Status(done).SerializeAsString(), done.SerializeAsString());
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(Status(done), done));
 }
 
 // Spec: pod/24/resize

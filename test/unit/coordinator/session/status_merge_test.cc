@@ -60,6 +60,17 @@ TEST(MergePodStatus, ConditionsOfOthersStay) {
 }
 
 // With the next boot of the host; see agent/hygiene/node_shutdown.h.
+// Spec: pod/24/resize
+TEST(MergePodStatus, AResizeThatIsOverIsNoConditionAnyMore) {
+  const std::string resizing = "conditions { type: 'PodResizeInProgress' status: 'True' }";
+  const std::string ready = "conditions { type: 'Ready' status: 'True' }";
+  EXPECT_EQ(MergePod(ready, ready + resizing).conditions_size(), 2);
+  EXPECT_EQ(MergePod(resizing + ready, ready + resizing).conditions_size(), 2);
+  const v1::PodStatus over = MergePod(resizing + ready, ready);
+  ASSERT_EQ(over.conditions_size(), 1);
+  EXPECT_EQ(over.conditions(0).type(), "Ready");
+}
+
 TEST(MergePodStatus, WhatWentWithItsHostMayRunAgain) {
   for (const std::string reason : {"Terminated", "NodeShutdown", "Evicted"}) {
     v1::PodStatus stored, reported;
