@@ -2,6 +2,7 @@
 #include <openssl/asn1.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <utility>
@@ -14,8 +15,12 @@
 namespace muster::pki {
 namespace {
 
-// Clocks of hosts that just booted are often a little behind.
-constexpr std::chrono::minutes kBackdated{5};
+// Clocks of hosts that just booted are often a little behind. What lives for a moment only is not
+// born old, though.
+constexpr std::chrono::seconds kBackdated{300};
+constexpr int kBackdatedPart = 12;
+constexpr size_t kBundleMax = 16;
+constexpr char kPemEnd[] = "-----END CERTIFICATE-----";
 constexpr int kSerialBytes = 16;
 
 std::string NameEntry(X509_NAME* name, int nid) {
@@ -70,7 +75,7 @@ struct Wanted {
   std::string_view common_name, organization;
   EVP_PKEY* public_key;
   WallTime now;
-  std::chrono::hours lifetime;
+  std::chrono::seconds lifetime;
   std::vector<std::pair<int, std::string>> extensions;
 };
 
@@ -84,7 +89,8 @@ absl::StatusOr<X509Ptr> Draft(const Wanted& wanted) {
   BIGNUM* number = BN_bin2bn(serial, sizeof serial, nullptr);
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate.get()));
   BN_free(number);
-  const std::time_t from = std::chrono::system_clock::to_time_t(wanted.now - kBackdated);
+  const std::time_t from = std::chrono::system_clock::to_time_t(
+      wanted.now - std::min(kBackdated, wanted.lifetime / kBackdatedPart));
   const std::time_t until = std::chrono::system_clock::to_time_t(wanted.now + wanted.lifetime);
   MUSTER_ASSIGN_OR_RETURN(const X509NamePtr name,
                           MakeName(wanted.common_name, wanted.organization));
@@ -194,7 +200,7 @@ absl::StatusOr<std::string> PublicKeyHash(std::string_view certificate_pem) {
 }
 
 absl::StatusOr<KeyAndCertificate> MakeCa(std::string_view common_name, WallTime now,
-                                         std::chrono::hours lifetime) {
+                                         std::chrono::seconds lifetime) {
   MUSTER_ASSIGN_OR_RETURN(const PrivateKey key, PrivateKey::Generate());
   const Wanted wanted{common_name,
                       "",
@@ -212,7 +218,8 @@ absl::StatusOr<KeyAndCertificate> MakeCa(std::string_view common_name, WallTime 
 
 absl::StatusOr<KeyAndCertificate> MakeServerCertificate(const KeyAndCertificate& ca,
                                                         const std::vector<std::string>& names,
-                                                        WallTime now, std::chrono::hours lifetime) {
+                                                        WallTime now,
+                                                        std::chrono::seconds lifetime) {
   MUSTER_ASSIGN_OR_RETURN(const PrivateKey key, PrivateKey::Generate());
   MUSTER_ASSIGN_OR_RETURN(const std::string alternative_names, AlternativeNames(names));
   const Wanted wanted{kCoordinatorDnsName,
@@ -234,7 +241,7 @@ absl::StatusOr<std::string> SignClientRequest(const KeyAndCertificate& ca,
                                               std::string_view request_pem,
                                               std::string_view common_name,
                                               std::string_view organization, WallTime now,
-                                              std::chrono::hours lifetime) {
+                                              std::chrono::seconds lifetime) {
   MUSTER_ASSIGN_OR_RETURN(const X509RequestPtr request, ReadRequest(request_pem));
   return Issue(ca, {common_name,
                     organization,
@@ -246,13 +253,57 @@ absl::StatusOr<std::string> SignClientRequest(const KeyAndCertificate& ca,
                      {NID_ext_key_usage, "clientAuth"}}});
 }
 
+absl::StatusOr<std::vector<std::string>> SplitBundle(std::string_view bundle_pem) {
+  std::vector<std::string> found;
+  for (size_t begin = 0;;) {
+    const size_t end = bundle_pem.find(kPemEnd, begin);
+    if (end == std::string_view::npos) break;
+    if (found.size() == kBundleMax) {
+      return absl::InvalidArgumentError(absl::StrCat("more than ", kBundleMax, " certificates"));
+    }
+    const size_t next = end + sizeof(kPemEnd) - 1;
+    // Anew from what it says, so that nothing else comes along.
+    MUSTER_ASSIGN_OR_RETURN(const X509Ptr certificate,
+                            ReadCertificate(bundle_pem.substr(begin, next - begin)));
+    MUSTER_ASSIGN_OR_RETURN(found.emplace_back(), CertificatePem(*certificate));
+    begin = next;
+  }
+  if (found.empty()) return absl::InvalidArgumentError("there is no certificate in it");
+  return found;
+}
+
+absl::StatusOr<std::string> IssuerAmong(std::string_view certificate_pem,
+                                        std::string_view bundle_pem) {
+  MUSTER_ASSIGN_OR_RETURN(const X509Ptr certificate, ReadCertificate(certificate_pem));
+  MUSTER_ASSIGN_OR_RETURN(const std::vector<std::string> bundle, SplitBundle(bundle_pem));
+  absl::Status why;
+  for (const std::string& pem : bundle) {
+    MUSTER_ASSIGN_OR_RETURN(const X509Ptr ca, ReadCertificate(pem));
+    EVP_PKEY* key = X509_get0_pubkey(ca.get());
+    if (key != nullptr && X509_check_issued(ca.get(), certificate.get()) == X509_V_OK &&
+        X509_verify(certificate.get(), key) == 1) {
+      return HashOfKey(*key);
+    }
+    why = OpenSslError(absl::StatusCode::kNotFound, "not signed by this CA");
+  }
+  return why;
+}
+
+absl::StatusOr<std::vector<std::string>> HashesOf(std::string_view bundle_pem) {
+  MUSTER_ASSIGN_OR_RETURN(const std::vector<std::string> bundle, SplitBundle(bundle_pem));
+  std::vector<std::string> hashes;
+  for (const std::string& pem : bundle) {
+    MUSTER_ASSIGN_OR_RETURN(hashes.emplace_back(), PublicKeyHash(pem));
+  }
+  return hashes;
+}
+
 absl::Status VerifyIssuedBy(std::string_view certificate_pem, std::string_view ca_pem,
                             WallTime now) {
-  MUSTER_ASSIGN_OR_RETURN(const X509Ptr certificate, ReadCertificate(certificate_pem));
-  MUSTER_ASSIGN_OR_RETURN(const X509Ptr ca, ReadCertificate(ca_pem));
-  if (X509_check_issued(ca.get(), certificate.get()) != X509_V_OK ||
-      X509_verify(certificate.get(), X509_get0_pubkey(ca.get())) != 1) {
-    return OpenSslError(absl::StatusCode::kPermissionDenied, "not signed by this CA");
+  if (const auto issuer = IssuerAmong(certificate_pem, ca_pem); absl::IsNotFound(issuer.status())) {
+    return absl::PermissionDeniedError(issuer.status().message());
+  } else if (!issuer.ok()) {
+    return issuer.status();
   }
   MUSTER_ASSIGN_OR_RETURN(const CertificateInfo info, ParseCertificate(certificate_pem));
   if (now < info.not_before) {
@@ -261,6 +312,12 @@ absl::Status VerifyIssuedBy(std::string_view certificate_pem, std::string_view c
   }
   if (now > info.not_after) return absl::FailedPreconditionError("the certificate has expired");
   return absl::OkStatus();
+}
+
+WallTime RenewalTime(WallTime not_before, WallTime not_after, double dice) {
+  const auto life = std::max(not_after - not_before, WallTime::duration(0));
+  const auto later = std::chrono::duration<double>(life) / 10 * std::clamp(dice, 0.0, 1.0);
+  return not_before + life / 3 * 2 + std::chrono::duration_cast<WallTime::duration>(later);
 }
 
 }  // namespace muster::pki

@@ -138,7 +138,7 @@ absl::StatusOr<std::string> FetchCa(const std::string& address, const std::strin
   MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<Socket> socket, Dial(address, deadline));
   const SslContextPtr context(SSL_CTX_new(TLS_client_method()));
   if (context == nullptr) return OpenSslError(absl::StatusCode::kInternal, "starting TLS");
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
   // Nobody is trusted at this point: the chain is only read, and the hash decides.
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
   const std::unique_ptr<SSL, Freer<SSL_free>> ssl(SSL_new(context.get()));

@@ -58,12 +58,13 @@ struct KeyAndCertificate {
 
 // A self-signed CA that may only sign end certificates.
 absl::StatusOr<KeyAndCertificate> MakeCa(std::string_view common_name, WallTime now,
-                                         std::chrono::hours lifetime);
+                                         std::chrono::seconds lifetime);
 
 // A server certificate for `names` (DNS names and addresses), always for kCoordinatorDnsName too.
 absl::StatusOr<KeyAndCertificate> MakeServerCertificate(const KeyAndCertificate& ca,
                                                         const std::vector<std::string>& names,
-                                                        WallTime now, std::chrono::hours lifetime);
+                                                        WallTime now,
+                                                        std::chrono::seconds lifetime);
 
 // A client certificate for this identity and the public key of the request; nothing else in the
 // request is taken over. The request's signature has to prove that its sender has the key, and the
@@ -72,7 +73,7 @@ absl::StatusOr<std::string> SignClientRequest(const KeyAndCertificate& ca,
                                               std::string_view request_pem,
                                               std::string_view common_name,
                                               std::string_view organization, WallTime now,
-                                              std::chrono::hours lifetime);
+                                              std::chrono::seconds lifetime);
 
 absl::StatusOr<std::string> MakeRequest(const PrivateKey& key, std::string_view common_name);
 // sha256:HEX of the public key of a request whose signature holds.
@@ -81,9 +82,25 @@ absl::StatusOr<std::string> RequestPublicKeyHash(std::string_view request_pem);
 // "sha256:HEX" of the certificate's public key (SubjectPublicKeyInfo in DER, as kubeadm pins CAs).
 absl::StatusOr<std::string> PublicKeyHash(std::string_view certificate_pem);
 
-// Is `certificate` signed by `ca`, and valid at `now`?
+// Is `certificate` signed by `ca`, or by one of them, and valid at `now`?
 absl::Status VerifyIssuedBy(std::string_view certificate_pem, std::string_view ca_pem,
                             WallTime now);
+
+// A bundle is the texts of CAs one after the other: all that are trusted, more than one while a
+// fleet's CA is replaced. In their order, each alone; InvalidArgument when there is none, more than
+// 16, or what is none.
+absl::StatusOr<std::vector<std::string>> SplitBundle(std::string_view bundle_pem);
+// The hash (as PublicKeyHash) of the CA in the bundle that signed this certificate, at whatever
+// time that was. NotFound when none of them did.
+absl::StatusOr<std::string> IssuerAmong(std::string_view certificate_pem,
+                                        std::string_view bundle_pem);
+// The hashes of all CAs in a bundle, in their order.
+absl::StatusOr<std::vector<std::string>> HashesOf(std::string_view bundle_pem);
+
+// When a certificate is to be renewed: when two thirds of its life are over, and up to a tenth of
+// it later, as `dice` (0 to 1) has it, so that certificates made together are not all renewed at
+// once. So a third of its life, or nearly, is left for a coordinator that cannot be reached.
+WallTime RenewalTime(WallTime not_before, WallTime not_after, double dice);
 
 // Connects with TLS, trusting nobody yet, reads the chain that is presented and returns the CA in
 // it whose public key has `ca_hash`. Unavailable when it cannot connect within `timeout`,

@@ -264,5 +264,53 @@ TEST(FetchCa, SaysWhatIsWrongWithAnAddress) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("127.0.0.1:1"));
 }
 
+TEST(Bundle, TellsWhichOfItsCasSigned) {
+  // With the same name, as those of one fleet have.
+  const KeyAndCertificate first = *MakeCa("muster-ca", kNow, hours(24));
+  const KeyAndCertificate second = *MakeCa("muster-ca", kNow, hours(24));
+  const std::string request = *MakeRequest(*PrivateKey::Generate(), "x");
+  const std::string of_first = *SignClientRequest(first, request, "a", "b", kNow, hours(1));
+  const std::string of_second = *SignClientRequest(second, request, "a", "b", kNow, hours(1));
+  const std::string both = first.certificate_pem + second.certificate_pem;
+  EXPECT_EQ(*IssuerAmong(of_first, both), *PublicKeyHash(first.certificate_pem));
+  EXPECT_EQ(*IssuerAmong(of_second, both), *PublicKeyHash(second.certificate_pem));
+  EXPECT_TRUE(absl::IsNotFound(IssuerAmong(of_second, first.certificate_pem).status()));
+  EXPECT_TRUE(VerifyIssuedBy(of_second, both, kNow).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(VerifyIssuedBy(of_second, first.certificate_pem, kNow)));
+  const auto hashes = HashesOf(both);
+  ASSERT_TRUE(hashes.ok());
+  EXPECT_EQ(hashes->size(), 2U);
+  EXPECT_EQ(*SplitBundle("text before\n" + both + "after"),
+            (std::vector<std::string>{first.certificate_pem, second.certificate_pem}));
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += first.certificate_pem;
+  for (const std::string& bad :
+       {std::string(), std::string("rubbish"), many,
+        first.certificate_pem + "-----END CERTIFICATE-----",
+        first.certificate_pem.substr(0, first.certificate_pem.size() / 2)}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(SplitBundle(bad).status())) << SplitBundle(bad).status();
+  }
+}
+
+TEST(RenewalTime, IsAtTwoThirdsAndUpToATenthLater) {
+  const WallTime end = kNow + hours(30);
+  EXPECT_EQ(RenewalTime(kNow, end, 0), kNow + hours(20));
+  EXPECT_EQ(RenewalTime(kNow, end, 1), kNow + hours(23));
+  EXPECT_EQ(RenewalTime(kNow, end, 7), kNow + hours(23));
+  EXPECT_EQ(RenewalTime(kNow, kNow, 1), kNow);
+  EXPECT_EQ(RenewalTime(end, kNow, 0), end);
+}
+
+TEST(Certificates, OfAMomentAreNotBornOld) {
+  const KeyAndCertificate ca = *MakeCa("muster-ca", kNow, hours(24));
+  const std::string request = *MakeRequest(*PrivateKey::Generate(), "x");
+  const WallTime now = std::chrono::floor<std::chrono::seconds>(kNow);
+  const std::string pem = *SignClientRequest(ca, request, "a", "b", now, std::chrono::seconds(60));
+  const CertificateInfo info = *ParseCertificate(pem);
+  EXPECT_EQ(info.not_before, now - std::chrono::seconds(5));
+  EXPECT_EQ(info.not_after, now + std::chrono::seconds(60));
+  EXPECT_GT(RenewalTime(info.not_before, info.not_after, 0), now + std::chrono::seconds(30));
+}
+
 }  // namespace
 }  // namespace muster::pki
