@@ -216,6 +216,13 @@ absl::StatusOr<int64_t> SqliteStore::ScanWith(Reader& reader, const std::string&
   return revision;
 }
 
+absl::Status SqliteStore::Scrub() {
+  MutexLock lock(&writer_mutex_);
+  MUSTER_RETURN_IF_ERROR(Annotate(writer_.database.Execute("VACUUM"), "rewriting the store"));
+  return Annotate(writer_.database.QueryNumber("PRAGMA wal_checkpoint(TRUNCATE)").status(),
+                  "rewriting the store");
+}
+
 absl::StatusOr<int64_t> SqliteStore::CurrentRevision() {
   MutexLock lock(&reader_mutex_);
   const ResetGuard reset(reader_.revision);

@@ -39,6 +39,9 @@ class SqliteStore final : public Store {
                                                    int64_t after_revision,
                                                    OnChanges on_changes) override;
   absl::Status Compact(int64_t revision) override;
+  // What was overwritten or removed is in no file of the store any more. Copies the store once, so
+  // it takes its time and there has to be room.
+  absl::Status Scrub();
   absl::StatusOr<int64_t> CurrentRevision() override;
 
  private:
