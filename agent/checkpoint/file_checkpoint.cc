@@ -71,12 +71,17 @@ std::string Frame(const v1::CheckpointRecord& record) {
   return frame;
 }
 
-v1::CheckpointRecord ToRecord(const CheckpointChange& change) {
+absl::StatusOr<v1::CheckpointRecord> ToRecord(const CheckpointChange& change,
+                                              const seal::SealRing* ring) {
   v1::CheckpointRecord record;
   for (const auto& [key, object] : change.upserted) {
     v1::CheckpointEntry& entry = *record.add_upserted();
     entry.set_key(key);
-    *entry.mutable_object() = object;
+    if (ring != nullptr && object.has_secret()) {
+      MUSTER_ASSIGN_OR_RETURN(*entry.mutable_sealed(), ring->Seal(object.SerializeAsString(), key));
+    } else {
+      *entry.mutable_object() = object;
+    }
   }
   for (const std::string& key : change.removed) record.add_removed(key);
   record.set_forget_objects(change.forget_objects);
@@ -87,10 +92,23 @@ v1::CheckpointRecord ToRecord(const CheckpointChange& change) {
   return record;
 }
 
-CheckpointChange FromRecord(const v1::CheckpointRecord& record) {
+// `ret_stale` becomes true when a Secret in it is not sealed as it would be now. Errors as
+// SealRing::Open.
+absl::StatusOr<CheckpointChange> FromRecord(const v1::CheckpointRecord& record,
+                                            const seal::SealRing* ring, bool& ret_stale) {
   CheckpointChange change;
   for (const v1::CheckpointEntry& entry : record.upserted()) {
-    change.upserted.emplace_back(entry.key(), entry.object());
+    if (entry.sealed().empty()) {
+      ret_stale |= ring != nullptr && entry.object().has_secret();
+      change.upserted.emplace_back(entry.key(), entry.object());
+      continue;
+    }
+    if (ring == nullptr) continue;
+    MUSTER_ASSIGN_OR_RETURN(const std::string plain, ring->Open(entry.sealed(), entry.key()));
+    ret_stale |= seal::KeyIdOf(entry.sealed()) != ring->current_id();
+    muster::v1::Object object;
+    if (!object.ParseFromString(plain)) return absl::DataLossError("a sealed record is no object");
+    change.upserted.emplace_back(entry.key(), std::move(object));
   }
   change.removed.assign(record.removed().begin(), record.removed().end());
   change.forget_objects = record.forget_objects();
@@ -118,9 +136,11 @@ struct Replayed {
   CheckpointState state;
   size_t whole_bytes = 0;  // Up to here everything was good.
   bool damaged = false;    // Something behind that is not just a write cut short.
+  bool stale = false;      // Secrets in it are to be sealed anew.
+  absl::Status sealed;     // FailedPrecondition: with a key that is not here.
 };
 
-Replayed Replay(std::string_view content) {
+Replayed Replay(std::string_view content, const seal::SealRing* ring) {
   Replayed result;
   if (content.size() < kMagic.size()) {
     result.damaged = kMagic.substr(0, content.size()) != content;
@@ -145,7 +165,13 @@ Replayed Replay(std::string_view content) {
       result.damaged = left > length;
       return result;
     }
-    ApplyChange(FromRecord(record), result.state);
+    const absl::StatusOr<CheckpointChange> change = FromRecord(record, ring, result.stale);
+    if (!change.ok()) {
+      result.damaged = true;
+      if (absl::IsFailedPrecondition(change.status())) result.sealed = change.status();
+      return result;
+    }
+    ApplyChange(*change, result.state);
     at += kFrameHeaderBytes + length;
     result.whole_bytes = at;
   }
@@ -154,8 +180,9 @@ Replayed Replay(std::string_view content) {
 
 }  // namespace
 
-FileCheckpoint::FileCheckpoint(std::string directory)
-    : directory_(std::move(directory)),
+FileCheckpoint::FileCheckpoint(std::string directory, const seal::SealRing* ring)
+    : ring_(ring),
+      directory_(std::move(directory)),
       path_(directory_ + "/assignment.log"),
       containers_path_(directory_ + "/containers") {}
 
@@ -233,13 +260,23 @@ absl::StatusOr<CheckpointState> FileCheckpoint::LoadAssignment(std::string* prob
   struct stat info {};
   const bool has_time = ::stat(path_.c_str(), &info) == 0;
 
-  Replayed replayed = Replay(*content);
+  Replayed replayed = Replay(*content, ring_);
+  if (!replayed.sealed.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "Secrets in ", path_, " are ", replayed.sealed.message(),
+        ". Put the right key in its place; if it is lost, remove the file: the coordinator tells "
+        "all of it again, and no pod stops meanwhile"));
+  }
   CheckpointState& state = replayed.state;
   if (has_time) state.saved_at = WallTime(std::chrono::seconds(info.st_mtim.tv_sec));
   const size_t rest = content->size() - replayed.whole_bytes;
   // An empty file has not even its beginning, and what is written behind that could not be read.
   if (rest == 0 && replayed.whole_bytes > 0) {
-    MUSTER_RETURN_IF_ERROR(OpenForAppend(replayed.whole_bytes));
+    if (replayed.stale) {
+      MUSTER_RETURN_IF_ERROR(Rewrite(state));
+    } else {
+      MUSTER_RETURN_IF_ERROR(OpenForAppend(replayed.whole_bytes));
+    }
     return state;
   }
   // Something is missing. What there is may be started, but nothing may be missed for it.
@@ -286,7 +323,8 @@ absl::Status FileCheckpoint::Append(const std::string& frame) {
 absl::Status FileCheckpoint::Save(const CheckpointChange& change) {
   // A failed write left a torn end which could not be cut off: start over from a whole file.
   if (fd_ < 0) MUSTER_RETURN_IF_ERROR(Compact());
-  const std::string frame = Frame(ToRecord(change));
+  MUSTER_ASSIGN_OR_RETURN(const v1::CheckpointRecord record, ToRecord(change, ring_));
+  const std::string frame = Frame(record);
   if (absl::Status appended = Append(frame); !appended.ok()) {
     if (::ftruncate(fd_, static_cast<off_t>(size_bytes_)) != 0 || ::fdatasync(fd_) != 0) Close();
     return appended;
@@ -303,7 +341,7 @@ absl::Status FileCheckpoint::Compact() {
   MUSTER_ASSIGN_OR_RETURN(std::string content, ReadFile(path_, kFileBytesMax));
   // Behind it may be the rest of a write that failed.
   content.resize(std::min<size_t>(content.size(), size_bytes_));
-  const Replayed replayed = Replay(content);
+  const Replayed replayed = Replay(content, ring_);
   if (replayed.whole_bytes != size_bytes_) {
     return absl::DataLossError(absl::StrCat(path_, " was changed by somebody else"));
   }
@@ -311,7 +349,8 @@ absl::Status FileCheckpoint::Compact() {
 }
 
 absl::Status FileCheckpoint::Rewrite(const CheckpointState& state) {
-  const std::string content = absl::StrCat(std::string(kMagic), Frame(ToRecord(Snapshot(state))));
+  MUSTER_ASSIGN_OR_RETURN(const v1::CheckpointRecord record, ToRecord(Snapshot(state), ring_));
+  const std::string content = absl::StrCat(std::string(kMagic), Frame(record));
   MUSTER_RETURN_IF_ERROR(WriteFileAtomically(path_, content, 0600));
   Close();
   compact_at_bytes_ = 2 * content.size() + kCompactSlackBytes;

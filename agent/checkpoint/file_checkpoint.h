@@ -4,10 +4,12 @@
 #include <string>
 
 #include "agent/checkpoint/checkpoint.h"
+#include "common/seal/seal_ring.h"
 
 namespace muster::agent {
 
-// The checkpoint as an append-only log in one file, mode 0600 (it holds Secrets).
+// The checkpoint as an append-only log in one file, mode 0600. Secrets in it are sealed; those that
+// are not, or with another key than the first, are when it is loaded.
 //
 // A change is one record with its length and checksum, written at once and synced before Save
 // returns, so that taking a new assignment costs one sync. A record that is not whole was never
@@ -19,8 +21,12 @@ namespace muster::agent {
 // The memories of containers are in a file beside it, replaced whole and never synced.
 class FileCheckpoint final : public Checkpoint {
  public:
-  // `directory` is made, 0700, when it is missing.
-  explicit FileCheckpoint(std::string directory);
+  // `directory` is made, 0700, when it is missing. `ring`, unless null, outlives it. Without one
+  // Secrets are saved as they are, and those that are sealed are left out.
+  //
+  // Load fails with FailedPrecondition when Secrets are sealed with a key that is not there;
+  // nothing was changed then.
+  explicit FileCheckpoint(std::string directory, const seal::SealRing* ring = nullptr);
   ~FileCheckpoint() override;
 
   FileCheckpoint(const FileCheckpoint&) = delete;
@@ -41,6 +47,7 @@ class FileCheckpoint final : public Checkpoint {
   absl::StatusOr<CheckpointState> LoadAssignment(std::string* problem);
   ContainerMemories LoadContainers(std::string* problem) const;
 
+  const seal::SealRing* const ring_;
   const std::string directory_;
   const std::string path_, containers_path_;
   int fd_ = -1;

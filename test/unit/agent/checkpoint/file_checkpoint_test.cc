@@ -169,5 +169,84 @@ TEST_F(FileCheckpointTest, FailedWriteLeavesWhatWasThere) {
   EXPECT_TRUE(state.objects.contains("c"));
 }
 
+v1::Object Secret(const std::string& value) {
+  v1::Object object;
+  object.mutable_secret()->mutable_metadata()->set_name("db");
+  (*object.mutable_secret()->mutable_data())["password"] = value;
+  return object;
+}
+
+class SealedCheckpointTest : public FileCheckpointTest {
+ protected:
+  static constexpr char kKey[] = "secrets/default/db";
+
+  absl::StatusOr<CheckpointState> LoadWith(const seal::SealRing* ring) {
+    checkpoint_.emplace(directory_, ring);
+    return checkpoint_->Load(&problem_);
+  }
+  void Save(const seal::SealRing* ring) {
+    ASSERT_TRUE(LoadWith(ring).ok());
+    CheckpointChange change;
+    change.upserted.emplace_back(kKey, Secret("hunter2"));
+    change.upserted.emplace_back("pods/default/web", Pod("web"));
+    change.complete = true;
+    ASSERT_TRUE(checkpoint_->Save(change).ok());
+  }
+  bool ShowsIt() const { return Content().find("hunter2") != std::string::npos; }
+
+  const seal::SealRing ring_{{seal::SealingKey::Generate().value()}};
+};
+
+TEST_F(SealedCheckpointTest, SecretsInItAreSealed) {
+  Save(&ring_);
+  EXPECT_FALSE(ShowsIt());
+  EXPECT_NE(Content().find("web"), std::string::npos);
+  const auto state = LoadWith(&ring_);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_TRUE(state->complete);
+  EXPECT_EQ(state->objects.at(kKey).secret().data().at("password"), "hunter2");
+}
+
+TEST_F(SealedCheckpointTest, WhatWasThereInTheClearIsReadAndSealed) {
+  Save(nullptr);
+  EXPECT_TRUE(ShowsIt());
+  const auto state = LoadWith(&ring_);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->objects.at(kKey).secret().data().at("password"), "hunter2");
+  EXPECT_TRUE(state->complete);
+  EXPECT_FALSE(ShowsIt());
+  EXPECT_TRUE(LoadWith(&ring_)->objects.contains(kKey));
+}
+
+TEST_F(SealedCheckpointTest, AnotherKeyIsOneClearErrorAndChangesNothing) {
+  Save(&ring_);
+  const std::string before = Content();
+  const seal::SealRing other({seal::SealingKey::Generate().value()});
+  const absl::Status refused = LoadWith(&other).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_NE(refused.message().find(ring_.current_id()), std::string::npos) << refused;
+  EXPECT_EQ(Content(), before);
+  EXPECT_TRUE(LoadWith(&ring_)->complete);
+}
+
+TEST_F(SealedCheckpointTest, WithANewKeyInFrontItIsSealedAnew) {
+  const seal::SealingKey old_key = seal::SealingKey::Generate().value();
+  const seal::SealingKey new_key = seal::SealingKey::Generate().value();
+  const seal::SealRing before({old_key}), both({new_key, old_key}), after({new_key});
+  Save(&before);
+  ASSERT_TRUE(LoadWith(&both).ok());
+  const auto state = LoadWith(&after);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->objects.at(kKey).secret().data().at("password"), "hunter2");
+}
+
+TEST_F(SealedCheckpointTest, WhoHasNoKeyDoesWithoutThem) {
+  Save(&ring_);
+  const auto state = LoadWith(nullptr);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_FALSE(state->objects.contains(kKey));
+  EXPECT_TRUE(state->objects.contains("pods/default/web"));
+}
+
 }  // namespace
 }  // namespace muster::agent
