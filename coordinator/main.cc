@@ -12,6 +12,7 @@
 #include "common/base/macros.h"
 #include "common/daemon/event_loop.h"
 #include "common/daemon/logging.h"
+#include "common/pki/grpc_credentials.h"
 #include "coordinator/backup/backup.h"
 #include "coordinator/init/init_survey.h"
 #include "coordinator/process/coordinator.h"
@@ -48,6 +49,11 @@ void PrintReport(const char* what, const BackupReport& report) {
       absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromChrono(report.made), absl::UTCTimeZone())
           .c_str(),
       report.version.c_str());
+  std::puts(report.has_sealing_key
+                ? "In it are the key of the certificate authority and the one that Secrets are "
+                  "sealed with: keep it like a private key."
+                : "In it is the key of the certificate authority: keep it like a private key. The "
+                  "key that Secrets are sealed with is not in it.");
 }
 
 int RunBackup(int argc, const char* const* argv) {
@@ -89,6 +95,7 @@ int main(int argc, char** argv) {
   if (absl::Status status = SetUpLogging(line->settings.log_level, DetectLogForm()); !status.ok()) {
     return FailOverSettings(status);
   }
+  pki::RequireTls13();
   // Before any thread: those of gRPC and of the store inherit it. A peer that hangs up is an error
   // of a write, not the end.
   BlockSignals({SIGTERM, SIGINT, SIGHUP});

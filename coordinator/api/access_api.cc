@@ -122,10 +122,12 @@ absl::StatusOr<admin::v1::CreateUserResponse> AccessApi::CreateUser(
                           ca_.SignUser(request.csr_pem(), request.name(), now, lifetime));
   user.created_at = now;
   user.expires_at = now + lifetime;
+  const std::string trusted = ca_.trusted_pem();
+  MUSTER_ASSIGN_OR_RETURN(user.ca_hash, pki::IssuerAmong(certificate, trusted));
   MUSTER_RETURN_IF_ERROR(users_.Put(user, request.replace()));
   admin::v1::CreateUserResponse response;
   response.set_certificate_pem(std::move(certificate));
-  response.set_ca_pem(ca_.certificate_pem());
+  response.set_ca_pem(trusted);
   response.set_server(options_.address());
   response.set_remote_admin(options_.remote_admin);
   response.set_expires_at_unix_seconds(ToSeconds(user.expires_at));

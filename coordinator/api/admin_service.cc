@@ -29,9 +29,13 @@ std::string_view RpcOf(const google::protobuf::Descriptor* request) {
 
 }  // namespace
 
-AdminService::AdminService(AdminApi& api, AccessApi& access, TunnelBroker& tunnels,
+AdminService::AdminService(AdminApi& api, AccessApi& access, TrustApi& trust, TunnelBroker& tunnels,
                            Authenticate authenticate)
-    : api_(api), access_(access), tunnels_(tunnels), authenticate_(std::move(authenticate)) {}
+    : api_(api),
+      access_(access),
+      trust_(trust),
+      tunnels_(tunnels),
+      authenticate_(std::move(authenticate)) {}
 
 absl::Status AdminService::Allow(const grpc::CallbackServerContext& context, std::string_view rpc,
                                  const google::protobuf::Message& request) const {
@@ -250,6 +254,48 @@ grpc::ServerUnaryReactor* AdminService::CanI(grpc::CallbackServerContext* contex
   return ReplyTo(context, *request, *response, [](const Identity& caller, const auto& r) {
     return coordinator::CanI(caller, r);
   });
+}
+
+grpc::ServerUnaryReactor* AdminService::RevokeNode(grpc::CallbackServerContext* context,
+                                                   const admin::v1::RevokeNodeRequest* request,
+                                                   admin::v1::RevokeNodeResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return trust_.RevokeNode(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::RenewUser(grpc::CallbackServerContext* context,
+                                                  const admin::v1::RenewUserRequest* request,
+                                                  admin::v1::RenewUserResponse* response) {
+  return ReplyTo(context, *request, *response, [this](const Identity& caller, const auto& r) {
+    return trust_.RenewUser(caller, r);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetCaStatus(grpc::CallbackServerContext* context,
+                                                    const admin::v1::GetCaStatusRequest* request,
+                                                    admin::v1::GetCaStatusResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return trust_.GetCaStatus(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::RotateCa(grpc::CallbackServerContext* context,
+                                                 const admin::v1::RotateCaRequest* request,
+                                                 admin::v1::RotateCaResponse* response) {
+  return Reply(context, *request, *response, [this](const auto& r) { return trust_.RotateCa(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetSealStatus(
+    grpc::CallbackServerContext* context, const admin::v1::GetSealStatusRequest* request,
+    admin::v1::GetSealStatusResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return trust_.GetSealStatus(r); });
+}
+
+grpc::ServerUnaryReactor* AdminService::RotateSeal(grpc::CallbackServerContext* context,
+                                                   const admin::v1::RotateSealRequest* request,
+                                                   admin::v1::RotateSealResponse* response) {
+  return Reply(context, *request, *response,
+               [this](const auto& r) { return trust_.RotateSeal(r); });
 }
 
 }  // namespace muster::coordinator

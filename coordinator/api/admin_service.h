@@ -8,6 +8,7 @@
 #include "coordinator/api/access_api.h"
 #include "coordinator/api/admin_api.h"
 #include "coordinator/api/container_streams.h"
+#include "coordinator/api/trust_api.h"
 #include "coordinator/authz/identity.h"
 #include "coordinator/tunnel/tunnel.h"
 #include "grpcpp/server_context.h"
@@ -24,7 +25,8 @@ class AdminService final : public admin::v1::Admin::CallbackService {
       std::function<absl::StatusOr<Identity>(const grpc::CallbackServerContext& context)>;
 
   // All of them outlive the server.
-  AdminService(AdminApi& api, AccessApi& access, TunnelBroker& tunnels, Authenticate authenticate);
+  AdminService(AdminApi& api, AccessApi& access, TrustApi& trust, TunnelBroker& tunnels,
+               Authenticate authenticate);
 
   grpc::ServerUnaryReactor* Apply(grpc::CallbackServerContext* context,
                                   const admin::v1::ApplyRequest* request,
@@ -102,6 +104,24 @@ class AdminService final : public admin::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* Top(grpc::CallbackServerContext* context,
                                 const admin::v1::TopRequest* request,
                                 admin::v1::TopResponse* response) override;
+  grpc::ServerUnaryReactor* RevokeNode(grpc::CallbackServerContext* context,
+                                       const admin::v1::RevokeNodeRequest* request,
+                                       admin::v1::RevokeNodeResponse* response) override;
+  grpc::ServerUnaryReactor* RenewUser(grpc::CallbackServerContext* context,
+                                      const admin::v1::RenewUserRequest* request,
+                                      admin::v1::RenewUserResponse* response) override;
+  grpc::ServerUnaryReactor* GetCaStatus(grpc::CallbackServerContext* context,
+                                        const admin::v1::GetCaStatusRequest* request,
+                                        admin::v1::GetCaStatusResponse* response) override;
+  grpc::ServerUnaryReactor* RotateCa(grpc::CallbackServerContext* context,
+                                     const admin::v1::RotateCaRequest* request,
+                                     admin::v1::RotateCaResponse* response) override;
+  grpc::ServerUnaryReactor* GetSealStatus(grpc::CallbackServerContext* context,
+                                          const admin::v1::GetSealStatusRequest* request,
+                                          admin::v1::GetSealStatusResponse* response) override;
+  grpc::ServerUnaryReactor* RotateSeal(grpc::CallbackServerContext* context,
+                                       const admin::v1::RotateSealRequest* request,
+                                       admin::v1::RotateSealResponse* response) override;
 
  private:
   // May the caller make the call that begins with this message?
@@ -120,6 +140,7 @@ class AdminService final : public admin::v1::Admin::CallbackService {
 
   AdminApi& api_;
   AccessApi& access_;
+  TrustApi& trust_;
   TunnelBroker& tunnels_;
   const Authenticate authenticate_;
 };

@@ -40,6 +40,12 @@ constexpr RpcRule kRules[] = {
     {"CreateUser", About::kResource, "create", "users", ""},
     {"ListUsers", About::kResource, "list", "users", ""},
     {"DeleteUser", About::kResource, "delete", "users", ""},
+    {"RevokeNode", About::kResource, "delete", "nodes", ""},
+    {"GetCaStatus", About::kResource, "get", "certificates", ""},
+    {"RotateCa", About::kResource, "update", "certificates", ""},
+    {"GetSealStatus", About::kResource, "get", "seals", ""},
+    {"RotateSeal", About::kResource, "update", "seals", ""},
+    {"RenewUser", About::kNothing, "", "", ""},  // The caller's own.
     {"GetVersion", About::kNothing, "", "", ""},
     {"WhoAmI", About::kNothing, "", "", ""},
     {"CanI", About::kNothing, "", "", ""},

@@ -29,7 +29,7 @@ struct RpcRule {
     kNothing,   // Everybody who is somebody may.
     kObjects,   // Whatever kinds of objects the request names.
     kPods,      // Pods that the request names, and `subresource` of them.
-    kResource,  // Always `resource`, which is no kind of object.
+    kResource,  // Always `resource`, which is no kind of object, or all of that kind.
   };
   std::string_view rpc;  // As in `service Admin`.
   About about = About::kNothing;

@@ -58,7 +58,9 @@ struct ResourceRule {
   std::string_view name;
   std::string_view verbs;
 };
-constexpr ResourceRule kResources[] = {{"tokens", "create list delete"},
+constexpr ResourceRule kResources[] = {{"certificates", "get update"},
+                                       {"seals", "get update"},
+                                       {"tokens", "create list delete"},
                                        {"users", "create list delete"}};
 
 bool HasVerb(std::string_view verbs, std::string_view verb) {

@@ -31,6 +31,7 @@ namespace fs = std::filesystem;
 constexpr char kUser[] = "muster-coordinator";
 constexpr char kCaFile[] = "ca.pem";
 constexpr size_t kKeyBytesMax = 1 << 20;
+constexpr int kCopiesMax = 5;
 
 absl::Status FromErrno(const std::string& what) { return absl::ErrnoToStatus(errno, what); }
 
@@ -201,10 +202,20 @@ absl::StatusOr<BackupReport> MakeBackup(const std::string& state_dir, const std:
   }
   const std::string beside = absl::StrCat(path, ".new");
   const Leftover leftover(beside);
-  MUSTER_RETURN_IF_ERROR(
-      Annotate(CopyDatabase(store, beside), absl::StrCat("copying the store to ", beside)));
-  // After the store: the authority is older than all that it has signed.
-  MUSTER_ASSIGN_OR_RETURN(const KeyFiles keys, ReadKeys(absl::StrCat(state_dir, "/", kKeysFolder)));
+  const std::string keys_folder = absl::StrCat(state_dir, "/", kKeysFolder);
+  // As they were all the while: what the store has is sealed with what was among them, and signed.
+  KeyFiles keys;
+  for (int attempt = 1;; ++attempt) {
+    MUSTER_ASSIGN_OR_RETURN(keys, ReadKeys(keys_folder));
+    MUSTER_RETURN_IF_ERROR(
+        Annotate(CopyDatabase(store, beside), absl::StrCat("copying the store to ", beside)));
+    MUSTER_ASSIGN_OR_RETURN(const KeyFiles after, ReadKeys(keys_folder));
+    if (keys == after) break;
+    if (attempt == kCopiesMax) {
+      return absl::UnavailableError("the keys change all the time; try again");
+    }
+    const Leftover changed(beside);
+  }
   BackupReport report;
   {
     MUSTER_ASSIGN_OR_RETURN(Database database, Database::Open(beside));

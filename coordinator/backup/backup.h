@@ -10,8 +10,9 @@
 namespace muster::coordinator {
 
 // A backup is one file that only its owner can read: the store as it was at one moment, and the
-// keys of the certificate authority, without which no agent would accept a coordinator that has the
-// store. It is a SQLite database with a mark of its own, so that it is not taken for a store.
+// keys: of the certificate authority, without which no agent would accept a coordinator that has
+// the store, and the one that Secrets are sealed with, if it is a file of the coordinator's. It is
+// a SQLite database with a mark of its own, so that it is not taken for a store.
 
 // What is in a backup, or was restored.
 struct BackupReport {
@@ -19,6 +20,8 @@ struct BackupReport {
   int64_t objects = 0;
   WallTime made;
   std::string version;  // Of the program that made it.
+  // The key that Secrets are sealed with is in it. It is not when it comes from systemd.
+  bool has_sealing_key = false;
 };
 
 // Makes a backup of the coordinator with this state directory in the file `path`, which is replaced

@@ -93,6 +93,8 @@ absl::StatusOr<BackupReport> ReportOf(Database& database) {
   MUSTER_ASSIGN_OR_RETURN(const int64_t made, database.QueryNumber("SELECT made FROM backup_info"));
   MUSTER_ASSIGN_OR_RETURN(report.version, database.QueryText("SELECT version FROM backup_info"));
   report.made = WallTime(std::chrono::seconds(made));
+  MUSTER_ASSIGN_OR_RETURN(const KeyFiles keys, KeysOf(database));
+  report.has_sealing_key = keys.contains(kSealingKeyFile);
   return report;
 }
 

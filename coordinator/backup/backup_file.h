@@ -13,6 +13,7 @@ namespace muster::coordinator {
 
 inline constexpr char kStoreFile[] = "muster.db";
 inline constexpr char kKeysFolder[] = "pki";
+inline constexpr char kSealingKeyFile[] = "sealing.key";  // In there.
 
 // Contents by path below the folder of keys.
 using KeyFiles = std::map<std::string, std::string>;

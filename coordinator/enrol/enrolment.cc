@@ -12,6 +12,7 @@
 #include "common/model/node_key.h"
 #include "common/model/taints.h"
 #include "common/model/time_text.h"
+#include "coordinator/enrol/renewal_rule.h"
 
 namespace muster::coordinator {
 namespace {
@@ -52,7 +53,8 @@ bool IsOwnLabel(const std::string& key, const std::string& value, const std::str
   return domain == "node.kubernetes.io" || absl::EndsWith(domain, ".node.kubernetes.io");
 }
 
-v1::Object NewEvent(const v1::Node& node, absl::Time now) {
+v1::Object NewEvent(const v1::Node& node, absl::Time now, const char* reason,
+                    const std::string& message) {
   const std::string& name = node.metadata().name();
   v1::Object object = model::NewObject(*model::FindKind(model::Kind::kEvent));
   v1::Event& event = *object.mutable_event();
@@ -65,15 +67,24 @@ v1::Object NewEvent(const v1::Node& node, absl::Time now) {
   about.set_name(name);
   about.set_uid(node.metadata().uid());
   event.set_type("Normal");
-  event.set_reason("RegisteredNode");
-  event.set_message(
-      absl::StrCat("Node ", name, " event: Registered Node ", name, " in Controller"));
+  event.set_reason(reason);
+  event.set_message(message);
   event.mutable_source()->set_component(kEventSource);
   event.set_reporting_component(kEventSource);
   *event.mutable_first_timestamp() = model::ToTime(now);
   *event.mutable_last_timestamp() = model::ToTime(now);
   event.set_count(1);
   return object;
+}
+
+v1::Object RegisteredEvent(const v1::Node& node, absl::Time now) {
+  const std::string& name = node.metadata().name();
+  return NewEvent(node, now, "RegisteredNode",
+                  absl::StrCat("Node ", name, " event: Registered Node ", name, " in Controller"));
+}
+
+std::string& KeyHashOf(v1::Node& node) {
+  return (*node.mutable_metadata()->mutable_annotations())[model::kNodeKeyHashAnnotation];
 }
 
 }  // namespace
@@ -154,8 +165,8 @@ v1::Object NewNode(const EnrolRequest& request, const TokenStore::Scope& scope,
 }
 
 Enrolment::Enrolment(ObjectStore& objects, TokenStore& tokens, const CertificateAuthority& ca,
-                     const Clock& clock)
-    : objects_(objects), tokens_(tokens), ca_(ca), clock_(clock) {}
+                     const Clock& clock, const Options& options)
+    : objects_(objects), tokens_(tokens), ca_(ca), clock_(clock), options_(options) {}
 
 absl::StatusOr<EnrolResult> Enrolment::Enrol(const EnrolRequest& request) {
   MUSTER_RETURN_IF_ERROR(CheckEnrolRequest(request));
@@ -166,13 +177,22 @@ absl::StatusOr<EnrolResult> Enrolment::Enrol(const EnrolRequest& request) {
     const absl::StatusOr<v1::Object> present =
         objects_.Get(model::Kind::kNode, "", request.node_name);
     if (!present.ok() && !absl::IsNotFound(present.status())) return present.status();
+    // Who has its key needs no token, unless it was away for too long: then any token will do.
+    bool has_its_key = false;
     if (present.ok()) {
-      const auto& annotations = present->node().metadata().annotations();
-      const auto known = annotations.find(model::kNodeKeyHashAnnotation);
-      if (known != annotations.end() && known->second == key_hash) return Sign(request);
+      const absl::Status renewal =
+          CheckRenewal(present->node(), key_hash, clock_.Wall(), options_.return_window);
+      has_its_key = renewal.ok() || absl::IsPermissionDenied(renewal);
+      if (renewal.ok()) {
+        status = NoteExpiry(*present);
+        if (status.ok()) return Sign(request.node_name, request.csr_pem);
+        if (!absl::IsAborted(status)) return status;
+        continue;
+      }
     }
-    status = present.ok() ? Replace(request, key_hash, *present) : Register(request, key_hash);
-    if (status.ok()) return Sign(request);
+    status = present.ok() ? Replace(request, key_hash, has_its_key, *present)
+                          : Register(request, key_hash);
+    if (status.ok()) return Sign(request.node_name, request.csr_pem);
     const bool lost_a_race =
         absl::IsAborted(status) || (!present.ok() && absl::IsAlreadyExists(status));
     if (!lost_a_race) return status;
@@ -184,9 +204,10 @@ absl::Status Enrolment::Register(const EnrolRequest& request, const std::string&
   MUSTER_ASSIGN_OR_RETURN(TokenStore::Use use, tokens_.Check(request.token));
   MUSTER_RETURN_IF_ERROR(CheckScope(request, use.scope));
   v1::Object node = NewNode(request, use.scope, key_hash);
+  NoteExpiry(*node.mutable_node());
   objects_.Stamp(node);
   ObjectTransaction transaction;
-  transaction.Create(NewEvent(node.node(), absl::FromChrono(clock_.Wall())));
+  transaction.Create(RegisteredEvent(node.node(), absl::FromChrono(clock_.Wall())));
   transaction.Create(std::move(node));
   transaction.AddCondition(std::move(use.condition));
   transaction.AddWrite(std::move(use.write));
@@ -194,11 +215,11 @@ absl::Status Enrolment::Register(const EnrolRequest& request, const std::string&
 }
 
 absl::Status Enrolment::Replace(const EnrolRequest& request, const std::string& key_hash,
-                                v1::Object present) {
+                                bool has_its_key, v1::Object present) {
   // What nodes there are is only for those who may join.
   MUSTER_ASSIGN_OR_RETURN(TokenStore::Use use, tokens_.Check(request.token));
   MUSTER_RETURN_IF_ERROR(CheckScope(request, use.scope));
-  if (!use.scope.replace) {
+  if (!use.scope.replace && !has_its_key) {
     return absl::AlreadyExistsError(absl::StrCat(
         "node \"", request.node_name,
         "\" exists already, with another key; join with another --node-name, with a token that was "
@@ -206,20 +227,76 @@ absl::Status Enrolment::Replace(const EnrolRequest& request, const std::string& 
         request.node_name, "\""));
   }
   v1::ObjectMeta& metadata = *present.mutable_node()->mutable_metadata();
-  (*metadata.mutable_annotations())[model::kNodeKeyHashAnnotation] = key_hash;
+  KeyHashOf(*present.mutable_node()) = key_hash;
+  NoteExpiry(*present.mutable_node());
   for (const auto& [key, value] : use.scope.labels) (*metadata.mutable_labels())[key] = value;
   ObjectTransaction transaction;
-  transaction.Create(NewEvent(present.node(), absl::FromChrono(clock_.Wall())));
+  transaction.Create(RegisteredEvent(present.node(), absl::FromChrono(clock_.Wall())));
   transaction.Update(std::move(present));
   transaction.AddCondition(std::move(use.condition));
   transaction.AddWrite(std::move(use.write));
   return objects_.Commit(std::move(transaction)).status();
 }
 
-absl::StatusOr<EnrolResult> Enrolment::Sign(const EnrolRequest& request) const {
-  MUSTER_ASSIGN_OR_RETURN(std::string certificate,
-                          ca_.SignNode(request.csr_pem, request.node_name, clock_.Wall()));
-  return EnrolResult{std::move(certificate), ca_.certificate_pem()};
+absl::StatusOr<EnrolResult> Enrolment::Renew(const std::string& node_name,
+                                             const std::string& csr_pem) {
+  MUSTER_ASSIGN_OR_RETURN(const std::string key_hash, pki::RequestPublicKeyHash(csr_pem));
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    const absl::StatusOr<v1::Object> present = objects_.Get(model::Kind::kNode, "", node_name);
+    if (absl::IsNotFound(present.status())) return NotThisNodesKey(node_name);
+    if (!present.ok()) return present.status();
+    MUSTER_RETURN_IF_ERROR(
+        CheckRenewal(present->node(), key_hash, clock_.Wall(), options_.return_window));
+    status = NoteExpiry(*present);
+    if (status.ok()) return Sign(node_name, csr_pem);
+    if (!absl::IsAborted(status)) return status;
+  }
+  return absl::UnavailableError(absl::StrCat("the node changes all the time: ", status.message()));
+}
+
+absl::StatusOr<bool> Enrolment::Revoke(const std::string& node_name) {
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    MUSTER_ASSIGN_OR_RETURN(v1::Object node, objects_.Get(model::Kind::kNode, "", node_name));
+    std::string& key_hash = KeyHashOf(*node.mutable_node());
+    if (key_hash == model::kRevokedKey) return false;
+    key_hash = model::kRevokedKey;
+    ObjectTransaction transaction;
+    transaction.Create(NewEvent(node.node(), absl::FromChrono(clock_.Wall()), "NodeRevoked",
+                                "The key of this node was revoked; a token made with --replace "
+                                "lets a host join in its place"));
+    transaction.Update(std::move(node));
+    status = objects_.Commit(std::move(transaction)).status();
+    if (status.ok()) return true;
+    if (!absl::IsAborted(status)) return status;
+  }
+  return absl::UnavailableError(absl::StrCat("the node changes all the time: ", status.message()));
+}
+
+bool Enrolment::NoteExpiry(v1::Node& node) const {
+  const absl::Time expires = absl::FromChrono(clock_.Wall() + ca_.lifetimes().client);
+  std::string text = model::FormatTime(model::ToTime(expires));
+  std::string& noted =
+      (*node.mutable_metadata()->mutable_annotations())[model::kCertificateExpiresAnnotation];
+  // What was given out earlier may be good for longer, with another setting. The texts are as
+  // their times are.
+  if (noted >= text) return false;
+  noted = std::move(text);
+  return true;
+}
+
+absl::Status Enrolment::NoteExpiry(v1::Object node) {
+  if (!NoteExpiry(*node.mutable_node())) return absl::OkStatus();
+  ObjectTransaction transaction;
+  transaction.Update(std::move(node));
+  return objects_.Commit(std::move(transaction)).status();
+}
+
+absl::StatusOr<EnrolResult> Enrolment::Sign(const std::string& node_name,
+                                            const std::string& csr_pem) const {
+  MUSTER_ASSIGN_OR_RETURN(std::string certificate, ca_.SignNode(csr_pem, node_name, clock_.Wall()));
+  return EnrolResult{std::move(certificate), ca_.trusted_pem()};
 }
 
 }  // namespace muster::coordinator

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ struct EnrolRequest {
   std::vector<v1::Taint> taints;
 };
 struct EnrolResult {
-  std::string certificate_pem, ca_pem;
+  std::string certificate_pem;
+  std::string ca_pem;  // All that are to be trusted.
 };
 
 // The Node object that a request asks for, as it is stored. As Kubernetes' kubelet and admission
@@ -42,34 +44,55 @@ absl::Status CheckEnrolRequest(const EnrolRequest& request);
 // and its own name as its host name. Pure.
 absl::Status CheckScope(const EnrolRequest& request, const TokenStore::Scope& scope);
 
-// How a host becomes a node: its token and the proof that it has a key give it a Node object and a
-// certificate. Holds no state of its own; thread-safe. Waits for the disk.
+// How a host becomes a node and stays one: its token and the proof that it has a key give it a Node
+// object and a certificate, and later ones as long as the key is the node's. Holds no state of its
+// own; thread-safe. Waits for the disk.
 class Enrolment {
  public:
+  struct Options {
+    // For how long after its certificate ended a node may still get another one.
+    std::chrono::seconds return_window{std::chrono::hours(24 * 30)};
+  };
+
   // All of them have to outlive it.
   Enrolment(ObjectStore& objects, TokenStore& tokens, const CertificateAuthority& ca,
-            const Clock& clock);
+            const Clock& clock)
+      : Enrolment(objects, tokens, ca, clock, Options()) {}
+  Enrolment(ObjectStore& objects, TokenStore& tokens, const CertificateAuthority& ca,
+            const Clock& clock, const Options& options);
 
   // The Node object, one use of the token and the event RegisteredNode are one transaction.
   //
-  // Again with the same key it only signs once more, and needs no token: who has the key is that
-  // node, and a host that was killed between our answer and its saving it has used its token up.
-  // With a token that may replace, the Node object that is there gets the new key, which shuts out
-  // whoever has the old one.
-  // InvalidArgument: the request is wrong. Unauthenticated: the token is. PermissionDenied: the
-  // token is not for this. AlreadyExists: there is a node of this name with another key.
+  // Again with the same key it only signs once more, and needs no token while Renew would give it a
+  // certificate: who has the key is that node, and a host that was killed between our answer and
+  // its saving it has used its token up. With a token that may replace, the Node object that is
+  // there gets the new key, which shuts out whoever has the old one. InvalidArgument: the request
+  // is wrong. Unauthenticated: the token is. PermissionDenied: the token is not for this.
+  // AlreadyExists: there is a node of this name with another key.
   absl::StatusOr<EnrolResult> Enrol(const EnrolRequest& request);
 
+  // Another certificate for a node, for the key that its host has proved to have
+  // (coordinator/enrol/renewal_rule). Errors as there; InvalidArgument: it is no request.
+  absl::StatusOr<EnrolResult> Renew(const std::string& node_name, const std::string& csr_pem);
+
+  // The node's key counts for nothing from now on, whatever certificates there are for it. False:
+  // it did not before. NotFound.
+  absl::StatusOr<bool> Revoke(const std::string& node_name);
+
  private:
-  absl::StatusOr<EnrolResult> Sign(const EnrolRequest& request) const;
+  // For who may have it; noted in the Node before it is given away.
+  absl::StatusOr<EnrolResult> Sign(const std::string& node_name, const std::string& csr_pem) const;
+  absl::Status NoteExpiry(v1::Object node);
+  bool NoteExpiry(v1::Node& node) const;  // Did it change?
   absl::Status Register(const EnrolRequest& request, const std::string& key_hash);
-  absl::Status Replace(const EnrolRequest& request, const std::string& key_hash,
+  absl::Status Replace(const EnrolRequest& request, const std::string& key_hash, bool has_its_key,
                        v1::Object present);
 
   ObjectStore& objects_;
   TokenStore& tokens_;
   const CertificateAuthority& ca_;
   const Clock& clock_;
+  const Options options_;
 };
 
 }  // namespace muster::coordinator

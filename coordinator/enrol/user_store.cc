@@ -33,7 +33,8 @@ std::string Encode(const UserStore::User& user) {
                         {"rights", std::move(rights)},
                         {"keyHash", user.key_hash},
                         {"createdAt", ToSeconds(user.created_at)},
-                        {"expiresAt", ToSeconds(user.expires_at)}}
+                        {"expiresAt", ToSeconds(user.expires_at)},
+                        {"caHash", user.ca_hash}}
       .dump();
 }
 
@@ -58,6 +59,7 @@ absl::StatusOr<UserStore::User> Decode(const KeyValue& stored) {
     user.key_hash = json.at("keyHash");
     user.created_at = WallTime(seconds(json.at("createdAt").get<int64_t>()));
     user.expires_at = WallTime(seconds(json.at("expiresAt").get<int64_t>()));
+    user.ca_hash = json.value("caHash", "");
     return user;
   } catch (const nlohmann::json::exception& error) {
     return damaged(error.what());
@@ -112,6 +114,25 @@ absl::StatusOr<std::vector<UserStore::User>> UserStore::List() const {
     users.push_back(std::move(user));
   }
   return users;
+}
+
+absl::StatusOr<UserStore::User> UserStore::Get(const std::string& name) const {
+  MUSTER_ASSIGN_OR_RETURN(const std::optional<KeyValue> stored, store_.Get(Prefix() + name));
+  if (!stored) return absl::NotFoundError(absl::StrCat("user \"", name, "\" not found"));
+  return Decode(*stored);
+}
+
+absl::Status UserStore::SetAuthority(const std::string& name, std::string_view key_hash,
+                                     const std::string& ca_hash) {
+  const std::string key = Prefix() + name;
+  MUSTER_ASSIGN_OR_RETURN(const std::optional<KeyValue> stored, store_.Get(key));
+  if (!stored) return absl::UnauthenticatedError("there is no such user any more");
+  MUSTER_ASSIGN_OR_RETURN(User user, Decode(*stored));
+  if (!pki::EqualInConstantTime(user.key_hash, key_hash)) {
+    return absl::UnauthenticatedError("the request is for another key than this user's");
+  }
+  user.ca_hash = ca_hash;
+  return store_.Transact({{{key, stored->mod_revision}}, {{key, Encode(user)}}}).status();
 }
 
 absl::StatusOr<Identity> UserStore::Find(const std::string& name, std::string_view key_hash,

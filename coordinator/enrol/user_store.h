@@ -25,6 +25,7 @@ class UserStore {
     std::string key_hash;  // sha256:HEX of the public key.
     WallTime created_at;
     WallTime expires_at;  // Of the certificate.
+    std::string ca_hash;  // Of the CA that signed it. Empty: made before that was noted.
   };
 
   // `store` has to outlive it.
@@ -35,6 +36,12 @@ class UserStore {
   // NotFound.
   absl::Status Delete(const std::string& name);
   absl::StatusOr<std::vector<User>> List() const;  // By name.
+  // Notes that the certificate of a user is from another CA now. Unauthenticated when there is no
+  // such user, or it has another key.
+  absl::Status SetAuthority(const std::string& name, std::string_view key_hash,
+                            const std::string& ca_hash);
+  // NotFound.
+  absl::StatusOr<User> Get(const std::string& name) const;
   // Who has shown a valid certificate with this name and key. Unauthenticated when there is no such
   // user (any more), or it has another key by now. TLS looks at the times of a certificate once, at
   // the beginning of a connection; here they are looked at in every call.

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <memory>
 #include <string>
@@ -26,10 +27,12 @@
 #include "coordinator/api/admin_api.h"
 #include "coordinator/api/admin_service.h"
 #include "coordinator/api/caller.h"
+#include "coordinator/api/trust_api.h"
 #include "coordinator/controllers/controller_loop.h"
 #include "coordinator/controllers/service_loop.h"
 #include "coordinator/enrol/certificate_authority.h"
 #include "coordinator/enrol/enrolment.h"
+#include "coordinator/enrol/serving_certificate.h"
 #include "coordinator/enrol/token_store.h"
 #include "coordinator/enrol/user_store.h"
 #include "coordinator/metrics/metrics.h"
@@ -43,6 +46,8 @@
 #include "coordinator/session/session_hub.h"
 #include "coordinator/session/session_service.h"
 #include "coordinator/store/object_store.h"
+#include "coordinator/store/sealed/seal_keeper.h"
+#include "coordinator/store/sealed/sealed_store.h"
 #include "coordinator/store/sqlite/sqlite_store.h"
 #include "coordinator/tunnel/tunnel.h"
 #include "spdlog/spdlog.h"
@@ -86,6 +91,10 @@ class Coordinator {
 
   absl::StatusOr<session::v1::EnrolResponse> Enrol(const session::v1::EnrolRequest& request,
                                                    const std::string& peer);
+  absl::StatusOr<session::v1::RenewResponse> Renew(const session::v1::RenewRequest& request,
+                                                   const std::string& peer);
+  // Tells every agent whom to trust.
+  void SpreadTrust();
   absl::Status Healthy();
 
   // Timed, under the name of what turns.
@@ -98,7 +107,9 @@ class Coordinator {
   Metrics metrics_;
 
   std::unique_ptr<EventLoop> loop_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqliteStore> file_;
+  std::unique_ptr<SealKeeper> seals_;
+  std::unique_ptr<SealedStore> store_;  // What everybody uses.
   std::unique_ptr<ObjectStore> objects_;
 
   std::unique_ptr<CertificateAuthority> ca_;
@@ -117,6 +128,8 @@ class Coordinator {
   std::unique_ptr<AdminApi> api_;
   std::unique_ptr<SessionService> session_service_;
   std::unique_ptr<AccessApi> access_;
+  std::unique_ptr<TrustApi> trust_;
+  std::unique_ptr<ServingCertificate> serving_;
   LocalNames local_names_;
   std::unique_ptr<AdminService> remote_admin_, local_admin_, local_viewer_;
   std::unique_ptr<RpcServers> servers_;
@@ -152,11 +165,22 @@ absl::Status Coordinator::Run() {
 
 absl::Status Coordinator::OpenStore() {
   MUSTER_RETURN_IF_ERROR(Annotate(MakeDirectories(settings_.state_dir, 0700), "state directory"));
-  MUSTER_ASSIGN_OR_RETURN(store_, SqliteStore::Open({.path = settings_.state_dir + "/muster.db"}));
+  MUSTER_RETURN_IF_ERROR(MakeDirectories(settings_.state_dir + "/pki", 0700));
+  MUSTER_ASSIGN_OR_RETURN(file_, SqliteStore::Open({.path = settings_.state_dir + "/muster.db"}));
+  MUSTER_ASSIGN_OR_RETURN(
+      seals_,
+      SealKeeper::Open(*file_,
+                       seal::FindKeySource(std::getenv("CREDENTIALS_DIRECTORY"), "sealing-key",
+                                           settings_.state_dir + "/pki/sealing.key"),
+                       [this] { return file_->Scrub(); }));
+  store_ = std::make_unique<SealedStore>(*file_, seals_->ring());
   objects_ = std::make_unique<ObjectStore>(*store_, clock_);
+  CertificateLifetimes lifetimes;
+  lifetimes.client =
+      std::chrono::duration_cast<std::chrono::seconds>(settings_.node_certificate_lifetime);
   MUSTER_ASSIGN_OR_RETURN(
       CertificateAuthority ca,
-      CertificateAuthority::LoadOrCreate(settings_.state_dir + "/pki", clock_.Wall()));
+      CertificateAuthority::LoadOrCreate(settings_.state_dir + "/pki", clock_.Wall(), lifetimes));
   ca_ = std::make_unique<CertificateAuthority>(std::move(ca));
   return absl::OkStatus();
 }
@@ -164,7 +188,10 @@ absl::Status Coordinator::OpenStore() {
 absl::Status Coordinator::Build() {
   tokens_ = std::make_unique<TokenStore>(*store_, clock_);
   users_ = std::make_unique<UserStore>(*store_);
-  enrolment_ = std::make_unique<Enrolment>(*objects_, *tokens_, *ca_, clock_);
+  enrolment_ = std::make_unique<Enrolment>(
+      *objects_, *tokens_, *ca_, clock_,
+      Enrolment::Options{
+          std::chrono::duration_cast<std::chrono::seconds>(settings_.node_return_window)});
   enrol_limiter_ = std::make_unique<EnrolLimiter>(clock_, EnrolLimiter::Options{});
 
   session_stepper_ = NewStepper("sessions", [this] {
@@ -222,11 +249,20 @@ absl::Status Coordinator::Build() {
 }
 
 absl::Status Coordinator::StartServers() {
-  session_service_ = std::make_unique<SessionService>(
-      *sessions_, *tunnels_,
-      [this](const session::v1::EnrolRequest& request, const std::string& peer) {
-        return Enrol(request, peer);
-      });
+  SessionService::Doors doors;
+  doors.enrol = [this](const auto& request, const std::string& peer) {
+    return Enrol(request, peer);
+  };
+  doors.renew = [this](const auto& request, const std::string& peer) {
+    return Renew(request, peer);
+  };
+  doors.authority_of = [this](const std::string& certificate_pem) {
+    return pki::IssuerAmong(certificate_pem, ca_->trusted_pem()).value_or("");
+  };
+  session_service_ = std::make_unique<SessionService>(*sessions_, *tunnels_, std::move(doors));
+  SpreadTrust();
+  MUSTER_ASSIGN_OR_RETURN(
+      serving_, ServingCertificate::Create(*ca_, ServerNames(settings_, host_name_), clock_));
   AccessApi::Options access;
   access.address = [this] { return AgentAddress(settings_, host_name_, servers_->port()); };
   access.join_command = [this](const std::string& token) {
@@ -234,14 +270,22 @@ absl::Status Coordinator::StartServers() {
   };
   access.remote_admin = settings_.remote_admin;
   access_ = std::make_unique<AccessApi>(*tokens_, *users_, *ca_, clock_, std::move(access));
+  TrustApi::Options trust;
+  trust.return_window =
+      std::chrono::duration_cast<std::chrono::seconds>(settings_.node_return_window);
+  trust.on_change = [this] { SpreadTrust(); };
+  trust.server_not_after = [this] { return serving_->Current()->not_after; };
+  trust_ = std::make_unique<TrustApi>(*ca_, *enrolment_, *users_, *objects_, *seals_, clock_,
+                                      std::move(trust));
   remote_admin_ = std::make_unique<AdminService>(
-      *api_, *access_, *tunnels_, [this](const grpc::CallbackServerContext& context) {
+      *api_, *access_, *trust_, *tunnels_, [this](const grpc::CallbackServerContext& context) {
         return RemoteCaller(context, *users_, clock_.Wall());
       });
   // Whose connection it is was settled when it was accepted, and it was handed to one of these.
   const auto local = [this](Role role) {
     return std::make_unique<AdminService>(
-        *api_, *access_, *tunnels_, [this, role](const grpc::CallbackServerContext& context) {
+        *api_, *access_, *trust_, *tunnels_,
+        [this, role](const grpc::CallbackServerContext& context) {
           return LocalCaller(
               local_names_.Of(context.peer(), role == Role::kAdmin ? "root" : "local"), role);
         });
@@ -249,11 +293,12 @@ absl::Status Coordinator::StartServers() {
   local_admin_ = local(Role::kAdmin);
   local_viewer_ = local(Role::kViewer);
 
-  MUSTER_ASSIGN_OR_RETURN(pki::KeyAndCertificate certificate,
-                          ca_->IssueServer(ServerNames(settings_, host_name_), clock_.Wall()));
   RpcServers::Options options;
   options.listen = settings_.listen;
-  options.identity = {ca_->certificate_pem(), certificate.certificate_pem, certificate.key_pem};
+  options.identity = [this] {
+    const std::shared_ptr<const ServingCertificate::Identity> identity = serving_->Current();
+    return std::shared_ptr<const pki::ServerIdentity>(identity, &identity->server);
+  };
   options.sessions = session_service_.get();
   if (settings_.remote_admin) options.remote_admin = remote_admin_.get();
   options.local_admin = local_admin_.get();
@@ -343,6 +388,29 @@ absl::StatusOr<session::v1::EnrolResponse> Coordinator::Enrol(
   response.set_certificate_pem(std::move(result->certificate_pem));
   response.set_ca_pem(std::move(result->ca_pem));
   return response;
+}
+
+absl::StatusOr<session::v1::RenewResponse> Coordinator::Renew(
+    const session::v1::RenewRequest& request, const std::string& peer) {
+  const LogFields about(kLogNode, request.node_name());
+  absl::StatusOr<EnrolResult> result = enrolment_->Renew(request.node_name(), request.csr_pem());
+  if (!result.ok()) {
+    spdlog::warn("node {} at {} got no new certificate: {}", request.node_name(), peer,
+                 result.status().ToString());
+    return result.status();
+  }
+  spdlog::info("node {} at {} has a new certificate", request.node_name(), peer);
+  session::v1::RenewResponse response;
+  response.set_certificate_pem(std::move(result->certificate_pem));
+  response.set_ca_pem(std::move(result->ca_pem));
+  return response;
+}
+
+void Coordinator::SpreadTrust() {
+  session::v1::Trust trust;
+  trust.set_ca_pem(ca_->trusted_pem());
+  trust.set_issuer_hash(ca_->issuer_hash());
+  sessions_->Post(TrustChanged{std::move(trust)});
 }
 
 // On a thread of the health server: does the loop still turn, and the store still answer?

@@ -12,28 +12,29 @@
 namespace muster::coordinator {
 namespace {
 
-absl::StatusOr<pki::CertificateInfo> PeerCertificate(const grpc::ServerContextBase& context) {
+absl::StatusOr<std::string> PeerPem(const grpc::ServerContextBase& context) {
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   std::vector<grpc::string_ref> certificates;
   if (auth != nullptr) certificates = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
   if (certificates.empty()) {
     return absl::UnauthenticatedError("this call needs a client certificate of this fleet");
   }
-  return pki::ParseCertificate(
-      std::string_view(certificates.front().data(), certificates.front().size()));
+  return std::string(certificates.front().data(), certificates.front().size());
 }
 
 }  // namespace
 
 absl::StatusOr<NodeCertificate> NodeOf(const grpc::ServerContextBase& context) {
-  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, PeerCertificate(context));
+  MUSTER_ASSIGN_OR_RETURN(std::string pem, PeerPem(context));
+  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, pki::ParseCertificate(pem));
   std::string node = pki::NodeNameOf(info.common_name, info.organization);
   if (node.empty()) return absl::PermissionDeniedError("this is not a node's certificate");
-  return NodeCertificate{std::move(node), info.public_key_hash};
+  return NodeCertificate{std::move(node), info.public_key_hash, std::move(pem)};
 }
 
 absl::StatusOr<UserCertificate> UserOf(const grpc::ServerContextBase& context) {
-  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, PeerCertificate(context));
+  MUSTER_ASSIGN_OR_RETURN(const std::string pem, PeerPem(context));
+  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, pki::ParseCertificate(pem));
   if (info.organization != pki::kUserOrganization) {
     return absl::PermissionDeniedError("this is not a person's certificate");
   }

@@ -18,6 +18,7 @@ namespace muster::coordinator {
 struct NodeCertificate {
   std::string name;
   std::string key_hash;  // sha256:HEX
+  std::string pem;       // The certificate itself.
 };
 absl::StatusOr<NodeCertificate> NodeOf(const grpc::ServerContextBase& context);
 // The certificate of a person (O=muster:users). What that person may is not in it.

@@ -61,7 +61,9 @@ absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& opt
   grpc::ServerBuilder tls_builder;
   SetCommonOptions(tls_builder);
   SetKeepalive(tls_builder);
-  tls_builder.AddListeningPort(options.listen, pki::MakeServerCredentials(options.identity), &port);
+  std::shared_ptr<grpc::ServerCredentials> credentials =
+      pki::MakeServerCredentials(options.identity);
+  tls_builder.AddListeningPort(options.listen, credentials, &port);
   tls_builder.RegisterService(options.sessions);
   if (options.remote_admin != nullptr) tls_builder.RegisterService(options.remote_admin);
   std::unique_ptr<grpc::Server> tls = tls_builder.BuildAndStart();
@@ -70,13 +72,16 @@ absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& opt
         absl::StrCat("cannot listen on ", options.listen,
                      ": is the address one of this host, and does no other program listen there?"));
   }
-  return std::unique_ptr<RpcServers>(
-      new RpcServers(std::move(tls), std::move(local_admin), std::move(local_viewer), port));
+  return std::unique_ptr<RpcServers>(new RpcServers(std::move(credentials), std::move(tls),
+                                                    std::move(local_admin), std::move(local_viewer),
+                                                    port));
 }
 
-RpcServers::RpcServers(std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local_admin,
+RpcServers::RpcServers(std::shared_ptr<grpc::ServerCredentials> credentials,
+                       std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local_admin,
                        std::unique_ptr<grpc::Server> local_viewer, int port)
-    : tls_(std::move(tls)),
+    : credentials_(std::move(credentials)),
+      tls_(std::move(tls)),
       local_admin_(std::move(local_admin)),
       local_viewer_(std::move(local_viewer)),
       port_(port) {}

@@ -9,6 +9,7 @@
 
 namespace grpc {
 class Server;
+class ServerCredentials;
 class Service;
 }  // namespace grpc
 
@@ -20,8 +21,8 @@ namespace muster::coordinator {
 class RpcServers {
  public:
   struct Options {
-    std::string listen;  // "host:port"; port 0 takes a free one.
-    pki::ServerIdentity identity;
+    std::string listen;                  // "host:port"; port 0 takes a free one.
+    pki::ServerIdentitySource identity;  // Of the network's server, for each connection.
     grpc::Service* sessions = nullptr;
     grpc::Service* remote_admin = nullptr;  // Null: nobody administers over the network.
     grpc::Service* local_admin = nullptr;
@@ -41,9 +42,11 @@ class RpcServers {
   void Shutdown(std::chrono::milliseconds patience);
 
  private:
-  RpcServers(std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local_admin,
+  RpcServers(std::shared_ptr<grpc::ServerCredentials> credentials,
+             std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local_admin,
              std::unique_ptr<grpc::Server> local_viewer, int port);
 
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;  // As long as tls_.
   const std::unique_ptr<grpc::Server> tls_;
   const std::unique_ptr<grpc::Server> local_admin_, local_viewer_;
   const int port_;

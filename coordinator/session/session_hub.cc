@@ -63,7 +63,7 @@ struct SessionHub::Session {
   };
 
   SessionId id = 0;
-  std::string node, key_hash;
+  std::string node, key_hash, ca_hash;
   std::shared_ptr<SessionPeer> peer;
   State state = State::kOpened;
   MonoTime opened_at{};
@@ -138,6 +138,7 @@ void SessionHub::Handle(SessionOpened input) {
   session->id = input.id;
   session->node = std::move(input.node);
   session->key_hash = std::move(input.key_hash);
+  session->ca_hash = std::move(input.ca_hash);
   session->peer = std::move(input.peer);
   session->opened_at = clock_.Mono();
   no_hello_.push_back(session->id);
@@ -208,6 +209,14 @@ void SessionHub::Handle(TunnelWanted input) {
   ready_.insert(session.id);
 }
 
+void SessionHub::Handle(TrustChanged input) {
+  trust_ = std::move(input.trust);
+  for (const auto& [node, session] : by_node_) {
+    *session->control.emplace_back().mutable_trust() = *trust_;
+    ready_.insert(session->id);
+  }
+}
+
 // What agents say.
 
 void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
@@ -238,6 +247,14 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
   welcome.set_heartbeat_interval_ms(options_.heartbeat_interval.count());
   welcome.set_coordinator_version(options_.coordinator_version);
   *welcome.mutable_node() = **node;
+  if (trust_) *session.control.emplace_back().mutable_trust() = *trust_;
+  // Of those who say nothing, it is the one they joined with.
+  const auto& trusted = hello.trusted_cas();
+  if (!session.ca_hash.empty() &&
+      (trusted.empty() ||
+       std::find(trusted.begin(), trusted.end(), session.ca_hash) != trusted.end())) {
+    writer_.ReportAuthority(session.node, session.ca_hash);
+  }
   session.feed.Begin({hello.known().begin(), hello.known().end()}, session.node, index_);
   if (hello.has_network_revision()) session.network.Begin(hello.network_revision());
   ready_.insert(session.id);

@@ -58,6 +58,7 @@ struct SessionOpened {
   std::string node;  // As the client certificate names it.
   std::shared_ptr<SessionPeer> peer;
   std::string key_hash;  // sha256:HEX of that certificate's key.
+  std::string ca_hash;   // Likewise, of the CA that signed it. Empty: not known.
 };
 struct SessionReceived {
   SessionId id = 0;
@@ -80,6 +81,11 @@ struct TunnelWanted {
   std::string node;
   session::v1::OpenTunnel request;
   std::function<void(absl::Status)> refused;
+};
+
+// Whom nodes are to trust, and who signs them: told to every agent, now and when it says hello.
+struct TrustChanged {
+  session::v1::Trust trust;
 };
 
 // Everything the coordinator knows of its agents' sessions, and the one that talks to them.
@@ -110,7 +116,7 @@ class SessionHub final {
     std::chrono::microseconds network_pause{500};
   };
   using Input = std::variant<SessionOpened, SessionReceived, SessionWritten, SessionBroken,
-                             StoreChanged, TunnelWanted>;
+                             StoreChanged, TunnelWanted, TrustChanged>;
 
   // `wake` is called on any thread when Step should be called soon.
   SessionHub(Store& store, const Clock& clock, AgentEventSink& events, Options options,
@@ -148,6 +154,7 @@ class SessionHub final {
   void Handle(SessionBroken input);
   void Handle(StoreChanged input);
   void Handle(TunnelWanted input);
+  void Handle(TrustChanged input);
 
   void Receive(Session& session, session::v1::FromAgent& message);
   void ReceiveHello(Session& session, session::v1::Hello& hello);
@@ -197,6 +204,7 @@ class SessionHub final {
   std::map<std::string, Session*> by_node_;  // Those that said hello.
   std::set<SessionId> ready_;                // May have something to send.
   std::map<std::string, NodeContact> contacts_;
+  std::optional<session::v1::Trust> trust_;
   std::optional<absl::Status> closing_;
 };
 

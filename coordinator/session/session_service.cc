@@ -18,10 +18,12 @@ using session::v1::ToAgent;
 class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
                              public SessionPeer {
  public:
-  static SessionReactor* Open(SessionHub& hub, SessionId id, NodeCertificate node) {
+  static SessionReactor* Open(SessionHub& hub, SessionId id, NodeCertificate node,
+                              std::string ca_hash) {
     std::shared_ptr<SessionReactor> reactor(new SessionReactor(hub, id));
     reactor->self_ = reactor;
-    hub.Post(SessionOpened{id, std::move(node.name), reactor, std::move(node.key_hash)});
+    hub.Post(SessionOpened{id, std::move(node.name), reactor, std::move(node.key_hash),
+                           std::move(ca_hash)});
     return reactor.get();
   }
 
@@ -67,14 +69,24 @@ class RefusedReactor final : public grpc::ServerBidiReactor<In, Out> {
 
 }  // namespace
 
-SessionService::SessionService(SessionHub& hub, TunnelBroker& tunnels, EnrolNode enrol)
-    : hub_(hub), tunnels_(tunnels), enrol_(std::move(enrol)) {}
+SessionService::SessionService(SessionHub& hub, TunnelBroker& tunnels, Doors doors)
+    : hub_(hub), tunnels_(tunnels), doors_(std::move(doors)) {}
 
 grpc::ServerUnaryReactor* SessionService::Enrol(grpc::CallbackServerContext* context,
                                                 const session::v1::EnrolRequest* request,
                                                 session::v1::EnrolResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  absl::StatusOr<session::v1::EnrolResponse> answer = enrol_(*request, context->peer());
+  absl::StatusOr<session::v1::EnrolResponse> answer = doors_.enrol(*request, context->peer());
+  if (answer.ok()) *response = *std::move(answer);
+  reactor->Finish(ToGrpc(answer.status()));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* SessionService::Renew(grpc::CallbackServerContext* context,
+                                                const session::v1::RenewRequest* request,
+                                                session::v1::RenewResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<session::v1::RenewResponse> answer = doors_.renew(*request, context->peer());
   if (answer.ok()) *response = *std::move(answer);
   reactor->Finish(ToGrpc(answer.status()));
   return reactor;
@@ -84,7 +96,8 @@ grpc::ServerBidiReactor<FromAgent, ToAgent>* SessionService::Session(
     grpc::CallbackServerContext* context) {
   absl::StatusOr<NodeCertificate> node = NodeOf(*context);
   if (!node.ok()) return new RefusedReactor<FromAgent, ToAgent>(node.status());
-  return SessionReactor::Open(hub_, next_id_++, *std::move(node));
+  std::string ca_hash = doors_.authority_of(node->pem);
+  return SessionReactor::Open(hub_, next_id_++, *std::move(node), std::move(ca_hash));
 }
 
 grpc::ServerBidiReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>*

@@ -14,19 +14,31 @@ namespace muster::coordinator {
 // The gRPC face towards agents: translates and hands over, decides nothing.
 //
 // Session and Tunnel are for node certificates, and each speaks for its own node only; Enrol is
-// for everybody who has a token.
+// for everybody who has a token, and Renew for whoever has a node's key.
 class SessionService final : public session::v1::AgentSession::CallbackService {
  public:
   // Called on threads of gRPC; the answer goes back as it is. `peer` is the caller's address.
   using EnrolNode = std::function<absl::StatusOr<session::v1::EnrolResponse>(
       const session::v1::EnrolRequest& request, const std::string& peer)>;
+  using RenewNode = std::function<absl::StatusOr<session::v1::RenewResponse>(
+      const session::v1::RenewRequest& request, const std::string& peer)>;
+  // The hash of the CA that signed this certificate. Empty: not known.
+  using AuthorityOf = std::function<std::string(const std::string& certificate_pem)>;
+  struct Doors {
+    EnrolNode enrol;
+    RenewNode renew;
+    AuthorityOf authority_of;
+  };
 
   // Both outlive the server.
-  SessionService(SessionHub& hub, TunnelBroker& tunnels, EnrolNode enrol);
+  SessionService(SessionHub& hub, TunnelBroker& tunnels, Doors doors);
 
   grpc::ServerUnaryReactor* Enrol(grpc::CallbackServerContext* context,
                                   const session::v1::EnrolRequest* request,
                                   session::v1::EnrolResponse* response) override;
+  grpc::ServerUnaryReactor* Renew(grpc::CallbackServerContext* context,
+                                  const session::v1::RenewRequest* request,
+                                  session::v1::RenewResponse* response) override;
   grpc::ServerBidiReactor<session::v1::FromAgent, session::v1::ToAgent>* Session(
       grpc::CallbackServerContext* context) override;
   grpc::ServerBidiReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>* Tunnel(
@@ -35,7 +47,7 @@ class SessionService final : public session::v1::AgentSession::CallbackService {
  private:
   SessionHub& hub_;
   TunnelBroker& tunnels_;
-  const EnrolNode enrol_;
+  const Doors doors_;
   std::atomic<SessionId> next_id_{1};
 };
 

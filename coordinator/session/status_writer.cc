@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "common/model/node_key.h"
 #include "coordinator/session/status_merge.h"
 #include "coordinator/store/object_store.h"
 #include "coordinator/templates/references.h"
@@ -27,7 +28,11 @@ void StatusWriter::ReportPod(const std::string& node, session::v1::PodReport rep
 }
 
 void StatusWriter::ReportNode(const std::string& node, v1::NodeStatus status) {
-  nodes_[node] = std::move(status);
+  nodes_[node].status = std::move(status);
+}
+
+void StatusWriter::ReportAuthority(const std::string& node, std::string ca_hash) {
+  nodes_[node].ca_hash = std::move(ca_hash);
 }
 
 std::optional<MonoTime> StatusWriter::Flush() {
@@ -100,11 +105,22 @@ absl::StatusOr<std::optional<Write>> StatusWriter::PodWrite(const KeyValue& stor
 }
 
 absl::StatusOr<std::optional<Write>> StatusWriter::NodeWrite(const KeyValue& stored,
-                                                             const v1::NodeStatus& status) const {
+                                                             const NodeWord& word) const {
   MUSTER_ASSIGN_OR_RETURN(v1::Object object, DecodeObject(stored));
-  std::optional<v1::Node> merged = MergeNodeStatus(object.node(), status, clock_.Wall());
-  if (!merged) return std::nullopt;
-  *object.mutable_node() = *std::move(merged);
+  bool changed = false;
+  if (word.status) {
+    std::optional<v1::Node> merged = MergeNodeStatus(object.node(), *word.status, clock_.Wall());
+    changed = merged.has_value();
+    if (merged) *object.mutable_node() = *std::move(merged);
+  }
+  if (!word.ca_hash.empty()) {
+    std::string& noted = (*object.mutable_node()
+                               ->mutable_metadata()
+                               ->mutable_annotations())[model::kCertificateAuthorityAnnotation];
+    changed |= noted != word.ca_hash;
+    noted = word.ca_hash;
+  }
+  if (!changed) return std::nullopt;
   return Write{stored.key, EncodeObject(object)};
 }
 

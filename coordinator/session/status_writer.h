@@ -32,6 +32,8 @@ class StatusWriter {
   // the name, is dropped when its turn comes.
   void ReportPod(const std::string& node, session::v1::PodReport report);
   void ReportNode(const std::string& node, v1::NodeStatus status);
+  // Which CA it depends on, by hash (common/model/node_key).
+  void ReportAuthority(const std::string& node, std::string ca_hash);
   void ForgetNode(const std::string& node) { nodes_.erase(node); }
 
   // Writes what is due. A refused write is kept, logged once and tried again at the returned time;
@@ -46,17 +48,22 @@ class StatusWriter {
     session::v1::PodReport report;
   };
 
+  struct NodeWord {
+    std::optional<v1::NodeStatus> status;
+    std::string ca_hash;  // Empty: not said.
+  };
+
   // The oldest names first, in one transaction; what needs no more writing is forgotten.
   absl::Status WriteBatch();
   absl::StatusOr<std::optional<Write>> PodWrite(const KeyValue& stored, const PodWord& word) const;
   absl::StatusOr<std::optional<Write>> NodeWrite(const KeyValue& stored,
-                                                 const v1::NodeStatus& status) const;
+                                                 const NodeWord& word) const;
 
   Store& store_;
   const Clock& clock_;
   const Options options_;
-  std::map<std::string, PodWord> pods_;          // By store key.
-  std::map<std::string, v1::NodeStatus> nodes_;  // By name.
+  std::map<std::string, PodWord> pods_;    // By store key.
+  std::map<std::string, NodeWord> nodes_;  // By name.
   std::optional<MonoTime> retry_at_;
 };
 

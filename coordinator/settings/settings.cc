@@ -25,6 +25,8 @@ constexpr Range kHeartbeat{1s, 60s};
 constexpr Range kNodeLost{2s, 1h};
 constexpr Range kReconnect{100ms, 1h};
 constexpr Range kQuarantine{0s, 1h};
+constexpr Range kCertificate{30s, 24h * 366};
+constexpr Range kReturn{0s, 24h * 3660};
 constexpr int64_t kPrePullMin = 1;
 constexpr int64_t kPrePullMax = 100'000;
 
@@ -48,6 +50,9 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("prePullLimit", settings.pre_pull_limit, kPrePullMin, kPrePullMax);
   root.Read("serviceClusterIPRange", settings.service_cluster_ip_range);
   root.Read("serviceNodePortRange", settings.service_node_port_range);
+  root.Read("nodeCertificateLifetime", settings.node_certificate_lifetime, kCertificate.min,
+            kCertificate.max);
+  root.Read("nodeReturnWindow", settings.node_return_window, kReturn.min, kReturn.max);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
@@ -226,6 +231,9 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("prePullLimit", running.pre_pull_limit, read.pre_pull_limit);
   compare("serviceClusterIPRange", running.service_cluster_ip_range, read.service_cluster_ip_range);
   compare("serviceNodePortRange", running.service_node_port_range, read.service_node_port_range);
+  compare("nodeCertificateLifetime", running.node_certificate_lifetime,
+          read.node_certificate_lifetime);
+  compare("nodeReturnWindow", running.node_return_window, read.node_return_window);
   return keys;
 }
 
@@ -234,7 +242,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   std::string file = kDefaultFile;
   bool check = false;
   std::optional<std::string> state_dir, listen, admin_socket, viewer_group, metrics_listen,
-      heartbeat, lost, reconnect, quarantine, log_level;
+      heartbeat, lost, reconnect, quarantine, certificate_lifetime, return_window, log_level;
   bool remote_admin = false;
   std::optional<int64_t> pre_pull;
   std::optional<std::string> service_ips, node_ports;
@@ -283,6 +291,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       ->option_text("CIDR[,CIDR]");
   app.add_option("--service-node-port-range", node_ports, "Where they get their node ports")
       ->option_text("FIRST-LAST");
+  app.add_option("--node-certificate-lifetime", certificate_lifetime,
+                 "How long a node's certificate is good; it is renewed at two thirds of that")
+      ->option_text("DURATION");
+  app.add_option("--node-return-window", return_window,
+                 "How long after that a node that was off may still come back by itself")
+      ->option_text("DURATION");
   app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
   app.footer(
       "Subcommands:\n"
@@ -324,6 +338,15 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   if (quarantine) {
     MUSTER_ASSIGN_OR_RETURN(line.settings.pod_gc_quarantine,
                             ParseDuration("--pod-gc-quarantine", *quarantine, kQuarantine));
+  }
+  if (certificate_lifetime) {
+    MUSTER_ASSIGN_OR_RETURN(
+        line.settings.node_certificate_lifetime,
+        ParseDuration("--node-certificate-lifetime", *certificate_lifetime, kCertificate));
+  }
+  if (return_window) {
+    MUSTER_ASSIGN_OR_RETURN(line.settings.node_return_window,
+                            ParseDuration("--node-return-window", *return_window, kReturn));
   }
   MUSTER_RETURN_IF_ERROR(CheckSettings(line.settings));
   return line;

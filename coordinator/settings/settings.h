@@ -35,6 +35,8 @@ struct Settings {
   // Where Services get addresses and node ports: one range, or one of each family.
   std::string service_cluster_ip_range = "10.96.0.0/12";
   std::string service_node_port_range = "30000-32767";
+  Duration node_certificate_lifetime = std::chrono::hours(24 * 7);
+  Duration node_return_window = std::chrono::hours(24 * 30);
   std::string log_level = "info";
 
   bool operator==(const Settings&) const = default;

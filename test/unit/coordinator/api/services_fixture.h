@@ -71,37 +71,55 @@ class ServicesTest : public ::testing::Test {
                std::function<void(absl::Status)> refused) {
           hub_->Post(TunnelWanted{node, std::move(request), std::move(refused)});
         });
-    sessions_ = std::make_unique<SessionService>(
-        *hub_, *tunnels_, [](const session::v1::EnrolRequest& request, const std::string&) {
-          session::v1::EnrolResponse response;
-          response.set_ca_pem("for " + request.node_name());
-          return absl::StatusOr<session::v1::EnrolResponse>(response);
-        });
+    SessionService::Doors doors;
+    doors.enrol = [](const session::v1::EnrolRequest& request, const std::string&) {
+      session::v1::EnrolResponse response;
+      response.set_ca_pem("for " + request.node_name());
+      return absl::StatusOr<session::v1::EnrolResponse>(response);
+    };
+    doors.renew = [](const session::v1::RenewRequest& request, const std::string&) {
+      session::v1::RenewResponse response;
+      response.set_ca_pem("again for " + request.node_name());
+      return absl::StatusOr<session::v1::RenewResponse>(response);
+    };
+    doors.authority_of = [this](const std::string& certificate_pem) {
+      return pki::IssuerAmong(certificate_pem, ca_.certificate_pem).value_or("");
+    };
+    sessions_ = std::make_unique<SessionService>(*hub_, *tunnels_, std::move(doors));
     AccessApi::Options options;
     options.address = [] { return std::string("c:7440"); };
     options.join_command = [](const std::string& token) { return "join " + token; };
     fleet_ca_ = std::make_unique<CertificateAuthority>(
         *CertificateAuthority::LoadOrCreate(folder_.path(), clock_.Wall()));
     access_ = std::make_unique<AccessApi>(tokens_, users_, *fleet_ca_, clock_, std::move(options));
-    remote_ = std::make_unique<AdminService>(api_, *access_, *tunnels_,
+    enrolment_ = std::make_unique<Enrolment>(objects_, tokens_, *fleet_ca_, clock_);
+    TrustApi::Options trust;
+    trust.server_not_after = [this] { return clock_.Wall(); };
+    seals_ = *SealKeeper::Open(store_, {folder_ / "sealing.key"}, nullptr);
+    trust_ = std::make_unique<TrustApi>(*fleet_ca_, *enrolment_, users_, objects_, *seals_, clock_,
+                                        std::move(trust));
+    remote_ = std::make_unique<AdminService>(api_, *access_, *trust_, *tunnels_,
                                              [this](const grpc::CallbackServerContext& context) {
                                                return RemoteCaller(context, users_, clock_.Wall());
                                              });
     const auto local = [this](Role role) {
       return std::make_unique<AdminService>(
-          api_, *access_, *tunnels_, [this, role](const grpc::CallbackServerContext& context) {
+          api_, *access_, *trust_, *tunnels_,
+          [this, role](const grpc::CallbackServerContext& context) {
             return LocalCaller(names_.Of(context.peer(), "nobody"), role);
           });
     };
     local_ = local(Role::kAdmin);
     viewers_ = local(Role::kViewer);
-    absl::StatusOr<std::unique_ptr<RpcServers>> servers = RpcServers::Start(
-        {.listen = "127.0.0.1:0",
-         .identity = {ca_.certificate_pem, server.certificate_pem, server.key_pem},
-         .sessions = sessions_.get(),
-         .remote_admin = remote_.get(),
-         .local_admin = local_.get(),
-         .local_viewer = viewers_.get()});
+    const auto identity = std::make_shared<const pki::ServerIdentity>(
+        pki::ServerIdentity{ca_.certificate_pem, server.certificate_pem, server.key_pem});
+    absl::StatusOr<std::unique_ptr<RpcServers>> servers =
+        RpcServers::Start({.listen = "127.0.0.1:0",
+                           .identity = [identity] { return identity; },
+                           .sessions = sessions_.get(),
+                           .remote_admin = remote_.get(),
+                           .local_admin = local_.get(),
+                           .local_viewer = viewers_.get()});
     ASSERT_TRUE(servers.ok()) << servers.status();
     servers_ = *std::move(servers);
     PutNode("n1");
@@ -241,7 +259,10 @@ class ServicesTest : public ::testing::Test {
   std::unique_ptr<CertificateAuthority> fleet_ca_;
   TokenStore tokens_{store_, clock_};
   UserStore users_{store_};
+  std::unique_ptr<Enrolment> enrolment_;
   std::unique_ptr<AccessApi> access_;
+  std::unique_ptr<SealKeeper> seals_;
+  std::unique_ptr<TrustApi> trust_;
   LocalNames names_;
   std::unique_ptr<AdminService> remote_, local_, viewers_;
   std::unique_ptr<RpcServers> servers_;

@@ -95,6 +95,25 @@ TEST_F(BackupTest, WhatIsRestoredElsewhereIsWhatWasThere) {
   EXPECT_FALSE(fs::exists(to_ + "/restore.new"));
 }
 
+TEST_F(BackupTest, BothAuthoritiesAndTheSealingKeyComeAlong) {
+  auto ca = CertificateAuthority::LoadOrCreate(from_ + "/pki", kNow);
+  ASSERT_TRUE(ca.ok()) << ca.status();
+  ASSERT_TRUE(ca->BeginRotation(kNow).ok());
+  const auto plain = MakeBackup(from_, file_, kNow);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_FALSE(plain->has_sealing_key);
+  ASSERT_TRUE(WriteFileAtomically(from_ + "/pki/sealing.key", "a key", 0600).ok());
+  const auto made = MakeBackup(from_, file_, kNow);
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_TRUE(made->has_sealing_key);
+  ASSERT_TRUE(Restore().ok()) << Restore();
+  EXPECT_EQ(ReadFile(to_ + "/pki/sealing.key").value(), "a key");
+  const auto restored = CertificateAuthority::LoadOrCreate(to_ + "/pki", kNow);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_TRUE(restored->rotating());
+  EXPECT_EQ(restored->trusted_pem(), ca->trusted_pem());
+}
+
 // Agents and watchers tell what they have seen by revisions. One they saw after the backup must not
 // come again for something else.
 TEST_F(BackupTest, RevisionsSeenAfterTheBackupAreNotGivenTwice) {

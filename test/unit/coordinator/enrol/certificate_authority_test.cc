@@ -112,13 +112,60 @@ TEST_F(CertificateAuthorityTest, ClientsGetTheirKindOfIdentity) {
       pki::MakeRequest(pki::PrivateKey::Generate().value(), "anybody").value();
   const auto node = pki::ParseCertificate(ca.SignNode(request, "n1", kNow).value()).value();
   EXPECT_EQ(pki::NodeNameOf(node.common_name, node.organization), "n1");
-  EXPECT_EQ(node.not_after, kNow + hours(24 * 365));
+  EXPECT_EQ(node.not_after, kNow + hours(24 * 7));
   const auto user =
       pki::ParseCertificate(ca.SignUser(request, "ann", kNow, hours(48)).value()).value();
   EXPECT_EQ(user.common_name, "ann");
   EXPECT_EQ(user.organization, "muster:users");
   EXPECT_EQ(user.not_after, kNow + hours(48));
   EXPECT_EQ(pki::NodeNameOf(user.common_name, user.organization), "");
+}
+
+TEST_F(CertificateAuthorityTest, WhileItIsReplacedBothAreTrustedAndTheNewOneSigns) {
+  CertificateAuthority ca = Load();
+  const std::string old_pem = ca.certificate_pem(), old_hash = ca.hash();
+  EXPECT_FALSE(ca.rotating());
+  EXPECT_TRUE(ca.BeginRotation(kNow).value());
+  EXPECT_FALSE(ca.BeginRotation(kNow).value());
+  for (const CertificateAuthority& each : {ca, Load()}) {
+    EXPECT_TRUE(each.rotating());
+    EXPECT_EQ(each.certificate_pem(), old_pem);  // Nodes that know no other have to believe it.
+    EXPECT_EQ(each.hash(), old_hash);
+    EXPECT_NE(each.issuer_hash(), old_hash);
+    EXPECT_THAT(pki::HashesOf(each.trusted_pem()).value(),
+                ElementsAre(old_hash, each.issuer_hash()));
+    EXPECT_EQ(ReadFile(directory_ + "/ca.crt").value(), each.trusted_pem());
+    const std::string request =
+        pki::MakeRequest(pki::PrivateKey::Generate().value(), "anybody").value();
+    const std::string node = each.SignNode(request, "n1", kNow).value();
+    EXPECT_EQ(pki::IssuerAmong(node, each.trusted_pem()).value(), each.issuer_hash());
+    EXPECT_TRUE(absl::IsNotFound(pki::IssuerAmong(node, old_pem).status()));
+    const std::string server = each.IssueServer({}, kNow)->certificate_pem;
+    EXPECT_EQ(pki::IssuerAmong(server, each.trusted_pem()).value(), old_hash);
+  }
+}
+
+TEST_F(CertificateAuthorityTest, InTheEndOnlyTheNewOneIsLeft) {
+  CertificateAuthority ca = Load();
+  const std::string old_hash = ca.hash();
+  EXPECT_FALSE(ca.FinishRotation().value());
+  ASSERT_TRUE(ca.BeginRotation(kNow).value());
+  const std::string new_hash = ca.issuer_hash();
+  EXPECT_TRUE(ca.FinishRotation().value());
+  EXPECT_FALSE(ca.FinishRotation().value());
+  for (const CertificateAuthority& each : {ca, Load()}) {
+    EXPECT_FALSE(each.rotating());
+    EXPECT_EQ(each.hash(), new_hash);
+    EXPECT_THAT(pki::HashesOf(each.trusted_pem()).value(), ElementsAre(new_hash));
+    EXPECT_EQ(ReadFile(directory_ + "/ca.crt").value(), each.certificate_pem());
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/ca-next.pem"));
+}
+
+TEST_F(CertificateAuthorityTest, ADamagedNextOneIsNotPassedOver) {
+  ASSERT_TRUE(Load().BeginRotation(kNow).value());
+  ASSERT_TRUE(WriteFileAtomically(directory_ + "/ca-next.pem", "rubbish", 0600).ok());
+  EXPECT_TRUE(absl::IsDataLoss(TryLoad().status())) << TryLoad().status();
 }
 
 }  // namespace

@@ -95,7 +95,8 @@ TEST_F(EnrolmentTest, AHostBecomesANode) {
       UnorderedElementsAre(Pair("kubernetes.io/hostname", "n1"), Pair("kubernetes.io/os", "linux"),
                            Pair("kubernetes.io/arch", "amd64"), Pair("tier", "web")));
   EXPECT_THAT(node.metadata().annotations(),
-              UnorderedElementsAre(Pair("muster.dev/node-key-hash", key_.PublicKeyHash().value())));
+              UnorderedElementsAre(Pair("muster.dev/node-key-hash", key_.PublicKeyHash().value()),
+                                   Pair("muster.dev/certificate-expires", testing::_)));
   ASSERT_EQ(node.spec().taints_size(), 2);
   EXPECT_EQ(node.spec().taints(0).key(), "dedicated");
   EXPECT_EQ(node.spec().taints(1).key(), "node.kubernetes.io/not-ready");
@@ -369,6 +370,91 @@ TEST_F(EnrolmentTest, ReplacingIsForTheNamesOfTheTokenOnly) {
   EnrolRequest request = Request("n1", pki::PrivateKey::Generate().value());
   request.token = tokens_.Create(1h, 1, {"db-*", {}, true})->text;
   EXPECT_TRUE(absl::IsPermissionDenied(enrolment_.Enrol(request).status()));
+}
+
+class RenewalTest : public EnrolmentTest {
+ protected:
+  void SetUp() override { ASSERT_TRUE(enrolment_.Enrol(Request("n1", key_)).ok()); }
+  absl::StatusOr<EnrolResult> Renew(const pki::PrivateKey& key, const std::string& name = "n1") {
+    return enrolment_.Renew(name, pki::MakeRequest(key, "anything").value());
+  }
+  std::string Expires() {
+    return objects_.Get(model::Kind::kNode, "", "n1")
+        ->node()
+        .metadata()
+        .annotations()
+        .at("muster.dev/certificate-expires");
+  }
+};
+
+TEST_F(RenewalTest, WhoHasTheKeyGetsAnotherCertificate) {
+  const std::string first = Expires();
+  clock_.Advance(24h * 5);
+  const auto renewed = Renew(key_);
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  const auto info = pki::ParseCertificate(renewed->certificate_pem).value();
+  EXPECT_EQ(pki::NodeNameOf(info.common_name, info.organization), "n1");
+  EXPECT_EQ(info.public_key_hash, key_.PublicKeyHash().value());
+  EXPECT_EQ(info.not_after, clock_.Wall() + 24h * 7);
+  EXPECT_EQ(renewed->ca_pem, ca_.certificate_pem());
+  EXPECT_GT(Expires(), first);
+}
+
+TEST_F(RenewalTest, AHostThatWasOffForLongComesBackByItself) {
+  clock_.Advance(24h * (7 + 30) - 1h);
+  EXPECT_TRUE(Renew(key_).ok()) << Renew(key_).status();
+}
+
+TEST_F(RenewalTest, AfterTheWindowItTakesAToken) {
+  clock_.Advance(24h * (7 + 30) + 1h);
+  EXPECT_TRUE(absl::IsPermissionDenied(Renew(key_).status())) << Renew(key_).status();
+  // Joining again without one is no way around it.
+  EnrolRequest request = Request("n1", key_);
+  request.token = "aaaaaa.aaaaaaaaaaaaaaaaaaaaaaaa";
+  EXPECT_TRUE(absl::IsUnauthenticated(enrolment_.Enrol(request).status()));
+  // With one it is the same node, whatever token that is.
+  request.token = NewToken();
+  const absl::Status joined = enrolment_.Enrol(request).status();
+  ASSERT_TRUE(joined.ok()) << joined;
+  EXPECT_TRUE(Renew(key_).ok());
+}
+
+TEST_F(RenewalTest, AnotherKeyOrAnotherNameIsRefusedAlike) {
+  const absl::Status other_key = Renew(pki::PrivateKey::Generate().value()).status();
+  EXPECT_TRUE(absl::IsUnauthenticated(other_key)) << other_key;
+  const absl::Status no_node = Renew(key_, "n2").status();
+  EXPECT_TRUE(absl::IsUnauthenticated(no_node)) << no_node;
+  EXPECT_TRUE(absl::IsInvalidArgument(enrolment_.Renew("n1", "rubbish").status()));
+}
+
+TEST_F(RenewalTest, ARevokedNodeIsWorthNothingUntilATokenReplacesIt) {
+  clock_.Advance(1s);  // Events are named by their time.
+  EXPECT_TRUE(enrolment_.Revoke("n1").value());
+  EXPECT_FALSE(enrolment_.Revoke("n1").value());
+  EXPECT_TRUE(absl::IsNotFound(enrolment_.Revoke("n2").status()));
+  EXPECT_TRUE(absl::IsUnauthenticated(Renew(key_).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(enrolment_.Enrol(Request("n1", key_)).status()));
+  EnrolRequest request = Request("n1", key_);
+  request.token = tokens_.Create(1h, 1, {.replace = true})->text;
+  clock_.Advance(1s);
+  const absl::Status replaced = enrolment_.Enrol(request).status();
+  EXPECT_TRUE(replaced.ok()) << replaced;
+  EXPECT_TRUE(Renew(key_).ok());
+}
+
+TEST_F(RenewalTest, ARemovedNodeDoesNotComeBack) {
+  ObjectTransaction transaction;
+  transaction.Delete(*objects_.Get(model::Kind::kNode, "", "n1"));
+  ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
+  EXPECT_TRUE(absl::IsUnauthenticated(Renew(key_).status()));
+}
+
+TEST_F(RenewalTest, FromTheFirstMomentOfARotationTheNewAuthoritySigns) {
+  ASSERT_TRUE(ca_.BeginRotation(clock_.Wall()).value());
+  const auto renewed = Renew(key_);
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_EQ(renewed->ca_pem, ca_.trusted_pem());
+  EXPECT_EQ(pki::IssuerAmong(renewed->certificate_pem, renewed->ca_pem).value(), ca_.issuer_hash());
 }
 
 }  // namespace

@@ -880,5 +880,57 @@ TEST(SpecVersion, IgnoresStatusAndRevisionAndSeesEverythingElse) {
   EXPECT_NE(SpecVersion(same), version);
 }
 
+session::v1::Trust TrustIn(const std::string& issuer) {
+  session::v1::Trust trust;
+  trust.set_ca_pem("all of them");
+  trust.set_issuer_hash(issuer);
+  return trust;
+}
+
+TEST_F(SessionHubTest, EveryAgentHearsWhomToTrust) {
+  Agent early = Connected();
+  hub_.Post(TrustChanged{TrustIn("new")});
+  Settle();
+  std::optional<ToAgent> told = Next(early);
+  ASSERT_TRUE(told && told->has_trust());
+  EXPECT_EQ(told->trust().issuer_hash(), "new");
+  EXPECT_EQ(told->trust().ca_pem(), "all of them");
+  // Who comes later hears it before anything that it has to do.
+  PutNode("n2");
+  Agent late = Hello("n2");
+  EXPECT_TRUE(Next(late)->has_welcome());
+  EXPECT_TRUE(Next(late)->has_trust());
+  EXPECT_TRUE(NextAssignment(late).complete());
+}
+
+TEST_F(SessionHubTest, WhichAuthorityANodeDependsOnIsNoted) {
+  const auto noted = [this] {
+    const v1::Node node = Node("n1");
+    const auto& annotations = node.metadata().annotations();
+    const auto found = annotations.find("muster.dev/certificate-authority");
+    return found == annotations.end() ? "" : found->second;
+  };
+  const auto connect = [this](const std::string& ca, const std::vector<std::string>& trusted) {
+    Agent agent;
+    agent.id = ++last_id_;
+    hub_.Post(SessionOpened{agent.id, "n1", agent.peer, "", ca});
+    FromAgent message;
+    message.mutable_hello()->mutable_trusted_cas()->Add(trusted.begin(), trusted.end());
+    Say(agent, std::move(message));
+  };
+  connect("", {});
+  EXPECT_EQ(noted(), "");
+  connect("old", {});  // Of an agent that says nothing it is the one it joined with.
+  EXPECT_EQ(noted(), "old");
+  // With a certificate of an authority that it does not trust it could not find its way back.
+  connect("new", {"old"});
+  EXPECT_EQ(noted(), "old");
+  connect("new", {"old", "new"});
+  EXPECT_EQ(noted(), "new");
+  const int64_t revision = store_.CurrentRevision().value();
+  connect("new", {"new"});
+  EXPECT_EQ(store_.CurrentRevision().value(), revision);
+}
+
 }  // namespace
 }  // namespace muster::coordinator

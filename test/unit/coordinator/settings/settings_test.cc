@@ -66,7 +66,9 @@ TEST(NeedRestart, NamesEveryChangedKeyButTheLogLevel) {
                                           "viewerGroup: ops",
                                           "remoteAdmin: true",
                                           "serviceClusterIPRange: 10.0.0.0/16",
-                                          "serviceNodePortRange: 1-2"};
+                                          "serviceNodePortRange: 1-2",
+                                          "nodeCertificateLifetime: 24h",
+                                          "nodeReturnWindow: 0s"};
   for (const std::string& line : lines) {
     const absl::StatusOr<Settings> read = ParseSettings(line + "\n", "f");
     ASSERT_TRUE(read.ok()) << read.status();
