@@ -20,6 +20,8 @@
 #include "agent/checkpoint/state_lock.h"
 #include "agent/doctor/examine.h"
 #include "agent/doctor/look.h"
+#include "agent/enrol/certificate_keeper.h"
+#include "agent/enrol/enrol_call.h"
 #include "agent/enrol/join.h"
 #include "agent/enrol/node_identity.h"
 #include "agent/gate/gate.h"
@@ -58,6 +60,8 @@
 #include "common/daemon/logging.h"
 #include "common/daemon/notify.h"
 #include "common/pki/grpc_credentials.h"
+#include "common/seal/key_file.h"
+#include "common/seal/seal_ring.h"
 #include "common/version/version.h"
 #include "spdlog/spdlog.h"
 
@@ -280,7 +284,12 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   std::function<void()> step;
   const auto inbox =
       std::make_shared<NodeInbox>([&events = *events, &step] { events.Post([&step] { step(); }); });
-  FileCheckpoint checkpoint(settings.state_dir + "/checkpoint");
+  MUSTER_ASSIGN_OR_RETURN(std::vector<seal::SealingKey> sealing_keys,
+                          seal::LoadOrCreateKeys(seal::FindKeySource(
+                              std::getenv("CREDENTIALS_DIRECTORY"), "sealing-key",
+                              settings.state_dir + "/pki/sealing.key")));
+  const seal::SealRing seals(std::move(sealing_keys));
+  FileCheckpoint checkpoint(settings.state_dir + "/checkpoint", &seals);
   LinuxHost host({.storage_path = settings.pods_root()});
   LinuxVolumeHost volumes({.root = settings.pods_root()});
   LinuxPodLogs logs(settings.log_link_dir);
@@ -291,6 +300,15 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   NetProber prober;
   SessionChannel channel({.address = settings.coordinator}, CredentialsFrom(settings.state_dir));
   GrpcLink link(channel, [inbox](LinkEvent event) { inbox->Post(std::move(event)); });
+  RenewClient renewals(settings.coordinator);
+  MUSTER_ASSIGN_OR_RETURN(
+      const std::unique_ptr<CertificateKeeper> certificate,
+      CertificateKeeper::Create(
+          {settings.state_dir, std::random_device()()}, clock,
+          [&renewals](RenewCall call, RenewClient::Done done) {
+            renewals.Start(std::move(call), std::move(done));
+          },
+          [inbox](std::function<void()> task) { inbox->Post(std::move(task)); }));
   GrpcTunnelDialer dialer(channel);
   TunnelServer tunnels({.host_sample = [&host, &clock] { return Sample(host, clock); }}, runtime,
                        clock, dialer);
@@ -298,7 +316,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   ProcessExits exits(*events);
   NodeLoop node(
       {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits,
-       &chores, &runtime},
+       &chores, &runtime, certificate.get()},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());
@@ -401,6 +419,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
 }
 
 int Main(int argc, const char* const* argv) {
+  pki::RequireTls13();
   // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and
   // waits for seconds where no DNS answers. Whoever set it otherwise has a reason.
   ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);

@@ -14,7 +14,8 @@ namespace {
 
 using Grade = Finding::Grade;
 
-constexpr auto kCertificateSoon = std::chrono::hours(24 * 30);
+// By then the agent has renewed it (agent/enrol/renewal).
+constexpr int kCertificateParts = 5;
 constexpr int64_t kBytesFreeMin = int64_t{1} << 30;
 constexpr int64_t kFilesFreeMin = 10'000;
 constexpr int64_t kInotifyMin = 256;
@@ -78,10 +79,14 @@ Finding ExamineCertificate(const Survey& s) {
   const std::string until = absl::StrCat("is good until ", Day(s.certificate_ends));
   if (s.now >= s.certificate_ends) {
     return Problem("certificate", absl::StrCat("was good until ", Day(s.certificate_ends)),
-                   "join again with the line that 'musterctl token create' prints; pods run on");
+                   "the agent renews it when it runs and reaches the coordinator; if its log says "
+                   "that it was refused, join again with the line that 'musterctl token create' "
+                   "prints; pods run on");
   }
-  if (s.certificate_ends - s.now < kCertificateSoon) {
-    return Note("certificate", until, "join again before; pods run on");
+  const auto life = s.certificate_ends - s.certificate_begins;
+  if (s.certificate_ends - s.now < life / kCertificateParts) {
+    return Note("certificate", until,
+                "the agent should have renewed it by now; does it run and reach the coordinator?");
   }
   return Good("certificate", until);
 }

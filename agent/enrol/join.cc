@@ -69,20 +69,6 @@ absl::StatusOr<std::string> TrustedCa(const JoinOptions& options, WallTime now) 
   return ca_pem;
 }
 
-// What we were given has to be ours, in time and from the CA we know.
-absl::StatusOr<WallTime> CheckCertificate(const std::string& certificate_pem,
-                                          const std::string& ca_pem, const pki::PrivateKey& key,
-                                          const std::string& node_name, WallTime now) {
-  MUSTER_RETURN_IF_ERROR(pki::VerifyIssuedBy(certificate_pem, ca_pem, now));
-  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, pki::ParseCertificate(certificate_pem));
-  MUSTER_ASSIGN_OR_RETURN(const std::string key_hash, key.PublicKeyHash());
-  if (info.public_key_hash != key_hash ||
-      pki::NodeNameOf(info.common_name, info.organization) != node_name) {
-    return absl::InternalError("it is not the certificate that was asked for");
-  }
-  return info.not_after;
-}
-
 }  // namespace
 
 absl::StatusOr<JoinResult> Join(const JoinOptions& options, const Clock& clock) {
@@ -105,14 +91,14 @@ absl::StatusOr<JoinResult> Join(const JoinOptions& options, const Clock& clock) 
   call.request = request;
   MUSTER_ASSIGN_OR_RETURN(call.csr_pem,
                           pki::MakeRequest(*key, pki::NodeCommonName(request.node_name)));
-  MUSTER_ASSIGN_OR_RETURN(const std::string certificate_pem, CallEnrol(call));
-  absl::StatusOr<WallTime> ends =
-      CheckCertificate(certificate_pem, ca_pem, *key, request.node_name, clock.Wall());
+  MUSTER_ASSIGN_OR_RETURN(const RenewedCertificate answer, CallEnrol(call));
+  absl::StatusOr<WallTime> ends = CheckNodeCertificate(answer.certificate_pem, answer.ca_pem, *key,
+                                                       request.node_name, clock.Wall());
   if (!ends.ok()) return Annotate(ends.status(), "the coordinator's answer");
 
-  MUSTER_RETURN_IF_ERROR(WriteFileAtomically(CaPath(options.state_dir), ca_pem, 0644));
+  MUSTER_RETURN_IF_ERROR(WriteFileAtomically(CaPath(options.state_dir), answer.ca_pem, 0644));
   MUSTER_RETURN_IF_ERROR(
-      WriteFileAtomically(NodeCertificatePath(options.state_dir), certificate_pem, 0644));
+      WriteFileAtomically(NodeCertificatePath(options.state_dir), answer.certificate_pem, 0644));
   MUSTER_RETURN_IF_ERROR(WriteConfig(options.config_path, config));
   return JoinResult{request.node_name, *ends};
 }

@@ -3,7 +3,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/base/text_file.h"
-#include "common/pki/pki.h"
 
 namespace muster::agent {
 namespace {
@@ -35,6 +34,19 @@ std::string NodeCertificatePath(const std::string& state_dir) {
   return state_dir + "/pki/node.crt";
 }
 std::string CaPath(const std::string& state_dir) { return state_dir + "/pki/ca.crt"; }
+
+absl::StatusOr<WallTime> CheckNodeCertificate(const std::string& certificate_pem,
+                                              const std::string& ca_pem, const pki::PrivateKey& key,
+                                              const std::string& node_name, WallTime now) {
+  MUSTER_RETURN_IF_ERROR(pki::VerifyIssuedBy(certificate_pem, ca_pem, now));
+  MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, pki::ParseCertificate(certificate_pem));
+  MUSTER_ASSIGN_OR_RETURN(const std::string key_hash, key.PublicKeyHash());
+  if (info.public_key_hash != key_hash ||
+      pki::NodeNameOf(info.common_name, info.organization) != node_name) {
+    return absl::InternalError("it is not the certificate that was asked for");
+  }
+  return info.not_after;
+}
 
 absl::StatusOr<NodeIdentity> LoadNodeIdentity(const std::string& state_dir) {
   NodeIdentity identity;

@@ -34,6 +34,11 @@ struct LinkAssignment {
   int64_t revision = 0;
 };
 struct LinkNodeRemoved {};
+// Whom the coordinator's certificate may come from, and whom the node's has to.
+struct LinkTrust {
+  std::string ca_pem;       // All of them, one after the other.
+  std::string issuer_hash;  // sha256:HEX
+};
 // kUnknown: what a later coordinator asks for and this agent does not know.
 enum class TunnelPurpose { kUnknown, kLogs, kExec, kAttach, kPortForward, kStats };
 struct TunnelRequest {
@@ -58,13 +63,14 @@ struct LinkDown {
   absl::Status why;
 };
 using LinkEvent =
-    std::variant<LinkWelcome, LinkAssignment, LinkNodeRemoved, TunnelRequest, LinkDown>;
+    std::variant<LinkWelcome, LinkAssignment, LinkNodeRemoved, TunnelRequest, LinkTrust, LinkDown>;
 
 // What goes up.
 struct LinkHello {
   std::string agent_version, boot_id;
   std::map<ObjectKey, int64_t> known;
   v1::NodeStatus node_status;
+  std::vector<std::string> trusted_cas;  // sha256:HEX
 };
 struct PodReport {
   std::string namespace_, name, uid;

@@ -94,6 +94,7 @@ session::v1::FromAgent HelloMessage(const LinkHello& hello) {
   sent->set_boot_id(hello.boot_id);
   sent->mutable_known()->insert(hello.known.begin(), hello.known.end());
   *sent->mutable_node_status() = hello.node_status;
+  sent->mutable_trusted_cas()->Assign(hello.trusted_cas.begin(), hello.trusted_cas.end());
   const auto* purposes = session::v1::OpenTunnel::descriptor()->FindOneofByName("purpose");
   for (int i = 0; i < purposes->field_count(); ++i) sent->add_tunnels(purposes->field(i)->name());
   return message;
@@ -109,6 +110,10 @@ std::optional<LinkEvent> EventFrom(ToAgent message) {
       return TunnelFrom(message.open_tunnel());
     case ToAgent::kNodeRemoved:
       return LinkNodeRemoved{};
+    case ToAgent::kTrust:
+      return LinkTrust{std::move(*message.mutable_trust()->mutable_ca_pem()),
+                       std::move(*message.mutable_trust()->mutable_issuer_hash())};
+    case ToAgent::kNetwork:
     case ToAgent::MESSAGE_NOT_SET:
       return std::nullopt;
   }

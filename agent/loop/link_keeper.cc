@@ -1,6 +1,7 @@
 #include "agent/loop/link_keeper.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::agent {
 
@@ -38,8 +39,25 @@ void LinkKeeper::OnWelcome(const LinkWelcome& welcome, MonoTime now) {
   next_ = now + heartbeat_;
 }
 
+void LinkKeeper::Reopen(MonoTime now) {
+  if (state_ == State::kDown) {
+    next_ = now;
+    return;
+  }
+  reopening_ = true;
+  // Not up: what is reported from now on waits for the next session.
+  state_ = State::kConnecting;
+  next_ = now + options_.welcome_within;
+  link_.Disconnect();
+}
+
 void LinkKeeper::OnDown(MonoTime now) {
   if (state_ == State::kDown) return;
+  if (std::exchange(reopening_, false)) {
+    state_ = State::kDown;
+    next_ = now;
+    return;
+  }
   if (state_ == State::kConnecting && now - tried_at_ > options_.slow) ++slow_failures_;
   state_ = State::kDown;
   if (!down_since_) down_since_ = now;

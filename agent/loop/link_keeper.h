@@ -40,6 +40,12 @@ class LinkKeeper {
   void OnWelcome(const LinkWelcome& welcome, MonoTime now);
   void OnDown(MonoTime now);
 
+  // Ends the session and begins another one at once: there is a new certificate to do it with. What
+  // is still under way of the old one is no failure.
+  void Reopen(MonoTime now);
+  // Until the old session is down.
+  bool reopening() const { return reopening_; }
+
   // The coordinator answered our hello.
   bool up() const { return state_ == State::kUp; }
   bool connecting() const { return state_ == State::kConnecting; }
@@ -53,6 +59,7 @@ class LinkKeeper {
   const Options options_;
   std::mt19937_64 dice_;
   State state_ = State::kDown;
+  bool reopening_ = false;
   int failures_ = 0, slow_failures_ = 0;  // Since it was up.
   std::optional<MonoTime> down_since_;    // None before the first failure.
   MonoTime tried_at_{};

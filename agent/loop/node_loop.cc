@@ -187,6 +187,7 @@ std::optional<MonoTime> NodeLoop::Step() {
   }
   UpdateNodeStatus();
   looked_ = HasLooked(now, wake);
+  Earlier(KeepCertificate(now), wake);
   if (looked_) Earlier(keeper_.Step(now, [this] { return MakeHello(); }), wake);
   // Before the reports: those about static pods are of use when their objects are there.
   if (keeper_.up() && assignment_.complete() && !identity_.node_uid.empty()) {
@@ -229,7 +230,16 @@ bool NodeLoop::HasLooked(MonoTime now, std::optional<MonoTime>& wake) {
 
 LinkHello NodeLoop::MakeHello() {
   sent_status_ = node_status_;
-  return {options_.agent_version, facts_.boot_id, assignment_.Known(), node_status_};
+  LinkHello hello{options_.agent_version, facts_.boot_id, assignment_.Known(), node_status_, {}};
+  if (seams_.certificate != nullptr) hello.trusted_cas = seams_.certificate->TrustedCas();
+  return hello;
+}
+
+std::optional<MonoTime> NodeLoop::KeepCertificate(MonoTime now) {
+  if (seams_.certificate == nullptr) return std::nullopt;
+  const std::optional<MonoTime> wake = seams_.certificate->Step();
+  if (seams_.certificate->TakeRenewed()) keeper_.Reopen(now);
+  return wake;
 }
 
 void NodeLoop::OnEvent(const LinkWelcome& welcome) {
@@ -315,13 +325,21 @@ void NodeLoop::OnEvent(const TunnelRequest& request) {
   on_tunnel_(request, pods_.FindTarget(request));
 }
 
+void NodeLoop::OnEvent(const LinkTrust& trust) {
+  if (seams_.certificate != nullptr) seams_.certificate->TakeTrust(trust);
+}
+
 void NodeLoop::OnEvent(const LinkDown& down) {
-  const bool was_up = keeper_.up();
+  const bool was_up = keeper_.up(), ours = keeper_.reopening();
   keeper_.OnDown(seams_.clock.Mono());
   session_is_new_ = false;
   // What is not saved will be sent again, since the next hello does not know it.
   unsaved_.clear();
   save_again_at_.reset();
+  if (ours) {
+    spdlog::info("opening the session anew with the new certificate");
+    return;
+  }
   const std::string why = Text(down.why);
   if (was_up) link_since_ = seams_.clock.Wall();
   if (was_up) {

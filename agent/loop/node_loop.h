@@ -12,6 +12,7 @@
 #include "agent/host/exit_watch.h"
 #include "agent/host/host.h"
 #include "agent/link/link.h"
+#include "agent/link/node_certificate.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
 #include "agent/loop/class_groups.h"
@@ -91,7 +92,8 @@ class NodeLoop {
     ExitWatch* exits = nullptr;        // None: the runtime is listed every relist_period.
     // For what may take seconds and nobody waits for; none: `worker`.
     Worker* chores = nullptr;
-    RuntimeEvents* events = nullptr;  // None: the runtime is only looked at.
+    RuntimeEvents* events = nullptr;         // None: the runtime is only looked at.
+    NodeCertificate* certificate = nullptr;  // None: it stays as it is.
   };
   // What came through the tunnel; the target is an error when there is no such container or pod.
   using OnTunnel =
@@ -139,9 +141,11 @@ class NodeLoop {
   void OnEvent(const LinkAssignment& assignment);
   void OnEvent(const LinkNodeRemoved&);
   void OnEvent(const TunnelRequest& request);
+  void OnEvent(const LinkTrust& trust);
   void OnEvent(const LinkDown& down);
 
   LinkHello MakeHello();
+  std::optional<MonoTime> KeepCertificate(MonoTime now);
   void TakeAssignments(MonoTime now);
   void ReadStaticPods(MonoTime now);
   void GiveAssignment() { pods_.SetAssignment(assignment_, static_pods_.pods()); }

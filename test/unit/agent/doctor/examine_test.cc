@@ -86,9 +86,17 @@ TEST(Doctor, EveryFaultIsFoundByItsSubject) {
       {"settings", Grade::kProblem,
        [](Survey& s) { s.settings = absl::InvalidArgumentError("agent.yaml:3: x"); }, "correct"},
       {"certificate", Grade::kProblem, [](Survey& s) { s.certificate_ends = kNow; }, "join again"},
-      {"certificate", Grade::kNote, [](Survey& s) { s.certificate_ends = kNow + hours(24 * 29); },
-       "join again"},
-      {"certificate", Grade::kGood, [](Survey& s) { s.certificate_ends = kNow + hours(24 * 30); },
+      {"certificate", Grade::kNote,
+       [](Survey& s) {
+         s.certificate_begins = kNow - hours(81);
+         s.certificate_ends = kNow + hours(19);
+       },
+       "renewed"},
+      {"certificate", Grade::kGood,
+       [](Survey& s) {
+         s.certificate_begins = kNow - hours(79);
+         s.certificate_ends = kNow + hours(21);
+       },
        ""},
       {"certificate", Grade::kProblem, [](Survey& s) { s.certificate_begins = kNow + hours(1); },
        "clock"},

@@ -149,5 +149,20 @@ TEST(LinkTranslate, TunnelForWhatANewerCoordinatorWantsHasAnUnknownPurpose) {
   EXPECT_EQ(request.purpose, TunnelPurpose::kUnknown);
 }
 
+TEST(LinkTranslate, WhomToTrust) {
+  session::v1::ToAgent message;
+  message.mutable_trust()->set_ca_pem("bundle");
+  message.mutable_trust()->set_issuer_hash("sha256:new");
+  const std::optional<LinkEvent> event = EventFrom(message);
+  ASSERT_TRUE(event && std::holds_alternative<LinkTrust>(*event));
+  EXPECT_EQ(std::get<LinkTrust>(*event).ca_pem, "bundle");
+  EXPECT_EQ(std::get<LinkTrust>(*event).issuer_hash, "sha256:new");
+  LinkHello hello;
+  hello.trusted_cas = {"sha256:old", "sha256:new"};
+  const session::v1::FromAgent sent = HelloMessage(hello);
+  ASSERT_EQ(sent.hello().trusted_cas_size(), 2);
+  EXPECT_EQ(sent.hello().trusted_cas(1), "sha256:new");
+}
+
 }  // namespace
 }  // namespace muster::agent

@@ -114,6 +114,27 @@ TEST_P(LinkKeeperTest, OnceItWasUpTheNextBreakBeginsAnew) {
   EXPECT_LE(tries.front() - began, milliseconds(500));
 }
 
+TEST_P(LinkKeeperTest, ANewCertificateIsUsedAtOnceAndIsNoFailure) {
+  ComeUp();
+  keeper_.Reopen(now_);
+  EXPECT_FALSE(keeper_.up());  // What is reported now waits for the next session.
+  EXPECT_TRUE(keeper_.reopening());
+  GoDown();
+  EXPECT_FALSE(keeper_.reopening());
+  keeper_.Step(now_, [] { return LinkHello(); });
+  EXPECT_EQ(link_.connects(), connects_ + 1);
+  keeper_.OnWelcome({}, now_);
+  EXPECT_TRUE(keeper_.up());
+}
+
+TEST_P(LinkKeeperTest, WhoWaitedForItsNextTryTriesWithANewCertificateAtOnce) {
+  FailUntil(now_ + seconds(600), seconds(5));
+  keeper_.Reopen(now_);
+  EXPECT_FALSE(keeper_.reopening());
+  keeper_.Step(now_, [] { return LinkHello(); });
+  EXPECT_EQ(link_.connects(), connects_ + 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, LinkKeeperTest, ::testing::Range<uint64_t>(1, 30));
 
 }  // namespace
