@@ -11,8 +11,12 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
+#include "common/pki/grpc_credentials.h"
 #include "ctl/client/connect.h"
+#include "ctl/client/expiry.h"
 #include "ctl/commands/all.h"
 #include "ctl/commands/complete.h"
 #include "ctl/output/color.h"
@@ -58,6 +62,7 @@ int Run(int argc, char** argv) {
   ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);
   // What went wrong is said once, by us.
   ::setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  pki::RequireTls13();
   CommandLine line;
   AddAllCommands(line);
   if (argc > 1 && std::string_view(argv[1]) == "__complete") {
@@ -69,6 +74,7 @@ int Run(int argc, char** argv) {
   std::unique_ptr<AdminClient> client;
   Context context{.client = nullptr,
                   .server = line.server(),
+                  .config_file = ConfigOf(line.config()).path,
                   .ns = line.ns(),
                   .all_namespaces = line.all_namespaces(),
                   .in = std::cin,
@@ -82,6 +88,12 @@ int Run(int argc, char** argv) {
         FindEndpoint(line.server(), std::getenv("MUSTER_SERVER"), ConfigOf(line.config()));
     if (!endpoint.ok()) return endpoint.status();
     context.server = endpoint->server;
+    if (!absl::StartsWith(endpoint->server, "unix:")) {
+      const Expiry expiry =
+          CheckExpiry(endpoint->certificate_pem, context.config_file, SystemClock().Wall());
+      if (!expiry.usable.ok()) return expiry.usable;
+      if (!expiry.warning.empty()) Warn(context, expiry.warning);
+    }
     auto connected = Connect(*endpoint);
     if (!connected.ok()) return connected.status();
     client = std::move(*connected);

@@ -82,6 +82,18 @@ class AdminClient {
       const admin::v1::ListTokensRequest& request) = 0;
   virtual absl::StatusOr<admin::v1::DeleteTokenResponse> DeleteToken(
       const admin::v1::DeleteTokenRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::RevokeNodeResponse> RevokeNode(
+      const admin::v1::RevokeNodeRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::RenewUserResponse> RenewUser(
+      const admin::v1::RenewUserRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::GetCaStatusResponse> GetCaStatus(
+      const admin::v1::GetCaStatusRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::RotateCaResponse> RotateCa(
+      const admin::v1::RotateCaRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::GetSealStatusResponse> GetSealStatus(
+      const admin::v1::GetSealStatusRequest& request) = 0;
+  virtual absl::StatusOr<admin::v1::RotateSealResponse> RotateSeal(
+      const admin::v1::RotateSealRequest& request) = 0;
 
   // DeadlineExceeded when `timeout` passes first.
   virtual absl::Status Watch(const admin::v1::WatchRequest& request,

@@ -137,6 +137,30 @@ class GrpcAdminClient final : public AdminClient {
       const admin::v1::DeleteTokenRequest& request) override {
     return Call(request, &admin::v1::Admin::Stub::DeleteToken);
   }
+  absl::StatusOr<admin::v1::RevokeNodeResponse> RevokeNode(
+      const admin::v1::RevokeNodeRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::RevokeNode);
+  }
+  absl::StatusOr<admin::v1::RenewUserResponse> RenewUser(
+      const admin::v1::RenewUserRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::RenewUser);
+  }
+  absl::StatusOr<admin::v1::GetCaStatusResponse> GetCaStatus(
+      const admin::v1::GetCaStatusRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::GetCaStatus);
+  }
+  absl::StatusOr<admin::v1::RotateCaResponse> RotateCa(
+      const admin::v1::RotateCaRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::RotateCa);
+  }
+  absl::StatusOr<admin::v1::GetSealStatusResponse> GetSealStatus(
+      const admin::v1::GetSealStatusRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::GetSealStatus);
+  }
+  absl::StatusOr<admin::v1::RotateSealResponse> RotateSeal(
+      const admin::v1::RotateSealRequest& request) override {
+    return Call(request, &admin::v1::Admin::Stub::RotateSeal);
+  }
 
   absl::Status Watch(const admin::v1::WatchRequest& request,
                      std::optional<std::chrono::milliseconds> timeout,

@@ -4,6 +4,7 @@
 #include "ctl/commands/apply.h"
 #include "ctl/commands/auth.h"
 #include "ctl/commands/backup.h"
+#include "ctl/commands/ca.h"
 #include "ctl/commands/cp.h"
 #include "ctl/commands/delete.h"
 #include "ctl/commands/describe.h"
@@ -15,10 +16,12 @@
 #include "ctl/commands/get.h"
 #include "ctl/commands/history.h"
 #include "ctl/commands/logs.h"
+#include "ctl/commands/node.h"
 #include "ctl/commands/plan.h"
 #include "ctl/commands/port_forward.h"
 #include "ctl/commands/replace.h"
 #include "ctl/commands/rollout.h"
+#include "ctl/commands/seal.h"
 #include "ctl/commands/set_image.h"
 #include "ctl/commands/token.h"
 #include "ctl/commands/top.h"
@@ -52,6 +55,9 @@ void AddAllCommands(CommandLine& line) {
   AddTop(line);
   AddToken(line);
   AddUser(line);
+  AddNode(line);
+  AddCa(line);
+  AddSeal(line);
   AddAuth(line);
   AddBackup(line);
   AddApiResources(line);

@@ -24,7 +24,8 @@ const char* DryRunSuffix(DryRun dry_run);
 // errors need no coordinator.
 struct Context {
   std::function<absl::StatusOr<AdminClient*>()> client;
-  std::string server;  // For error texts.
+  std::string server;       // For error texts.
+  std::string config_file;  // Where the user's settings are.
   std::string ns = "default";
   bool all_namespaces = false;
   std::istream& in;

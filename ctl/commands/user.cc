@@ -104,6 +104,34 @@ int RunUserList(Context& context) {
   return kExitDone;
 }
 
+int RunUserRenew(Context& context) {
+  const std::string& path = context.config_file;
+  auto endpoint = FindEndpoint("", nullptr, {path, /*asked_for=*/true, /*by_flag=*/true});
+  if (!endpoint.ok()) return Fail(context, endpoint.status());
+  if (endpoint->key_pem.empty()) {
+    return FailLocally(context, absl::StrCat(path, " is not the file of a user of the network"));
+  }
+  const auto client = context.client();
+  if (!client.ok()) return Fail(context, client.status());
+  const auto key = pki::PrivateKey::FromPem(endpoint->key_pem);
+  if (!key.ok()) return Fail(context, key.status());
+  admin::v1::RenewUserRequest request;
+  auto csr = pki::MakeRequest(*key, "renewal");
+  if (!csr.ok()) return Fail(context, csr.status());
+  request.set_csr_pem(*std::move(csr));
+  const auto response = (*client)->RenewUser(request);
+  if (!response.ok()) return Fail(context, response.status());
+  endpoint->ca_pem = response->ca_pem();
+  endpoint->certificate_pem = response->certificate_pem();
+  if (const absl::Status written = WriteFileAtomically(path, ConfigText(*endpoint), 0600);
+      !written.ok()) {
+    return Fail(context, written);
+  }
+  context.out << path << " renewed; it is good until "
+              << DateText(response->expires_at_unix_seconds()) << "\n";
+  return kExitDone;
+}
+
 int RunUserDelete(Context& context, const std::vector<std::string>& names) {
   const auto client = context.client();
   if (!client.ok()) return Fail(context, client.status());
@@ -146,6 +174,9 @@ void AddUser(CommandLine& line) {
   create.add_option("--out", options->file, "File to write (default NAME.yaml)");
   line.Add(
       "list", "Show the users", [] { return [](Context& c) { return RunUserList(c); }; }, &group);
+  line.Add(
+      "renew", "Have the certificate of one's own file signed anew, as after a change of the CA",
+      [] { return [](Context& c) { return RunUserRenew(c); }; }, &group);
   const auto names = std::make_shared<std::vector<std::string>>();
   CLI::App& remove = line.Add(
       "delete", "Remove users; their certificates are refused from then on",

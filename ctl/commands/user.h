@@ -24,6 +24,9 @@ struct UserOptions {
 // coordinator's address to a file for its owner alone. A file that is there already is not touched.
 int RunUserCreate(Context& context, const UserOptions& options);
 int RunUserList(Context& context);
+// `user renew`: another certificate for the user of the config file, whose key stays, and the CAs
+// that are trusted now, into that file.
+int RunUserRenew(Context& context);
 int RunUserDelete(Context& context, const std::vector<std::string>& names);
 
 void AddUser(CommandLine& line);

@@ -235,5 +235,93 @@ TEST_F(AccessTest, TokensAreListedAndDeleted) {
   EXPECT_THAT(client_.deleted_access, ElementsAre("abcdef"));
 }
 
+TEST_F(AccessTest, NodesAreRevokedByName) {
+  EXPECT_EQ(Run({"node", "revoke", "n1", "node/n2"}), kExitDone) << err_.str();
+  EXPECT_THAT(client_.revoked, ElementsAre("n1", "n2"));
+  EXPECT_EQ(out_.str(), "node/n1 revoked\nnode/n2 revoked\n");
+}
+
+TEST_F(AccessTest, AnAuthorityIsReplacedInTwoSteps) {
+  EXPECT_EQ(Run({"ca", "rotate"}), kExitDone) << err_.str();
+  EXPECT_EQ(out_.str(), "A new CA signs from now on; the old one is trusted beside it.\n");
+  EXPECT_THAT(err_.str(), HasSubstr("musterctl ca rotate --finish"));
+  EXPECT_EQ(Run({"ca", "rotate", "--finish", "--force"}), kExitDone);
+  ASSERT_EQ(client_.rotations.size(), 2U);
+  EXPECT_FALSE(client_.rotations[0].finish());
+  EXPECT_TRUE(client_.rotations[1].finish());
+  EXPECT_TRUE(client_.rotations[1].force());
+  EXPECT_EQ(Run({"ca", "rotate", "--force"}), kExitUsage);
+  client_.rotation_changes = false;
+  out_.str("");
+  EXPECT_EQ(Run({"ca", "rotate"}), kExitDone);
+  EXPECT_EQ(out_.str(), "The CA is being replaced already.\n");
+  client_.next_error = absl::FailedPreconditionError("one still depends on the old CA: Node n1");
+  EXPECT_EQ(Run({"ca", "rotate", "--finish"}), kExitError);
+  EXPECT_THAT(err_.str(), HasSubstr("Node n1"));
+}
+
+TEST_F(AccessTest, TheStatusNamesWhoDependsOnTheOldAuthority) {
+  auto& authority = *client_.ca_status.add_authorities();
+  authority.set_hash("sha256:old");
+  authority.set_serves(true);
+  authority.set_not_after_unix_seconds(1'800'000'000);
+  auto& next = *client_.ca_status.add_authorities();
+  next.set_hash("sha256:new");
+  next.set_issues(true);
+  client_.ca_status.set_rotating(true);
+  client_.ca_status.set_nodes(3);
+  auto& dependent = *client_.ca_status.add_dependents();
+  dependent.set_kind("Node");
+  dependent.set_name("n1");
+  dependent.set_why("it is off");
+  EXPECT_EQ(Run({"ca", "status"}), kExitDone);
+  EXPECT_THAT(out_.str(), HasSubstr("sha256:old   trusted,serves"));
+  EXPECT_THAT(out_.str(), HasSubstr("sha256:new   trusted,signs"));
+  EXPECT_THAT(out_.str(), HasSubstr("Node   n1     it is off"));
+  client_.ca_status.clear_dependents();
+  out_.str("");
+  EXPECT_EQ(Run({"ca", "status"}), kExitDone);
+  EXPECT_THAT(out_.str(), HasSubstr("Nobody depends on the old CA any more (3 nodes)"));
+}
+
+TEST_F(AccessTest, AUserRenewsItsOwnFile) {
+  const pki::PrivateKey key = pki::PrivateKey::Generate().value();
+  Context context = MakeContext();
+  context.config_file = folder_ / "otto.yaml";
+  std::ofstream(context.config_file)
+      << ConfigText({"c:7440", "old CA\n", "old certificate\n", key.ToPem().value()});
+  client_.renewal.set_certificate_pem("new certificate\n");
+  client_.renewal.set_ca_pem("both CAs\n");
+  EXPECT_EQ(RunUserRenew(context), kExitDone) << err_.str();
+  const auto endpoint = FindEndpoint("", nullptr, {context.config_file, true, true});
+  ASSERT_TRUE(endpoint.ok()) << endpoint.status();
+  EXPECT_EQ(endpoint->server, "c:7440");
+  EXPECT_EQ(endpoint->certificate_pem, "new certificate\n");
+  EXPECT_EQ(endpoint->ca_pem, "both CAs\n");
+  EXPECT_EQ(endpoint->key_pem, key.ToPem().value());
+  ASSERT_EQ(client_.renewal_requests.size(), 1U);
+  EXPECT_EQ(pki::RequestPublicKeyHash(client_.renewal_requests[0].csr_pem()).value(),
+            key.PublicKeyHash().value());
+}
+
+TEST_F(AccessTest, TheSealIsShownAndChanged) {
+  auto& key = *client_.seal_status.add_keys();
+  key.set_id("0123456789abcdef");
+  key.set_current(true);
+  key.set_records(7);
+  client_.seal_status.set_key_from("/f");
+  EXPECT_EQ(Run({"seal", "status"}), kExitDone);
+  EXPECT_EQ(out_.str(),
+            "KEY                USE     SECRETS\n"
+            "0123456789abcdef   seals   7\n"
+            "The key is in /f of the coordinator's host.\n");
+  EXPECT_EQ(err_.str(), "");
+  client_.seal_rotation.set_key_id("k");
+  client_.seal_rotation.set_resealed(1);
+  out_.str("");
+  EXPECT_EQ(Run({"seal", "rotate"}), kExitDone);
+  EXPECT_EQ(out_.str(), "1 Secret is sealed with key k now\n");
+}
+
 }  // namespace
 }  // namespace muster::ctl

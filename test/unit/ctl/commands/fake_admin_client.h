@@ -183,6 +183,41 @@ class FakeAdminClient final : public AdminClient {
     if (!next_error.ok()) return next_error;
     return admin::v1::DeleteTokenResponse();
   }
+  absl::StatusOr<admin::v1::RevokeNodeResponse> RevokeNode(
+      const admin::v1::RevokeNodeRequest& request) override {
+    revoked.push_back(request.name());
+    if (!next_error.ok()) return next_error;
+    admin::v1::RevokeNodeResponse response;
+    response.set_changed(true);
+    return response;
+  }
+  absl::StatusOr<admin::v1::RenewUserResponse> RenewUser(
+      const admin::v1::RenewUserRequest& request) override {
+    renewal_requests.push_back(request);
+    if (!next_error.ok()) return next_error;
+    return renewal;
+  }
+  absl::StatusOr<admin::v1::GetCaStatusResponse> GetCaStatus(
+      const admin::v1::GetCaStatusRequest&) override {
+    return ca_status;
+  }
+  absl::StatusOr<admin::v1::RotateCaResponse> RotateCa(
+      const admin::v1::RotateCaRequest& request) override {
+    rotations.push_back(request);
+    if (!next_error.ok()) return next_error;
+    admin::v1::RotateCaResponse response;
+    response.set_changed(rotation_changes);
+    return response;
+  }
+  absl::StatusOr<admin::v1::GetSealStatusResponse> GetSealStatus(
+      const admin::v1::GetSealStatusRequest&) override {
+    return seal_status;
+  }
+  absl::StatusOr<admin::v1::RotateSealResponse> RotateSeal(
+      const admin::v1::RotateSealRequest&) override {
+    if (!next_error.ok()) return next_error;
+    return seal_rotation;
+  }
   absl::Status Watch(const admin::v1::WatchRequest& request,
                      std::optional<std::chrono::milliseconds>,
                      const Each<admin::v1::WatchEvent>& each) override {
@@ -258,6 +293,14 @@ class FakeAdminClient final : public AdminClient {
   admin::v1::ListUsersResponse users;
   admin::v1::ListTokensResponse tokens;
   std::vector<std::string> deleted_access;  // Users and tokens.
+  std::vector<std::string> revoked;         // Nodes.
+  std::vector<admin::v1::RenewUserRequest> renewal_requests;
+  admin::v1::RenewUserResponse renewal;
+  admin::v1::GetCaStatusResponse ca_status;
+  std::vector<admin::v1::RotateCaRequest> rotations;
+  bool rotation_changes = true;
+  admin::v1::GetSealStatusResponse seal_status;
+  admin::v1::RotateSealResponse seal_rotation;
   admin::v1::PlanResponse plan_response;
   std::vector<admin::v1::PlanRequest> plan_requests;
   admin::v1::WhyResponse why_response;
