@@ -1,12 +1,16 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/model/labels.h"
+#include "coordinator/admission/may_run.h"
+#include "coordinator/api/call_notes.h"
 #include "coordinator/api/watch_feed.h"
 #include "coordinator/services/allocation.h"
 #include "coordinator/store/object_store.h"
@@ -20,9 +24,13 @@ namespace muster::coordinator {
 // Thread-safe. May block on the disk.
 class AdminApi {
  public:
-  // Both outlive it. Without ranges Services get no addresses.
-  AdminApi(ObjectStore& objects, const Clock& clock, ServiceRanges service_ranges = {})
-      : objects_(objects), clock_(clock), service_ranges_(std::move(service_ranges)) {}
+  // Both references outlive it. Without ranges Services get no addresses; `rules` say what may run.
+  AdminApi(ObjectStore& objects, const Clock& clock, ServiceRanges service_ranges = {},
+           RunRules rules = {})
+      : objects_(objects),
+        clock_(clock),
+        service_ranges_(std::move(service_ranges)),
+        rules_(std::move(rules)) {}
 
   // The namespaces that are always there. Once at the start.
   absl::Status CreateBuiltInNamespaces();
@@ -35,18 +43,25 @@ class AdminApi {
   void Render(const admin::v1::ListRequest& request, admin::v1::WatchEvent& event) const;
 
   // All or nothing. What is wrong with the objects comes as InvalidArgument with ApplyProblems as
-  // payload. Namespaces that are not there are made, with a warning.
-  absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request);
-  absl::StatusOr<admin::v1::UpdateResponse> Update(const admin::v1::UpdateRequest& request);
-  absl::StatusOr<admin::v1::DeleteResponse> Delete(const admin::v1::DeleteRequest& request);
+  // payload. Namespaces that are not there are made, with a warning. `notes`, if given, says what
+  // was written.
+  absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request,
+                                                 CallNotes* notes = nullptr);
+  absl::StatusOr<admin::v1::UpdateResponse> Update(const admin::v1::UpdateRequest& request,
+                                                   CallNotes* notes = nullptr);
+  absl::StatusOr<admin::v1::DeleteResponse> Delete(const admin::v1::DeleteRequest& request,
+                                                   CallNotes* notes = nullptr);
 
-  // What Apply would do to each node. Refuses what it would.
-  absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request);
-  absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request);
+  // What Apply would do to each node. Refuses what it would. Whose role is limited to namespaces is
+  // told nothing of the pods of others; `namespaces` are these, none: everything is told.
+  absl::StatusOr<admin::v1::PlanResponse> Plan(const admin::v1::PlanRequest& request,
+                                               const std::set<std::string>& namespaces = {});
+  absl::StatusOr<admin::v1::WhyResponse> Why(const admin::v1::WhyRequest& request,
+                                             const std::set<std::string>& namespaces = {});
   absl::StatusOr<admin::v1::RolloutHistoryResponse> RolloutHistory(
       const admin::v1::RolloutHistoryRequest& request);
   absl::StatusOr<admin::v1::RolloutUndoResponse> RolloutUndo(
-      const admin::v1::RolloutUndoRequest& request);
+      const admin::v1::RolloutUndoRequest& request, CallNotes* notes = nullptr);
   absl::StatusOr<admin::v1::RolloutNodesResponse> RolloutNodes(
       const admin::v1::RolloutNodesRequest& request);
 
@@ -76,9 +91,20 @@ class AdminApi {
   };
   absl::StatusOr<Rollouts> ReadRollouts(const admin::v1::ObjectRef& ref);
 
-  absl::StatusOr<admin::v1::ApplyResponse> TryApply(const admin::v1::ApplyRequest& request);
-  absl::StatusOr<admin::v1::UpdateResponse> TryUpdate(const admin::v1::UpdateRequest& request);
-  absl::StatusOr<admin::v1::DeleteResponse> TryDelete(const admin::v1::DeleteRequest& request);
+  absl::StatusOr<admin::v1::ApplyResponse> TryApply(const admin::v1::ApplyRequest& request,
+                                                    CallNotes& notes);
+  absl::StatusOr<admin::v1::UpdateResponse> TryUpdate(const admin::v1::UpdateRequest& request,
+                                                      CallNotes& notes);
+  absl::StatusOr<admin::v1::DeleteResponse> TryDelete(const admin::v1::DeleteRequest& request,
+                                                      CallNotes& notes);
+  // May this run, in a namespace as it will be when the objects `beside` are applied too? Of a
+  // namespace itself: are its labels levels, and what of it would be refused from now on?
+  using Objects = google::protobuf::RepeatedPtrField<v1::Object>;
+  absl::StatusOr<RunVerdict> MayRun(const v1::Object& proposed, const v1::Object* stored,
+                                    const Objects& beside);
+  absl::StatusOr<model::LabelMap> NamespaceLabels(const std::string& ns, const Objects& beside);
+  absl::StatusOr<std::vector<Warning>> RefusedFromNowOn(const std::string& ns,
+                                                        PodSecurityLevel enforce);
   absl::StatusOr<int64_t> ObjectsInNamespace(const std::string& ns);
   // What an apply should know of a template that failed before; empty if it did not.
   absl::StatusOr<std::string> RejectionOf(const v1::DaemonSet& proposed,
@@ -87,6 +113,7 @@ class AdminApi {
   ObjectStore& objects_;
   const Clock& clock_;
   const ServiceRanges service_ranges_;
+  const RunRules rules_;
 };
 
 }  // namespace muster::coordinator

@@ -73,7 +73,9 @@ absl::StatusOr<admin::v1::RolloutHistoryResponse> AdminApi::RolloutHistory(
 }
 
 absl::StatusOr<admin::v1::RolloutUndoResponse> AdminApi::RolloutUndo(
-    const admin::v1::RolloutUndoRequest& request) {
+    const admin::v1::RolloutUndoRequest& request, CallNotes* notes) {
+  CallNotes unwanted;
+  if (notes == nullptr) notes = &unwanted;
   if (request.to_revision() < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("to_revision: expected a number from 0, found ", request.to_revision()));
@@ -90,7 +92,7 @@ absl::StatusOr<admin::v1::RolloutUndoResponse> AdminApi::RolloutUndo(
     admin::v1::UpdateRequest update;
     update.set_dry_run(request.dry_run());
     *update.mutable_object()->mutable_daemon_set() = std::move(rollback.daemon_set);
-    MUSTER_ASSIGN_OR_RETURN(admin::v1::UpdateResponse updated, TryUpdate(update));
+    MUSTER_ASSIGN_OR_RETURN(admin::v1::UpdateResponse updated, TryUpdate(update, *notes));
     *response.mutable_object() = std::move(*updated.mutable_object());
     return response;
   });

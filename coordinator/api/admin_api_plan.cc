@@ -1,3 +1,4 @@
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,7 +43,8 @@ void AddPreviews(const WorldCopy& copy, const v1::DaemonJob& job,
 
 }  // namespace
 
-absl::StatusOr<admin::v1::PlanResponse> AdminApi::Plan(const admin::v1::PlanRequest& request) {
+absl::StatusOr<admin::v1::PlanResponse> AdminApi::Plan(const admin::v1::PlanRequest& request,
+                                                       const std::set<std::string>& namespaces) {
   // The same defaulting and the same refusals as for the real thing.
   admin::v1::ApplyRequest apply;
   *apply.mutable_objects() = request.objects();
@@ -56,6 +58,7 @@ absl::StatusOr<admin::v1::PlanResponse> AdminApi::Plan(const admin::v1::PlanRequ
     if (!object.has_daemon_set() && !object.has_daemon_job()) continue;
     const v1::ObjectMeta& meta = model::MetadataOf(object);
     MUSTER_ASSIGN_OR_RETURN(WorldCopy copy, WorldCopy::Read(objects_, meta.namespace_(), now));
+    copy.HideOthers(namespaces);
     for (const admin::v1::ApplyResult& beside : applied.results()) copy.Put(beside.object());
     admin::v1::PlannedDaemonSet& planned = *response.add_daemon_sets();
     planned.set_namespace_(meta.namespace_());

@@ -1,3 +1,4 @@
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,7 +42,8 @@ void ExplainDaemonJob(const WorldCopy& copy, const v1::DaemonJob& job, const std
 
 }  // namespace
 
-absl::StatusOr<admin::v1::WhyResponse> AdminApi::Why(const admin::v1::WhyRequest& request) {
+absl::StatusOr<admin::v1::WhyResponse> AdminApi::Why(const admin::v1::WhyRequest& request,
+                                                     const std::set<std::string>& namespaces) {
   MUSTER_ASSIGN_OR_RETURN(const ObjectName name, ObjectName::Parse(request.ref()));
   if (name.info->kind != v1::Object::kDaemonSet && name.info->kind != v1::Object::kDaemonJob &&
       name.info->kind != v1::Object::kPod) {
@@ -53,7 +55,8 @@ absl::StatusOr<admin::v1::WhyResponse> AdminApi::Why(const admin::v1::WhyRequest
   std::string node = request.node();
   admin::v1::WhyResponse response;
   const Moment now = Moment::Read(clock_);
-  MUSTER_ASSIGN_OR_RETURN(const WorldCopy copy, WorldCopy::Read(objects_, name.ns, now));
+  MUSTER_ASSIGN_OR_RETURN(WorldCopy copy, WorldCopy::Read(objects_, name.ns, now));
+  copy.HideOthers(namespaces);
   if (object.has_daemon_job()) {
     ExplainDaemonJob(copy, object.daemon_job(), node, response);
     return response;

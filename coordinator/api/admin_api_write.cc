@@ -1,4 +1,5 @@
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -71,6 +72,12 @@ void AddWarnings(int index, const std::vector<Warning>& warnings, Response& resp
   }
 }
 
+template <typename Item>
+void Append(std::vector<Item> more, std::vector<Item>& items) {
+  items.insert(items.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+}
+
 // As if the API server had filled it in: the namespace of kinds that have one, and none otherwise.
 void FillNamespace(v1::Object& object) {
   v1::ObjectMeta& metadata = model::MutableMetadataOf(object);
@@ -102,12 +109,15 @@ absl::Status AdminApi::CreateBuiltInNamespaces() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<admin::v1::ApplyResponse> AdminApi::Apply(const admin::v1::ApplyRequest& request) {
-  return WithRetries([&] { return TryApply(request); });
+absl::StatusOr<admin::v1::ApplyResponse> AdminApi::Apply(const admin::v1::ApplyRequest& request,
+                                                         CallNotes* notes) {
+  CallNotes unwanted;
+  return WithRetries([&] { return TryApply(request, notes != nullptr ? *notes : unwanted); });
 }
 
-absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
-    const admin::v1::ApplyRequest& request) {
+absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(const admin::v1::ApplyRequest& request,
+                                                            CallNotes& notes) {
+  notes.Clear();
   const WallTime now = clock_.Wall();
   admin::v1::ApplyResponse response;
   ObjectTransaction transaction;
@@ -153,6 +163,11 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
     }
     AdmitResult admitted = Admit(proposed, stored ? &*stored : nullptr, now);
     MUSTER_RETURN_IF_ERROR(addresses.Complete(stored ? &*stored : nullptr, admitted));
+    MUSTER_ASSIGN_OR_RETURN(RunVerdict verdict, MayRun(admitted.object, stored ? &*stored : nullptr,
+                                                       request.objects()));
+    Append(std::move(verdict.problems), admitted.problems);
+    Append(std::move(verdict.warnings), admitted.warnings);
+    Append(std::move(verdict.notes), notes.remarks);
     refusal.Add(index, applied, admitted.problems);
     AddWarnings(index, admitted.warnings, response);
 
@@ -197,23 +212,34 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(
   addresses.AddTo(transaction);
   MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
   for (size_t i = 0; i < written.size(); ++i) {
-    *response.mutable_results(written[i])->mutable_object() = std::move(committed.objects[i]);
+    admin::v1::ApplyResult& result = *response.mutable_results(written[i]);
+    const bool created = result.outcome() == admin::v1::ApplyResult::CREATED;
+    notes.Add(result.object(), created ? 0 : RevisionOrZero(result.object()), committed.revision);
+    *result.mutable_object() = std::move(committed.objects[i]);
+  }
+  for (size_t i = written.size(); i < committed.objects.size(); ++i) {
+    notes.Add(committed.objects[i], 0, committed.revision);
   }
   return response;
 }
 
-absl::StatusOr<admin::v1::UpdateResponse> AdminApi::Update(
-    const admin::v1::UpdateRequest& request) {
+absl::StatusOr<admin::v1::UpdateResponse> AdminApi::Update(const admin::v1::UpdateRequest& request,
+                                                           CallNotes* notes) {
+  CallNotes unwanted;
+  if (notes == nullptr) notes = &unwanted;
   if (request.object().object_case() == v1::Object::OBJECT_NOT_SET) {
     return absl::InvalidArgumentError("there is no object in the request");
   }
   // A caller that says what it has seen wants to hear of conflicts.
-  if (!model::MetadataOf(request.object()).resource_version().empty()) return TryUpdate(request);
-  return WithRetries([&] { return TryUpdate(request); });
+  if (!model::MetadataOf(request.object()).resource_version().empty()) {
+    return TryUpdate(request, *notes);
+  }
+  return WithRetries([&] { return TryUpdate(request, *notes); });
 }
 
 absl::StatusOr<admin::v1::UpdateResponse> AdminApi::TryUpdate(
-    const admin::v1::UpdateRequest& request) {
+    const admin::v1::UpdateRequest& request, CallNotes& notes) {
+  notes.Clear();
   v1::Object proposed = request.object();
   FillNamespace(proposed);
   const v1::ObjectMeta& metadata = model::MetadataOf(proposed);
@@ -227,6 +253,10 @@ absl::StatusOr<admin::v1::UpdateResponse> AdminApi::TryUpdate(
   AdmitResult admitted = Admit(proposed, &stored, clock_.Wall());
   ServiceAddresses addresses(objects_, service_ranges_, &SystemRandomBits);
   MUSTER_RETURN_IF_ERROR(addresses.Complete(&stored, admitted));
+  MUSTER_ASSIGN_OR_RETURN(RunVerdict verdict, MayRun(admitted.object, &stored, {}));
+  Append(std::move(verdict.problems), admitted.problems);
+  Append(std::move(verdict.warnings), admitted.warnings);
+  notes.remarks = std::move(verdict.notes);
   Refusal refusal;
   refusal.Add(0, proposed, admitted.problems);
   MUSTER_RETURN_IF_ERROR(refusal.status());
@@ -243,17 +273,20 @@ absl::StatusOr<admin::v1::UpdateResponse> AdminApi::TryUpdate(
   transaction.Update(std::move(admitted.object));
   addresses.AddTo(transaction);
   MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
+  notes.Add(stored, RevisionOrZero(stored), committed.revision);
   *response.mutable_object() = std::move(committed.objects.front());
   return response;
 }
 
-absl::StatusOr<admin::v1::DeleteResponse> AdminApi::Delete(
-    const admin::v1::DeleteRequest& request) {
-  return WithRetries([&] { return TryDelete(request); });
+absl::StatusOr<admin::v1::DeleteResponse> AdminApi::Delete(const admin::v1::DeleteRequest& request,
+                                                           CallNotes* notes) {
+  CallNotes unwanted;
+  return WithRetries([&] { return TryDelete(request, notes != nullptr ? *notes : unwanted); });
 }
 
 absl::StatusOr<admin::v1::DeleteResponse> AdminApi::TryDelete(
-    const admin::v1::DeleteRequest& request) {
+    const admin::v1::DeleteRequest& request, CallNotes& notes) {
+  notes.Clear();
   MUSTER_ASSIGN_OR_RETURN(const ObjectName name, ObjectName::Parse(request.ref()));
   MUSTER_ASSIGN_OR_RETURN(const v1::Object stored,
                           objects_.Get(name.info->kind, name.ns, name.name));
@@ -281,6 +314,7 @@ absl::StatusOr<admin::v1::DeleteResponse> AdminApi::TryDelete(
     transaction.Update(std::move(deletion.object));
   }
   MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
+  notes.Add(stored, RevisionOrZero(stored), committed.revision);
   if (!deletion.remove) *response.mutable_object() = std::move(committed.objects.front());
   return response;
 }

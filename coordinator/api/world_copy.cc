@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/base/random.h"
 #include "common/model/kinds.h"
@@ -40,6 +41,24 @@ void WorldCopy::Put(const v1::Object& object) {
     const v1::ObjectMeta& meta = model::MetadataOf(object);
     config_digests_[SessionKey(std::string(model::InfoOf(object).plural), meta.namespace_(),
                                meta.name())] = ContentDigest(object);
+  }
+}
+
+void WorldCopy::HideOthers(const std::set<std::string>& namespaces) {
+  if (namespaces.empty()) return;
+  int number = 0;
+  for (v1::Object& object : pods_) {
+    v1::ObjectMeta& metadata = *object.mutable_pod()->mutable_metadata();
+    if (namespaces.contains(metadata.namespace_())) continue;
+    // Names have to differ still. These are names of no object.
+    metadata.set_namespace_("another namespace");
+    metadata.set_name(absl::StrCat("pod ", ++number));
+    metadata.clear_labels();
+    metadata.clear_annotations();
+    metadata.clear_owner_references();
+    for (v1::Container& container : *object.mutable_pod()->mutable_spec()->mutable_containers()) {
+      container.clear_name();
+    }
   }
 }
 

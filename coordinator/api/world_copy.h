@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ class WorldCopy {
   v1::DaemonSet Effective(const v1::DaemonSet& daemon_set) const;
   // As if this had been stored too: a ConfigMap, Secret or PriorityClass. Others change nothing.
   void Put(const v1::Object& object);
+
+  // For somebody who has no part in other namespaces than these: pods of others take the room that
+  // they take, and nothing else is said of them. With no namespaces nothing is hidden.
+  void HideOthers(const std::set<std::string>& namespaces);
 
   // Both have to outlive the result.
   World For(const v1::DaemonSet& daemon_set) const;

@@ -54,6 +54,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
             kCertificate.max);
   root.Read("nodeReturnWindow", settings.node_return_window, kReturn.min, kReturn.max);
   root.ReadChoice("logLevel", kLogLevels, settings.log_level);
+  ReadGuards(root, settings.guards);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
 }
@@ -199,6 +200,7 @@ absl::Status CheckSettings(const Settings& settings) {
   for (const std::string& address : settings.advertise_addresses) {
     MUSTER_RETURN_IF_ERROR(CheckAddress("advertiseAddresses", address, false));
   }
+  MUSTER_RETURN_IF_ERROR(CheckGuards(settings.guards));
   if (settings.node_lost_after < 2 * settings.heartbeat_interval) {
     return absl::InvalidArgumentError(
         "nodeLostAfter: has to be at least twice heartbeatInterval, or one late heartbeat would "
@@ -234,6 +236,9 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("nodeCertificateLifetime", running.node_certificate_lifetime,
           read.node_certificate_lifetime);
   compare("nodeReturnWindow", running.node_return_window, read.node_return_window);
+  for (std::string& key : DifferentGuards(running.guards, read.guards)) {
+    keys.push_back(std::move(key));
+  }
   return keys;
 }
 

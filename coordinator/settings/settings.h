@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/config/parse_line.h"
 #include "coordinator/services/allocation.h"
+#include "coordinator/settings/guard_settings.h"
 
 namespace muster::coordinator {
 
@@ -38,6 +39,7 @@ struct Settings {
   Duration node_certificate_lifetime = std::chrono::hours(24 * 7);
   Duration node_return_window = std::chrono::hours(24 * 30);
   std::string log_level = "info";
+  GuardSettings guards;
 
   bool operator==(const Settings&) const = default;
 };

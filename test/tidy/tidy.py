@@ -24,6 +24,7 @@ PURE = (
     "coordinator/explain",
     "coordinator/nodes",
     "coordinator/placement",
+    "coordinator/podsecurity",
     "coordinator/policy",
     "coordinator/services",
     "coordinator/templates",

@@ -55,6 +55,29 @@ class AdminApiWhyTest : public ::testing::Test {
   AdminApi api_{objects_, clock_};
 };
 
+TEST_F(AdminApiWhyTest, WhoHasNoPartInANamespaceIsToldNothingOfItsPods) {
+  PutDaemonSet("containers { name: 'c' ports { host_port: 80 protocol: 'TCP' } }");
+  Put(std::string("node { metadata { name: 'a' }") + kReady + "}");
+  Put("pod { metadata { namespace: 'secret' name: 'payroll' labels { key: 'app' value: 'pay' } }"
+      " spec { node_name: 'a' containers { name: 'ledger' ports { host_port: 80 protocol: 'TCP' } "
+      "} }"
+      " status { phase: 'Running' } }");
+  admin::v1::WhyRequest request;
+  request.mutable_ref()->set_resource("ds");
+  request.mutable_ref()->set_namespace_("default");
+  request.mutable_ref()->set_name("web");
+  const auto all = api_.Why(request), limited = api_.Why(request, {"default"});
+  ASSERT_TRUE(all.ok() && limited.ok());
+  EXPECT_THAT(all->answers(0).line(), HasSubstr("secret/payroll"));
+  EXPECT_THAT(limited->answers(0).line(),
+              HasSubstr("host port taken: 80/TCP is held by pod another namespace/pod 1"));
+  for (const char* word : {"secret", "payroll", "pay", "ledger"}) {
+    EXPECT_EQ(limited->DebugString().find(word), std::string::npos) << word;
+  }
+  EXPECT_THAT(api_.Why(request, {"default", "secret"})->answers(0).line(),
+              HasSubstr("secret/payroll"));
+}
+
 TEST_F(AdminApiWhyTest, OfADaemonSetOnOneNodeAndOnAll) {
   PutDaemonSet("node_selector { key: 'disk' value: 'ssd' } containers { name: 'c' }");
   Put(std::string("node { metadata { name: 'a' labels { key: 'disk' value: 'ssd' } }") + kReady +

@@ -52,6 +52,33 @@ TEST(ParseSettings, TheExampleInThePackageIsTheDefaultsAndEveryKeyInItIsKnown) {
   EXPECT_EQ(*all, Settings());
 }
 
+TEST(ParseSettings, WhatGuardsTheCoordinatorHasSectionsOfItsOwn) {
+  const absl::StatusOr<Settings> settings = ParseSettings(
+      "audit: {enabled: false, directory: /a, maxSizeMiB: 1, maxFiles: 2, requests: changes,\n"
+      "  whenFull: refuse}\n"
+      "mayRun:\n  podSecurity: {enforce: baseline, warn: restricted, audit: restricted}\n"
+      "  hostPaths: [/var/log]\n  registries: []\n"
+      "limits: {requestsPerSecond: 1, requestBurst: 2, openCalls: 3, messageMiB: 4}\n",
+      "f");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  GuardSettings expected;
+  expected.audit = {false, "/a", 1, 2, "changes", "refuse"};
+  expected.may_run = {"baseline", "restricted", "restricted", {{"/var/log"}}, {{}}};
+  expected.may_run.registries = std::vector<std::string>();
+  expected.limits = {1, 2, 3, 4};
+  EXPECT_EQ(settings->guards, expected);
+  EXPECT_THAT(NeedRestart(Settings(), *settings), ElementsAre("audit", "mayRun", "limits"));
+  for (const char* bad :
+       {"audit: {maxFiles: 1}", "audit: {whenFull: wait}", "mayRun: {podSecurity: {enforce: x}}",
+        "mayRun: {hostPaths: [var]}", "mayRun: {registries: [docker.io/UPPER]}", "limits: {openCalls: 0}",
+        "limits: {unknown: 1}"}) {
+    EXPECT_FALSE(ParseSettings(bad, "f").ok()) << bad;
+  }
+  Settings relative;
+  relative.guards.audit.directory = "a";
+  EXPECT_THAT(CheckSettings(relative).ToString(), HasSubstr("audit.directory"));
+}
+
 TEST(NeedRestart, NamesEveryChangedKeyButTheLogLevel) {
   const std::vector<std::string> lines = {"stateDir: /s",
                                           "listen: 127.0.0.1:1",
