@@ -224,6 +224,7 @@ NodeOptions MakeNodeOptions(const Settings& settings, const std::string& node_na
   options.cluster_dns = settings.cluster_dns;
   options.cluster_domain = settings.cluster_domain;
   options.allowed_sysctls = settings.allowed_sysctls;
+  options.host_rules = settings.host_rules;
   options.pods_max = static_cast<int>(settings.max_pods);
   options.parallel_pulls_max = static_cast<int>(settings.max_parallel_image_pulls);
   options.relist_period = duration_cast<milliseconds>(settings.relist_period);

@@ -409,6 +409,7 @@ NodeSituation NodeLoop::MakeSituation() const {
     situation.network_ready = runtime_info_->network_ready;
     situation.network_message = NetworkProblem(*runtime_info_);
   }
+  situation.host_rules = options_.host_rules;
   situation.pressure = eviction_keeper_.Conditions();
   situation.shutting_down = shutdown_keeper_.under_way();
   return situation;

@@ -51,6 +51,7 @@ struct NodeOptions {
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   std::vector<std::string> allowed_sysctls;  // Beside the safe ones; "kernel.msg*" is a family.
+  HostRules host_rules;
   int pods_max = 110;
   int parallel_pulls_max = 5;
   std::chrono::milliseconds relist_period{1'000};

@@ -17,6 +17,7 @@ struct PodSet::Record {
   std::string uid, name, namespace_;
   std::shared_ptr<const v1::Pod> pod;  // As last told; null when only the runtime knows it.
   bool desired = false;                // In the assignment.
+  bool is_own = false;                 // From a file of the host, whose owner wants it.
   std::shared_ptr<const ConfigSnapshot> configs;
   std::string inputs;
 

@@ -165,6 +165,8 @@ void PodSet::SetAssignment(const Assignment& assignment, const StaticPodMap& sta
     std::string inputs = assignment.InputsOf(*pod);
     if (record->pod != pod || !record->desired || record->inputs != inputs) record->dirty = true;
     record->desired = true;
+    const auto own = static_pods.find(uid);
+    record->is_own = own != static_pods.end() && own->second == pod;
     record->pod = std::move(pod);
     record->inputs = std::move(inputs);
     record->configs = assignment.ConfigsOf(record->namespace_);

@@ -21,6 +21,7 @@
 #include "agent/loop/static_pods.h"
 #include "agent/metrics/tallies.h"
 #include "agent/report/node_report.h"
+#include "agent/workload/host_rules.h"
 #include "agent/workload/observed.h"
 #include "agent/workload/plan.h"
 #include "common/base/clock.h"
@@ -39,6 +40,7 @@ struct NodeSituation {
   std::string network_message;
   // True conditions that the node suffers from, sorted: "DiskPressure".
   std::vector<std::string> pressure;
+  HostRules host_rules;  // Of what the coordinator wants here; not of the host's own static pods.
   // The host goes down: what comes now is refused.
   bool shutting_down = false;
 };

@@ -10,6 +10,7 @@
 #include "agent/loop/pod_record.h"
 #include "agent/loop/pod_set.h"
 #include "agent/workload/host_ports.h"
+#include "agent/workload/host_rules.h"
 #include "agent/workload/pod_status.h"
 #include "agent/workload/sysctls.h"
 
@@ -46,7 +47,11 @@ void PodSet::Refuse(Record& record, const std::string& reason, const std::string
 // What a pod that comes to the node is looked at for, before anything is made for it.
 void PodSet::Admit(Record& record) {
   const v1::Pod& pod = *record.pod;
-  if (const auto message = ForbiddenSysctl(pod.spec(), node_.context.allowed_sysctls)) {
+  const auto forbidden =
+      record.is_own ? std::nullopt : ForbiddenByHost(pod.spec(), node_.host_rules);
+  if (forbidden) {
+    Refuse(record, kForbiddenByHostReason, *forbidden);
+  } else if (const auto message = ForbiddenSysctl(pod.spec(), node_.context.allowed_sysctls)) {
     Refuse(record, kSysctlForbiddenReason, *message);
   } else if (const auto pressure = RefusedUnderPressure(pod, node_.pressure)) {
     Refuse(record, kEvictedReason, *pressure);

@@ -12,8 +12,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "common/config/allow_list.h"
 #include "common/config/config_file.h"
 #include "common/config/parse_line.h"
+#include "common/model/capabilities.h"
+#include "common/model/host_reach.h"
 #include "common/model/names.h"
 #include "common/model/quantity.h"
 #include "common/version/version.h"
@@ -169,6 +172,26 @@ void ReadShutdown(ConfigSection& root, Settings& settings) {
   }
 }
 
+// "forbid" or "allow".
+void ReadForbidden(ConfigSection& section, std::string_view key, bool& forbidden) {
+  std::string text = forbidden ? "forbid" : "allow";
+  section.ReadChoice(key, {"allow", "forbid"}, text);
+  forbidden = text == "forbid";
+}
+
+void ReadHostRules(ConfigSection section, HostRules& rules) {
+  ReadForbidden(section, "privileged", rules.forbid_privileged);
+  ReadForbidden(section, "hostNetwork", rules.forbid_host_network);
+  ReadForbidden(section, "hostPID", rules.forbid_host_pid);
+  ReadForbidden(section, "hostIPC", rules.forbid_host_ipc);
+  ReadAllowList(section, "hostPaths", &model::BadHostPathPrefix, rules.host_paths);
+  ReadAllowList(section, "registries", &model::BadImageSource, rules.registries);
+  const auto bad_capability = [](const std::string& name) {
+    return model::IsCapabilityName(name) ? "" : absl::StrCat("\"", name, "\" is no capability");
+  };
+  ReadAllowList(section, "capabilities", bad_capability, rules.capabilities);
+}
+
 absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   if (!file.ok()) return file.status();
   Settings settings;
@@ -201,6 +224,7 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   ReadImageGc(root, settings);
   ReadEviction(root, settings);
   ReadShutdown(root, settings);
+  ReadHostRules(root.Section("hostRules"), settings.host_rules);
   MUSTER_RETURN_IF_ERROR(file->Finish());
   return settings;
 }
@@ -337,6 +361,7 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
           read.eviction.transition);
   compare("evictionMonitorPeriod", running.eviction_period, read.eviction_period);
   compare("shutdownGracePeriod", running.shutdown, read.shutdown);
+  compare("hostRules", running.host_rules, read.host_rules);
   return keys;
 }
 

@@ -10,6 +10,7 @@
 #include "agent/hygiene/log_rotation.h"
 #include "agent/hygiene/node_shutdown.h"
 #include "agent/hygiene/pressure.h"
+#include "agent/workload/host_rules.h"
 #include "common/base/clock.h"
 #include "common/config/parse_line.h"
 
@@ -47,6 +48,7 @@ struct Settings {
   EvictionLimits eviction;
   Duration eviction_period = std::chrono::seconds(10);
   ShutdownTurns shutdown;
+  HostRules host_rules;
 
   const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
   bool operator==(const Settings&) const = default;

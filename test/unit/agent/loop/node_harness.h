@@ -43,6 +43,7 @@ class NodeHarness {
         NodeOptions{.node_name = "node-a",
                     .agent_version = "1",
                     .static_pod_dir = static_pod_dir,
+                    .host_rules = host_rules,
                     .shutdown = shutdown},
         [this](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
           tunnels.emplace_back(request.tunnel_id, target);
@@ -119,6 +120,7 @@ class NodeHarness {
   bool refuse_connects = false;
   std::string static_pod_dir;  // From the next StartAgent on, likewise:
   ShutdownTurns shutdown;
+  HostRules host_rules;
   std::unique_ptr<FakeLink> link;
   std::unique_ptr<NodeLoop> loop;
   absl::Status start_status;

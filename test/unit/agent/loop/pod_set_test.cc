@@ -68,6 +68,34 @@ TEST_F(PodSetTest, PodThatRunsIsNotAskedForItsSysctlsAgain) {
   EXPECT_EQ(node_.Status("u1").phase(), "Running");
 }
 
+TEST_F(PodSetTest, PodThatTheOwnerOfTheHostForbidsFailsAndIsNotTriedAgain) {
+  Spec().set_host_network(true);
+  node_.host_rules.forbid_host_network = true;
+  node_.RestartAgent();
+  Start();
+  EXPECT_EQ(node_.Status("u1").phase(), "Failed");
+  EXPECT_EQ(node_.Status("u1").reason(), "ForbiddenByHost");
+  EXPECT_EQ(node_.Status("u1").message(),
+            "the owner of this host does not allow hostNetwork (hostRules.hostNetwork in "
+            "agent.yaml)");
+  EXPECT_THAT(Told("ForbiddenByHost"), ElementsAre(node_.Status("u1").message()));
+  node_.Run(seconds(600));
+  EXPECT_THAT(node_.runtime.sandboxes(), IsEmpty());
+  EXPECT_EQ(Told("ForbiddenByHost").size(), 1u);
+}
+
+TEST_F(PodSetTest, PodThatRunsWhenTheOwnerForbidsItGoesOn) {
+  Spec().set_host_network(true);
+  Start();
+  ASSERT_EQ(node_.runtime.running_containers(), 1);
+  node_.host_rules.forbid_host_network = true;
+  node_.RestartAgent();
+  node_.Settle();
+  node_.Welcome({object_});
+  node_.Run(seconds(30));
+  EXPECT_EQ(node_.runtime.running_containers(), 1);
+}
+
 // Spec: pod/13/bad-names-event
 TEST_F(PodSetTest, KeysThatAreNoVariablesAreToldOnce) {
   Main().add_env_from()->mutable_config_map_ref()->set_name("settings");

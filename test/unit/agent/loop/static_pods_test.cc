@@ -52,6 +52,18 @@ TEST_F(StaticPodsTest, EveryManifestIsAPodAndOtherFilesAreNot) {
   EXPECT_FALSE(pods_.Read()) << "nothing has changed";
 }
 
+// What the host's owner writes himself is not what he forbids to others.
+TEST_F(StaticPodsTest, RulesOfTheHostAreNotForItsOwnPods) {
+  Write("a.yaml", "a");
+  NodeHarness node;
+  node.static_pod_dir = directory_;
+  node.host_rules.registries.emplace();
+  node.RestartAgent();
+  node.Settle();
+  node.Run(seconds(5));
+  EXPECT_EQ(node.runtime.running_containers(), 1);
+}
+
 // Spec: pod/21/identity
 TEST_F(StaticPodsTest, EditedFileIsAnotherPodAndARemovedOneNone) {
   Write("a.yaml", "a");

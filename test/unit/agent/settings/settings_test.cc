@@ -54,6 +54,26 @@ TEST(Settings, EveryKeyIsRead) {
   EXPECT_TRUE(CheckSettings(*settings).ok());
 }
 
+TEST(Settings, RulesOfTheHostAreRead) {
+  const auto settings = ParseSettings(
+      "hostRules:\n  privileged: forbid\n  hostNetwork: forbid\n  hostPID: allow\n"
+      "  hostPaths: [/var/log]\n  registries: []\n  capabilities: [NET_ADMIN]\n",
+      "agent.yaml");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  HostRules expected;
+  expected.forbid_privileged = expected.forbid_host_network = true;
+  expected.host_paths = {"/var/log"};
+  expected.registries.emplace();
+  expected.capabilities = {"NET_ADMIN"};
+  EXPECT_EQ(settings->host_rules, expected);
+  for (const char* bad : {"hostRules: {privileged: true}\n", "hostRules: {hostPaths: [var]}\n",
+                          "hostRules: {registries: [\"https://x\"]}\n",
+                          "hostRules: {capabilities: [FLYING]}\n", "hostRules: {unknown: 1}\n"}) {
+    EXPECT_FALSE(ParseSettings(bad, "agent.yaml").ok()) << bad;
+  }
+  EXPECT_EQ(NeedRestart(Settings(), *settings), std::vector<std::string>{"hostRules"});
+}
+
 TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
   const std::vector<std::string> lines = {"coordinator: c:1",
                                           "nodeName: n",
