@@ -2,6 +2,7 @@
 
 #include "ctl/commands/api_resources.h"
 #include "ctl/commands/apply.h"
+#include "ctl/commands/audit.h"
 #include "ctl/commands/auth.h"
 #include "ctl/commands/backup.h"
 #include "ctl/commands/ca.h"
@@ -59,6 +60,7 @@ void AddAllCommands(CommandLine& line) {
   AddCa(line);
   AddSeal(line);
   AddAuth(line);
+  AddAudit(line);
   AddBackup(line);
   AddApiResources(line);
   AddVersion(line);
