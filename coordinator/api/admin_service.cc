@@ -8,7 +8,6 @@
 #include "coordinator/api/forward_stream.h"
 #include "coordinator/api/usage_call.h"
 #include "coordinator/api/watch_streams.h"
-#include "coordinator/authz/authorize.h"
 #include "coordinator/rpc/status.h"
 
 namespace muster::coordinator {
@@ -30,17 +29,21 @@ std::string_view RpcOf(const google::protobuf::Descriptor* request) {
 }  // namespace
 
 AdminService::AdminService(AdminApi& api, AccessApi& access, TrustApi& trust, TunnelBroker& tunnels,
-                           Authenticate authenticate)
+                           Authenticate authenticate, const CallGuards& guards)
     : api_(api),
       access_(access),
       trust_(trust),
       tunnels_(tunnels),
-      authenticate_(std::move(authenticate)) {}
+      authenticate_(std::move(authenticate)),
+      guards_(guards) {}
 
-absl::Status AdminService::Allow(const grpc::CallbackServerContext& context, std::string_view rpc,
-                                 const google::protobuf::Message& request) const {
-  MUSTER_ASSIGN_OR_RETURN(const Identity caller, authenticate_(context));
-  return Authorize(caller, rpc, request);
+std::shared_ptr<AdminCall> AdminService::NewCall(AdminCall::Kind kind, std::string_view rpc,
+                                                 const grpc::CallbackServerContext& context) const {
+  return AdminCall::New(kind, rpc, authenticate_, guards_, context);
+}
+
+void AdminService::UsersChanged() {
+  if (guards_.live != nullptr) guards_.live->CheckAll();
 }
 
 template <typename Request, typename Response, typename Answer>
@@ -48,13 +51,16 @@ grpc::ServerUnaryReactor* AdminService::ReplyTo(grpc::CallbackServerContext* con
                                                 const Request& request, Response& response,
                                                 Answer answer) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const std::shared_ptr<AdminCall> call =
+      NewCall(AdminCall::Kind::kUnary, RpcOf(Request::descriptor()), *context);
   const auto reply = [&]() -> absl::Status {
-    MUSTER_ASSIGN_OR_RETURN(const Identity caller, authenticate_(*context));
-    MUSTER_RETURN_IF_ERROR(Authorize(caller, RpcOf(Request::descriptor()), request));
-    MUSTER_ASSIGN_OR_RETURN(response, answer(caller, request));
+    MUSTER_RETURN_IF_ERROR(call->Begin(request));
+    MUSTER_ASSIGN_OR_RETURN(response, answer(*call, request));
     return absl::OkStatus();
   };
-  reactor->Finish(ToGrpc(reply()));
+  const absl::Status status = reply();
+  call->Finish(status);
+  reactor->Finish(ToGrpc(status));
   return reactor;
 }
 
@@ -64,19 +70,21 @@ grpc::ServerUnaryReactor* AdminService::Reply(grpc::CallbackServerContext* conte
                                               Answer answer) {
   return ReplyTo(
       context, request, response,
-      [&](const Identity&, const Request& r) -> absl::StatusOr<Response> { return answer(r); });
+      [&](AdminCall&, const Request& r) -> absl::StatusOr<Response> { return answer(r); });
 }
 
 grpc::ServerUnaryReactor* AdminService::Apply(grpc::CallbackServerContext* context,
                                               const admin::v1::ApplyRequest* request,
                                               admin::v1::ApplyResponse* response) {
-  return Reply(context, *request, *response, [this](const auto& r) { return api_.Apply(r); });
+  return ReplyTo(context, *request, *response,
+                 [this](AdminCall& call, const auto& r) { return api_.Apply(r, &call.notes()); });
 }
 
 grpc::ServerUnaryReactor* AdminService::Update(grpc::CallbackServerContext* context,
                                                const admin::v1::UpdateRequest* request,
                                                admin::v1::UpdateResponse* response) {
-  return Reply(context, *request, *response, [this](const auto& r) { return api_.Update(r); });
+  return ReplyTo(context, *request, *response,
+                 [this](AdminCall& call, const auto& r) { return api_.Update(r, &call.notes()); });
 }
 
 grpc::ServerUnaryReactor* AdminService::Get(grpc::CallbackServerContext* context,
@@ -94,7 +102,8 @@ grpc::ServerUnaryReactor* AdminService::List(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* AdminService::Delete(grpc::CallbackServerContext* context,
                                                const admin::v1::DeleteRequest* request,
                                                admin::v1::DeleteResponse* response) {
-  return Reply(context, *request, *response, [this](const auto& r) { return api_.Delete(r); });
+  return ReplyTo(context, *request, *response,
+                 [this](AdminCall& call, const auto& r) { return api_.Delete(r, &call.notes()); });
 }
 
 grpc::ServerUnaryReactor* AdminService::Describe(grpc::CallbackServerContext* context,
@@ -106,13 +115,17 @@ grpc::ServerUnaryReactor* AdminService::Describe(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* AdminService::Plan(grpc::CallbackServerContext* context,
                                              const admin::v1::PlanRequest* request,
                                              admin::v1::PlanResponse* response) {
-  return Reply(context, *request, *response, [this](const auto& r) { return api_.Plan(r); });
+  return ReplyTo(context, *request, *response, [this](AdminCall& call, const auto& r) {
+    return api_.Plan(r, call.caller().namespaces);
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::Why(grpc::CallbackServerContext* context,
                                             const admin::v1::WhyRequest* request,
                                             admin::v1::WhyResponse* response) {
-  return Reply(context, *request, *response, [this](const auto& r) { return api_.Why(r); });
+  return ReplyTo(context, *request, *response, [this](AdminCall& call, const auto& r) {
+    return api_.Why(r, call.caller().namespaces);
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::RolloutNodes(grpc::CallbackServerContext* context,
@@ -142,12 +155,14 @@ grpc::ServerUnaryReactor* AdminService::GetVersion(grpc::CallbackServerContext* 
 
 grpc::ServerWriteReactor<admin::v1::WatchEvent>* AdminService::Watch(
     grpc::CallbackServerContext* context, const admin::v1::WatchRequest* request) {
-  return NewWatchStream(Allow(*context, "Watch", *request), api_, *request);
+  return NewWatchStream(NewCall(AdminCall::Kind::kStream, "Watch", *context), api_, *request,
+                        context);
 }
 
 grpc::ServerWriteReactor<admin::v1::RolloutStatusUpdate>* AdminService::RolloutStatus(
     grpc::CallbackServerContext* context, const admin::v1::RolloutStatusRequest* request) {
-  return NewRolloutStream(Allow(*context, "RolloutStatus", *request), api_, *request);
+  return NewRolloutStream(NewCall(AdminCall::Kind::kStream, "RolloutStatus", *context), api_,
+                          *request, context);
 }
 
 grpc::ServerUnaryReactor* AdminService::RolloutHistory(
@@ -160,12 +175,15 @@ grpc::ServerUnaryReactor* AdminService::RolloutHistory(
 grpc::ServerUnaryReactor* AdminService::RolloutUndo(grpc::CallbackServerContext* context,
                                                     const admin::v1::RolloutUndoRequest* request,
                                                     admin::v1::RolloutUndoResponse* response) {
-  return Reply(context, *request, *response, [this](const auto& r) { return api_.RolloutUndo(r); });
+  return ReplyTo(context, *request, *response, [this](AdminCall& call, const auto& r) {
+    return api_.RolloutUndo(r, &call.notes());
+  });
 }
 
 grpc::ServerWriteReactor<admin::v1::LogsChunk>* AdminService::Logs(
     grpc::CallbackServerContext* context, const admin::v1::LogsRequest* request) {
-  return NewLogsStream(Allow(*context, "Logs", *request), api_, tunnels_, *request, context);
+  return NewLogsStream(NewCall(AdminCall::Kind::kStream, "Logs", *context), api_, tunnels_,
+                       *request, context);
 }
 
 grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminService::Exec(
@@ -178,38 +196,33 @@ grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminServi
   return Process(ProcessKind::kMain, "Attach", context);
 }
 
-// What they are about comes with the first message.
 grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* AdminService::Process(
     ProcessKind kind, std::string_view rpc, grpc::CallbackServerContext* context) {
-  return NewExecStream(
-      kind, authenticate_(*context).status(),
-      [this, rpc, context](const admin::v1::ExecInput& first) {
-        return Allow(*context, rpc, first);
-      },
-      api_, tunnels_, context);
+  return NewExecStream(kind, NewCall(AdminCall::Kind::kStream, rpc, *context), api_, tunnels_,
+                       context);
 }
 
 grpc::ServerBidiReactor<admin::v1::PortForwardInput, admin::v1::PortForwardOutput>*
 AdminService::PortForward(grpc::CallbackServerContext* context) {
-  return NewForwardStream(
-      authenticate_(*context).status(),
-      [this, context](const admin::v1::PortForwardInput& first) {
-        return Allow(*context, "PortForward", first);
-      },
-      api_, tunnels_, context);
+  return NewForwardStream(NewCall(AdminCall::Kind::kStream, "PortForward", *context), api_,
+                          tunnels_, context);
 }
 
 grpc::ServerUnaryReactor* AdminService::Top(grpc::CallbackServerContext* context,
                                             const admin::v1::TopRequest* request,
                                             admin::v1::TopResponse* response) {
-  return NewTopCall(Allow(*context, "Top", *request), api_, tunnels_, *request, response, context);
+  return NewTopCall(NewCall(AdminCall::Kind::kUnary, "Top", *context), api_, tunnels_, *request,
+                    response, context);
 }
 
 grpc::ServerUnaryReactor* AdminService::CreateUser(grpc::CallbackServerContext* context,
                                                    const admin::v1::CreateUserRequest* request,
                                                    admin::v1::CreateUserResponse* response) {
-  return Reply(context, *request, *response,
-               [this](const auto& r) { return access_.CreateUser(r); });
+  return Reply(context, *request, *response, [this](const auto& r) {
+    auto created = access_.CreateUser(r);
+    if (created.ok()) UsersChanged();
+    return created;
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* context,
@@ -222,8 +235,11 @@ grpc::ServerUnaryReactor* AdminService::ListUsers(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::DeleteUser(grpc::CallbackServerContext* context,
                                                    const admin::v1::DeleteUserRequest* request,
                                                    admin::v1::DeleteUserResponse* response) {
-  return Reply(context, *request, *response,
-               [this](const auto& r) { return access_.DeleteUser(r); });
+  return Reply(context, *request, *response, [this](const auto& r) {
+    auto deleted = access_.DeleteUser(r);
+    if (deleted.ok()) UsersChanged();
+    return deleted;
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListTokens(grpc::CallbackServerContext* context,
@@ -243,16 +259,16 @@ grpc::ServerUnaryReactor* AdminService::DeleteToken(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::WhoAmI(grpc::CallbackServerContext* context,
                                                const admin::v1::WhoAmIRequest* request,
                                                admin::v1::WhoAmIResponse* response) {
-  return ReplyTo(context, *request, *response, [](const Identity& caller, const auto& r) {
-    return coordinator::WhoAmI(caller, r);
+  return ReplyTo(context, *request, *response, [](AdminCall& call, const auto& r) {
+    return coordinator::WhoAmI(call.caller(), r);
   });
 }
 
 grpc::ServerUnaryReactor* AdminService::CanI(grpc::CallbackServerContext* context,
                                              const admin::v1::CanIRequest* request,
                                              admin::v1::CanIResponse* response) {
-  return ReplyTo(context, *request, *response, [](const Identity& caller, const auto& r) {
-    return coordinator::CanI(caller, r);
+  return ReplyTo(context, *request, *response, [](AdminCall& call, const auto& r) {
+    return coordinator::CanI(call.caller(), r);
   });
 }
 

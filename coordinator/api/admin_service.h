@@ -1,12 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/api/access_api.h"
 #include "coordinator/api/admin_api.h"
+#include "coordinator/api/admin_call.h"
 #include "coordinator/api/container_streams.h"
 #include "coordinator/api/trust_api.h"
 #include "coordinator/authz/identity.h"
@@ -21,12 +23,11 @@ namespace muster::coordinator {
 class AdminService final : public admin::v1::Admin::CallbackService {
  public:
   // Who calls? Called on threads of gRPC. An error is the answer to the call.
-  using Authenticate =
-      std::function<absl::StatusOr<Identity>(const grpc::CallbackServerContext& context)>;
+  using Authenticate = AdminCall::Authenticate;
 
   // All of them outlive the server.
   AdminService(AdminApi& api, AccessApi& access, TrustApi& trust, TunnelBroker& tunnels,
-               Authenticate authenticate);
+               Authenticate authenticate, const CallGuards& guards = {});
 
   grpc::ServerUnaryReactor* Apply(grpc::CallbackServerContext* context,
                                   const admin::v1::ApplyRequest* request,
@@ -124,25 +125,27 @@ class AdminService final : public admin::v1::Admin::CallbackService {
                                        admin::v1::RotateSealResponse* response) override;
 
  private:
-  // May the caller make the call that begins with this message?
-  absl::Status Allow(const grpc::CallbackServerContext& context, std::string_view rpc,
-                     const google::protobuf::Message& request) const;
+  std::shared_ptr<AdminCall> NewCall(AdminCall::Kind kind, std::string_view rpc,
+                                     const grpc::CallbackServerContext& context) const;
   grpc::ServerBidiReactor<admin::v1::ExecInput, admin::v1::ExecOutput>* Process(
       ProcessKind kind, std::string_view rpc, grpc::CallbackServerContext* context);
   // Calls `answer` when the caller may, and finishes the call with what it returns.
   template <typename Request, typename Response, typename Answer>
   grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context, const Request& request,
                                   Response& response, Answer answer);
-  // The same for who wants to know the caller.
+  // The same for who wants to know the caller, or has something to say for the audit log.
   template <typename Request, typename Response, typename Answer>
   grpc::ServerUnaryReactor* ReplyTo(grpc::CallbackServerContext* context, const Request& request,
                                     Response& response, Answer answer);
+  // What users may do has changed: calls that go on may not be theirs any more.
+  void UsersChanged();
 
   AdminApi& api_;
   AccessApi& access_;
   TrustApi& trust_;
   TunnelBroker& tunnels_;
   const Authenticate authenticate_;
+  const CallGuards guards_;
 };
 
 }  // namespace muster::coordinator

@@ -41,9 +41,14 @@ class LogsStream final : public TunnelStream<grpc::ServerWriteReactor<LogsChunk>
 class ExecStream final
     : public TunnelStream<grpc::ServerBidiReactor<ExecInput, ExecOutput>, ExecOutput> {
  public:
-  ExecStream(ProcessKind kind, MayExec may, AdminApi& api, TunnelBroker& tunnels,
-             grpc::CallbackServerContext* context)
-      : TunnelStream(context), kind_(kind), may_(std::move(may)), api_(api), tunnels_(tunnels) {}
+  ExecStream(ProcessKind kind, std::shared_ptr<AdminCall> call, AdminApi& api,
+             TunnelBroker& tunnels, grpc::CallbackServerContext* context)
+      : TunnelStream(std::move(call), context), kind_(kind), api_(api), tunnels_(tunnels) {}
+
+  void Enter() {
+    if (const absl::Status known = call().Enter(); !known.ok()) return Leave(known);
+    Read();
+  }
 
   void Read() {
     MutexLock lock(&mutex_);
@@ -79,7 +84,7 @@ class ExecStream final
     if (!input_.has_start()) {
       return Leave(absl::InvalidArgumentError("an exec begins with what to execute"));
     }
-    if (const absl::Status allowed = may_(input_); !allowed.ok()) return Leave(allowed);
+    if (const absl::Status allowed = call().Allow(input_); !allowed.ok()) return Leave(allowed);
     const bool attach = kind_ == ProcessKind::kMain;
     const admin::v1::ExecStart& start = input_.start();
     if (!attach && start.command().empty()) {
@@ -134,7 +139,6 @@ class ExecStream final
   }
 
   const ProcessKind kind_;
-  const MayExec may_;
   AdminApi& api_;
   TunnelBroker& tunnels_;
   ExecInput input_;  // gRPC's while a read is under way.
@@ -143,13 +147,13 @@ class ExecStream final
 
 }  // namespace
 
-grpc::ServerWriteReactor<LogsChunk>* NewLogsStream(const absl::Status& allowed, AdminApi& api,
+grpc::ServerWriteReactor<LogsChunk>* NewLogsStream(std::shared_ptr<AdminCall> call, AdminApi& api,
                                                    TunnelBroker& tunnels,
                                                    const admin::v1::LogsRequest& request,
                                                    grpc::CallbackServerContext* context) {
-  const auto stream = std::make_shared<LogsStream>(context);
+  const auto stream = std::make_shared<LogsStream>(call, context);
   LogsStream::Own(stream);
-  if (!allowed.ok()) {
+  if (const absl::Status allowed = call->Begin(request); !allowed.ok()) {
     stream->Leave(allowed);
     return stream.get();
   }
@@ -175,15 +179,11 @@ grpc::ServerWriteReactor<LogsChunk>* NewLogsStream(const absl::Status& allowed, 
 }
 
 grpc::ServerBidiReactor<ExecInput, ExecOutput>* NewExecStream(
-    ProcessKind kind, const absl::Status& known, MayExec may, AdminApi& api, TunnelBroker& tunnels,
+    ProcessKind kind, std::shared_ptr<AdminCall> call, AdminApi& api, TunnelBroker& tunnels,
     grpc::CallbackServerContext* context) {
-  const auto stream = std::make_shared<ExecStream>(kind, std::move(may), api, tunnels, context);
+  const auto stream = std::make_shared<ExecStream>(kind, std::move(call), api, tunnels, context);
   ExecStream::Own(stream);
-  if (known.ok()) {
-    stream->Read();
-  } else {
-    stream->Leave(known);
-  }
+  stream->Enter();
   return stream.get();
 }
 

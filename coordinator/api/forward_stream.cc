@@ -18,9 +18,14 @@ class ForwardStream final
     : public TunnelStream<grpc::ServerBidiReactor<PortForwardInput, PortForwardOutput>,
                           PortForwardOutput> {
  public:
-  ForwardStream(MayForward may, AdminApi& api, TunnelBroker& tunnels,
+  ForwardStream(std::shared_ptr<AdminCall> call, AdminApi& api, TunnelBroker& tunnels,
                 grpc::CallbackServerContext* context)
-      : TunnelStream(context), may_(std::move(may)), api_(api), tunnels_(tunnels) {}
+      : TunnelStream(std::move(call), context), api_(api), tunnels_(tunnels) {}
+
+  void Enter() {
+    if (const absl::Status known = call().Enter(); !known.ok()) return Leave(known);
+    Read();
+  }
 
   void Read() {
     MutexLock lock(&mutex_);
@@ -32,7 +37,7 @@ class ForwardStream final
       if (!ok || !input_.has_start()) {
         return Leave(absl::InvalidArgumentError("the call begins with which port is meant"));
       }
-      if (const absl::Status allowed = may_(input_); !allowed.ok()) return Leave(allowed);
+      if (const absl::Status allowed = call().Allow(input_); !allowed.ok()) return Leave(allowed);
       return Start(input_.start());
     }
     TunnelToAgent frame;
@@ -78,7 +83,6 @@ class ForwardStream final
   }
   absl::Status AtEnd(const absl::Status& why) override { return why; }
 
-  const MayForward may_;
   AdminApi& api_;
   TunnelBroker& tunnels_;
   PortForwardInput input_;  // gRPC's while a read is under way.
@@ -88,15 +92,11 @@ class ForwardStream final
 }  // namespace
 
 grpc::ServerBidiReactor<PortForwardInput, PortForwardOutput>* NewForwardStream(
-    const absl::Status& known, MayForward may, AdminApi& api, TunnelBroker& tunnels,
+    std::shared_ptr<AdminCall> call, AdminApi& api, TunnelBroker& tunnels,
     grpc::CallbackServerContext* context) {
-  const auto stream = std::make_shared<ForwardStream>(std::move(may), api, tunnels, context);
+  const auto stream = std::make_shared<ForwardStream>(std::move(call), api, tunnels, context);
   ForwardStream::Own(stream);
-  if (known.ok()) {
-    stream->Read();
-  } else {
-    stream->Leave(known);
-  }
+  stream->Enter();
   return stream.get();
 }
 

@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "common/base/mutex.h"
+#include "coordinator/api/admin_call.h"
 #include "coordinator/rpc/status.h"
 #include "coordinator/tunnel/tunnel.h"
 #include "grpcpp/server_context.h"
@@ -25,7 +26,8 @@ template <typename Reactor, typename Output>
 class TunnelStream : public Reactor,
                      public std::enable_shared_from_this<TunnelStream<Reactor, Output>> {
  public:
-  explicit TunnelStream(grpc::CallbackServerContext* context) : context_(context) {}
+  TunnelStream(std::shared_ptr<AdminCall> call, grpc::CallbackServerContext* context)
+      : call_(std::move(call)), context_(context) {}
 
   static void Own(const std::shared_ptr<TunnelStream>& stream) { stream->self_ = stream; }
 
@@ -39,13 +41,18 @@ class TunnelStream : public Reactor,
     PullNext();
   }
   void OnCancel() override { Leave(absl::CancelledError("the user left")); }
-  void OnDone() override { self_.reset(); }
+  void OnDone() override {
+    call_->Detach();
+    self_.reset();
+  }
 
   void Begin(std::shared_ptr<Tunnel> tunnel) {
     {
       MutexLock lock(&mutex_);
       tunnel_ = std::move(tunnel);
     }
+    // The call lets go of it before OnDone is over.
+    call_->OnCut([this](const absl::Status& why) { Leave(why); });
     PullNext();
   }
 
@@ -59,6 +66,7 @@ class TunnelStream : public Reactor,
     if (tunnel != nullptr) tunnel->Close(why);
     MutexLock lock(&mutex_);
     if (std::exchange(ended_, true)) return;
+    call_->Finish(why);
     if (writing_) context_->TryCancel();
     this->Finish(ToGrpc(ForUser(why)));
   }
@@ -71,6 +79,7 @@ class TunnelStream : public Reactor,
   // How it ends when the agent has nothing more to say.
   virtual absl::Status AtEnd(const absl::Status& why) = 0;
 
+  AdminCall& call() { return *call_; }
   Tunnel& tunnel() { return *tunnel_; }
   bool has_ended() {
     MutexLock lock(&mutex_);
@@ -99,6 +108,7 @@ class TunnelStream : public Reactor,
     this->StartWrite(&output_);
   }
 
+  const std::shared_ptr<AdminCall> call_;
   grpc::CallbackServerContext* const context_;  // Valid until OnDone.
   std::shared_ptr<TunnelStream> self_;          // Until OnDone.
   std::shared_ptr<Tunnel> tunnel_;              // Set once, under the lock.

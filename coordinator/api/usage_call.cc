@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
 #include "common/base/mutex.h"
 #include "coordinator/api/tunnel_stream.h"
 #include "grpcpp/alarm.h"
@@ -149,25 +150,28 @@ void AskForUsage(TunnelBroker& tunnels, UsageQuestions questions, const UsageLim
   std::make_shared<UsageRound>(tunnels, std::move(questions), limits, std::move(done))->Start();
 }
 
-grpc::ServerUnaryReactor* NewTopCall(const absl::Status& allowed, AdminApi& api,
+grpc::ServerUnaryReactor* NewTopCall(std::shared_ptr<AdminCall> call, AdminApi& api,
                                      TunnelBroker& tunnels, const admin::v1::TopRequest& request,
                                      admin::v1::TopResponse* response,
                                      grpc::CallbackServerContext* context) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (!allowed.ok()) {
-    reactor->Finish(ToGrpc(allowed));
-    return reactor;
-  }
-  absl::StatusOr<std::vector<v1::Object>> objects = api.FindForTop(request);
+  const auto find = [&]() -> absl::StatusOr<std::vector<v1::Object>> {
+    MUSTER_RETURN_IF_ERROR(call->Begin(request));
+    return api.FindForTop(request);
+  };
+  absl::StatusOr<std::vector<v1::Object>> objects = find();
   if (!objects.ok()) {
+    call->Finish(objects.status());
     reactor->Finish(ToGrpc(objects.status()));
     return reactor;
   }
   UsageQuestions questions = QuestionsAbout(*objects);
   // The response is gRPC's, and there until Finish.
   AskForUsage(tunnels, std::move(questions), {},
-              [reactor, response, objects = *std::move(objects)](const UsageAnswers& answers) {
+              [reactor, response, call = std::move(call),
+               objects = *std::move(objects)](const UsageAnswers& answers) {
                 *response = UsageOf(objects, answers);
+                call->Finish(absl::OkStatus());
                 reactor->Finish(grpc::Status::OK);
               });
   return reactor;

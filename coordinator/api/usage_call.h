@@ -2,9 +2,10 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 
-#include "absl/status/status.h"
 #include "coordinator/api/admin_api.h"
+#include "coordinator/api/admin_call.h"
 #include "coordinator/api/usage.h"
 #include "coordinator/tunnel/tunnel.h"
 #include "grpcpp/support/server_callback.h"
@@ -23,8 +24,8 @@ struct UsageLimits {
 void AskForUsage(TunnelBroker& tunnels, UsageQuestions questions, const UsageLimits& limits,
                  std::function<void(UsageAnswers)> done);
 
-// The user's call of Top.
-grpc::ServerUnaryReactor* NewTopCall(const absl::Status& allowed, AdminApi& api,
+// The user's call of Top. Begins `call`.
+grpc::ServerUnaryReactor* NewTopCall(std::shared_ptr<AdminCall> call, AdminApi& api,
                                      TunnelBroker& tunnels, const admin::v1::TopRequest& request,
                                      admin::v1::TopResponse* response,
                                      grpc::CallbackServerContext* context);

@@ -67,7 +67,14 @@ void WatchFeed::Pull(OnEvent on_event) {
   Deliver();
 }
 
+void WatchFeed::OnOverflow(std::function<void(const absl::Status&)> on_overflow) {
+  MutexLock lock(&mutex_);
+  on_overflow_ = std::move(on_overflow);
+}
+
 void WatchFeed::Take(absl::StatusOr<std::vector<ObjectChange>> changes) {
+  std::function<void(const absl::Status&)> overflow;
+  absl::Status why;
   {
     MutexLock lock(&mutex_);
     if (!ended_.ok()) return;
@@ -76,17 +83,21 @@ void WatchFeed::Take(absl::StatusOr<std::vector<ObjectChange>> changes) {
     } else {
       for (const ObjectChange& change : *changes) {
         if (std::optional<WatchEvent> event = EventOf(change, query_)) {
+          waiting_bytes_ += event->ByteSizeLong();
           waiting_.push_back(*std::move(event));
         }
       }
-      if (waiting_.size() > waiting_max_) {
+      if (waiting_.size() > waiting_max_ || waiting_bytes_ > kWaitingBytesMax) {
         waiting_.clear();
+        overflow = std::exchange(on_overflow_, nullptr);
         ended_ = absl::ResourceExhaustedError(
             "the watch fell too far behind; list again and go on from there");
       }
     }
+    why = ended_;
   }
   Deliver();
+  if (overflow) overflow(why);
 }
 
 void WatchFeed::Deliver() {
@@ -100,6 +111,7 @@ void WatchFeed::Deliver() {
       event = ended_;
     } else {
       event = std::move(next.front());
+      if (&next == &waiting_) waiting_bytes_ -= event->ByteSizeLong();
       next.pop_front();
     }
     on_event = std::exchange(on_event_, nullptr);

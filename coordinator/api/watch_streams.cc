@@ -24,17 +24,32 @@ using admin::v1::WatchEvent;
 template <typename Message>
 class FeedStream : public grpc::ServerWriteReactor<Message> {
  public:
-  void Begin(absl::StatusOr<std::unique_ptr<WatchFeed>> feed) {
+  FeedStream(std::shared_ptr<AdminCall> call, grpc::CallbackServerContext* context)
+      : call_(std::move(call)), context_(context) {}
+
+  // `start` gives the feed when the call may be had.
+  template <typename Request, typename Start>
+  void Begin(const Request& request, Start start) {
+    if (const absl::Status allowed = call_->Begin(request); !allowed.ok()) return End(allowed);
+    absl::StatusOr<std::unique_ptr<WatchFeed>> feed = start();
     if (!feed.ok()) return End(feed.status());
     feed_ = *std::move(feed);
+    feed_->OnOverflow([this](const absl::Status& why) { Cut(why, /*only_when_stuck=*/true); });
+    call_->OnCut([this](const absl::Status& why) { Cut(why); });
     Pull();
   }
   void OnWriteDone(bool ok) override {
+    {
+      MutexLock lock(&mutex_);
+      writing_ = false;
+      if (ended_) return;
+    }
     if (ok) return Pull();
     End(absl::CancelledError("the caller left"));
   }
   void OnCancel() override { End(absl::CancelledError("the caller left")); }
   void OnDone() override {
+    call_->Detach();
     feed_.reset();
     delete this;
   }
@@ -42,6 +57,7 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
   void End(const absl::Status& status) {
     MutexLock lock(&mutex_);
     if (std::exchange(ended_, true)) return;
+    call_->Finish(status);
     this->Finish(ToGrpc(status));
   }
 
@@ -63,7 +79,9 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
   }
   void Write() {
     MutexLock lock(&mutex_);
-    if (!ended_) this->StartWrite(&message_);
+    if (ended_) return;
+    writing_ = true;
+    this->StartWrite(&message_);
   }
 
   bool has_ended() {
@@ -71,8 +89,21 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
     return ended_;
   }
 
+  // From outside, and whether the reader takes what is under way or not.
+  void Cut(const absl::Status& why, bool only_when_stuck = false) {
+    MutexLock lock(&mutex_);
+    if (ended_ || (only_when_stuck && !writing_)) return;
+    ended_ = true;
+    call_->Finish(why);
+    if (writing_) context_->TryCancel();
+    this->Finish(ToGrpc(why));
+  }
+
+  const std::shared_ptr<AdminCall> call_;
+  grpc::CallbackServerContext* const context_;  // Valid until OnDone.
   Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_ = false;  // Only used by whoever's turn it is: the feed's callback or gRPC's.
   Message message_;    // gRPC's while a write is under way.
   std::unique_ptr<WatchFeed> feed_;
@@ -80,8 +111,9 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
 
 class WatchStream final : public FeedStream<WatchEvent> {
  public:
-  WatchStream(AdminApi& api, const admin::v1::WatchRequest& request)
-      : api_(api), list_(request.list()) {}
+  WatchStream(std::shared_ptr<AdminCall> call, AdminApi& api,
+              const admin::v1::WatchRequest& request, grpc::CallbackServerContext* context)
+      : FeedStream(std::move(call), context), api_(api), list_(request.list()) {}
 
  private:
   bool Translate(WatchEvent event, WatchEvent& ret_message) override {
@@ -96,8 +128,10 @@ class WatchStream final : public FeedStream<WatchEvent> {
 
 class RolloutStream final : public FeedStream<RolloutStatusUpdate> {
  public:
-  explicit RolloutStream(const admin::v1::RolloutStatusRequest& request)
-      : name_(request.ref().name()),
+  RolloutStream(std::shared_ptr<AdminCall> call, const admin::v1::RolloutStatusRequest& request,
+                grpc::CallbackServerContext* context)
+      : FeedStream(std::move(call), context),
+        name_(request.ref().name()),
         watch_(request.watch()),
         all_nodes_(request.all_nodes()),
         every_change_(request.every_change()) {}
@@ -137,29 +171,23 @@ class RolloutStream final : public FeedStream<RolloutStatusUpdate> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<WatchEvent>* NewWatchStream(const absl::Status& allowed, AdminApi& api,
-                                                     const admin::v1::WatchRequest& request) {
-  auto* stream = new WatchStream(api, request);
-  if (allowed.ok()) {
-    stream->Begin(api.Watch(request));
-  } else {
-    stream->End(allowed);
-  }
+grpc::ServerWriteReactor<WatchEvent>* NewWatchStream(std::shared_ptr<AdminCall> call, AdminApi& api,
+                                                     const admin::v1::WatchRequest& request,
+                                                     grpc::CallbackServerContext* context) {
+  auto* stream = new WatchStream(std::move(call), api, request, context);
+  stream->Begin(request, [&] { return api.Watch(request); });
   return stream;
 }
 
 grpc::ServerWriteReactor<RolloutStatusUpdate>* NewRolloutStream(
-    const absl::Status& allowed, AdminApi& api, const admin::v1::RolloutStatusRequest& request) {
-  auto* stream = new RolloutStream(request);
-  if (!allowed.ok()) {
-    stream->End(allowed);
-    return stream;
-  }
+    std::shared_ptr<AdminCall> call, AdminApi& api, const admin::v1::RolloutStatusRequest& request,
+    grpc::CallbackServerContext* context) {
+  auto* stream = new RolloutStream(std::move(call), request, context);
   admin::v1::WatchRequest watch;
   watch.mutable_list()->set_resource("daemonsets");
   watch.mutable_list()->set_namespace_(request.ref().namespace_());
   watch.mutable_list()->set_field_selector(absl::StrCat("metadata.name=", request.ref().name()));
-  stream->Begin(api.Watch(watch));
+  stream->Begin(request, [&] { return api.Watch(watch); });
   return stream;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/model/kinds.h"
+#include "coordinator/authz/copy_command.h"
 
 namespace muster::coordinator {
 namespace {
@@ -33,7 +34,6 @@ constexpr RpcRule kRules[] = {
     {"Exec", About::kPods, "create", "", "exec"},
     {"Attach", About::kPods, "create", "", "attach"},
     {"PortForward", About::kPods, "create", "", "portforward"},
-    {"Copy", About::kPods, "create", "", "cp"},
     {"CreateToken", About::kResource, "create", "tokens", ""},
     {"ListTokens", About::kResource, "list", "tokens", ""},
     {"DeleteToken", About::kResource, "delete", "tokens", ""},
@@ -92,6 +92,20 @@ Access AccessToWord(std::string_view verb, std::string_view resource, std::strin
   return access;
 }
 
+// What a message about a pod would do there: an exec that only copies is less than one.
+std::string_view SubresourceOf(const RpcRule& rule, const Message& message) {
+  if (rule.subresource != "exec") return rule.subresource;
+  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName("command");
+  std::vector<std::string> command;
+  const bool has_command = field != nullptr && field->is_repeated() &&
+                           field->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
+  const Reflection* reflection = message.GetReflection();
+  for (int i = 0; has_command && i < reflection->FieldSize(message, field); ++i) {
+    command.push_back(reflection->GetRepeatedString(message, field, i));
+  }
+  return IsCopyCommand(command) ? "cp" : rule.subresource;
+}
+
 // Collects what a request names.
 class Finder {
  public:
@@ -101,7 +115,8 @@ class Finder {
     const Descriptor* type = message.GetDescriptor();
     const bool pods = rule_.about == About::kPods;
     if (pods && type->FindFieldByName("pod") != nullptr) {
-      return AddPod(TextOf(message, "namespace"), TextOf(message, "pod"));
+      return AddPod(TextOf(message, "namespace"), TextOf(message, "pod"),
+                    SubresourceOf(rule_, message));
     }
     if (type->full_name() == "muster.v1.Object") return AddObject(message);
     if (type->FindFieldByName("resource") != nullptr) return AddNamed(message);
@@ -125,10 +140,11 @@ class Finder {
     if (rule_.about == About::kPods) access.subresource = rule_.subresource;
     found_.push_back(std::move(access));
   }
-  void AddPod(const std::string& ns, std::string name) {
+  void AddPod(const std::string& ns, std::string name, std::string_view subresource) {
     Access access = AccessToKind(rule_.verb, *model::FindKind(model::Kind::kPod), ns);
     access.name = std::move(name);
-    Add(std::move(access));
+    access.subresource = subresource;
+    found_.push_back(std::move(access));
   }
   // One object, or with all_namespaces those of all of them.
   void AddNamed(const Message& message) {

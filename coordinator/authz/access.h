@@ -38,7 +38,7 @@ struct RpcRule {
   std::string_view subresource;  // For kPods.
 };
 
-// Every RPC that is known, by name; also some that are still to come.
+// Every RPC that is known, by name.
 absl::Span<const RpcRule> AllRpcRules();
 // Null when there is none.
 const RpcRule* RuleOf(std::string_view rpc);
@@ -47,7 +47,8 @@ const RpcRule* RuleOf(std::string_view rpc);
 // have, at any depth: they are an Object; or have `resource` (with `namespace`, `name` and
 // `all_namespaces`), or `pod` (with `namespace`). So a new request needs no code here. Namespaces
 // are those that the API will look in: "default" where a namespaced kind comes without one. A rule
-// about objects whose request names none gives one access to everything. Pure.
+// about objects whose request names none gives one access to everything. An exec of what `cp` runs
+// (copy_command.h) is an access to pods/cp. Pure.
 std::vector<Access> AccessesOf(const RpcRule& rule, const google::protobuf::Message& request);
 
 // "pods", "ds.apps", "pods/exec" as people type it. `ns` is taken over for namespaced kinds.

@@ -1,6 +1,7 @@
 #include "coordinator/process/coordinator.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -36,6 +37,7 @@
 #include "coordinator/enrol/token_store.h"
 #include "coordinator/enrol/user_store.h"
 #include "coordinator/metrics/metrics.h"
+#include "coordinator/process/guards.h"
 #include "coordinator/process/join_command.h"
 #include "coordinator/process/stepper.h"
 #include "coordinator/rpc/local_names.h"
@@ -60,11 +62,22 @@ using namespace std::chrono_literals;
 constexpr auto kTunnelOpenWait = 15s;
 constexpr auto kShutdownPatience = 500ms;
 constexpr auto kHealthWait = 2s;
+// How soon a call that goes on ends when the time of its user's certificate is over.
+constexpr auto kCheckCallsEvery = 1min;
 
 std::string HostName() {
   std::array<char, 256> name = {};
   return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? name.data()
                                                                              : "localhost";
+}
+
+// Each connection is a descriptor, and a shell's limit for them is 1024. One more than there may be
+// would keep everybody out.
+void TakeAllDescriptors() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // All parts of a coordinator, from the bottom up; they go the other way round. Only Run composes
@@ -84,6 +97,7 @@ class Coordinator {
   absl::Status OpenStore();
   absl::Status Build();
   absl::Status StartServers();
+  void CheckCalls();
   void Reload();
   void Stop();
   std::string StatusLine() const;
@@ -125,6 +139,8 @@ class Coordinator {
   std::unique_ptr<ControllerLoop> controllers_;
   std::unique_ptr<ServiceLoop> services_;
 
+  std::unique_ptr<Guards> guards_;
+  std::unique_ptr<EventLoop::Timer> check_calls_;
   std::unique_ptr<AdminApi> api_;
   std::unique_ptr<SessionService> session_service_;
   std::unique_ptr<AccessApi> access_;
@@ -141,6 +157,7 @@ class Coordinator {
 };
 
 absl::Status Coordinator::Run() {
+  TakeAllDescriptors();
   MUSTER_ASSIGN_OR_RETURN(loop_, EventLoop::Create());
   MUSTER_RETURN_IF_ERROR(loop_->KeepWatchdogQuiet());
   for (const int signal : {SIGTERM, SIGINT}) {
@@ -242,7 +259,10 @@ absl::Status Coordinator::Build() {
       std::make_unique<ServiceLoop>(*objects_, clock_, ServiceLoop::Options{.ranges = ranges},
                                     [this] { service_stepper_->Wake(); });
 
-  api_ = std::make_unique<AdminApi>(*objects_, clock_, ranges);
+  MUSTER_ASSIGN_OR_RETURN(guards_, Guards::Create(settings_, clock_));
+  check_calls_ = loop_->NewTimer([this] { CheckCalls(); });
+  CheckCalls();
+  api_ = std::make_unique<AdminApi>(*objects_, clock_, ranges, RulesOf(settings_.guards.may_run));
   MUSTER_RETURN_IF_ERROR(Annotate(api_->CreateBuiltInNamespaces(), "built-in namespaces"));
   MUSTER_RETURN_IF_ERROR(Annotate(sessions_->Start(), "sessions"));
   return absl::OkStatus();
@@ -278,9 +298,11 @@ absl::Status Coordinator::StartServers() {
   trust_ = std::make_unique<TrustApi>(*ca_, *enrolment_, *users_, *objects_, *seals_, clock_,
                                       std::move(trust));
   remote_admin_ = std::make_unique<AdminService>(
-      *api_, *access_, *trust_, *tunnels_, [this](const grpc::CallbackServerContext& context) {
+      *api_, *access_, *trust_, *tunnels_,
+      [this](const grpc::CallbackServerContext& context) {
         return RemoteCaller(context, *users_, clock_.Wall());
-      });
+      },
+      guards_->ForCalls());
   // Whose connection it is was settled when it was accepted, and it was handed to one of these.
   const auto local = [this](Role role) {
     return std::make_unique<AdminService>(
@@ -288,13 +310,15 @@ absl::Status Coordinator::StartServers() {
         [this, role](const grpc::CallbackServerContext& context) {
           return LocalCaller(
               local_names_.Of(context.peer(), role == Role::kAdmin ? "root" : "local"), role);
-        });
+        },
+        guards_->ForCalls());
   };
   local_admin_ = local(Role::kAdmin);
   local_viewer_ = local(Role::kViewer);
 
   RpcServers::Options options;
   options.listen = settings_.listen;
+  options.message_bytes_max = settings_.guards.limits.message_mib << 20;
   options.identity = [this] {
     const std::shared_ptr<const ServingCertificate::Identity> identity = serving_->Current();
     return std::shared_ptr<const pki::ServerIdentity>(identity, &identity->server);
@@ -332,6 +356,12 @@ void Coordinator::TellStatus() {
   if (status == told_status_) return;
   NotifyStatus(status);
   told_status_ = std::move(status);
+}
+
+// Deleting a user ends its calls at once; this is for those whose time is over.
+void Coordinator::CheckCalls() {
+  guards_->live().CheckAll();
+  check_calls_->Set(clock_.Mono() + kCheckCallsEvery);
 }
 
 void Coordinator::Reload() {
@@ -377,6 +407,7 @@ absl::StatusOr<session::v1::EnrolResponse> Coordinator::Enrol(
   enrol.taints = {request.taints().begin(), request.taints().end()};
   const LogFields about(kLogNode, request.node_name());
   absl::StatusOr<EnrolResult> result = enrolment_->Enrol(enrol);
+  guards_->RememberEnrolment(request.token(), request.node_name(), peer, result.status());
   if (!result.ok()) {
     if (absl::IsUnauthenticated(result.status())) enrol_limiter_->Failed(peer);
     spdlog::warn("node {} at {} was not enrolled: {}", request.node_name(), peer,

@@ -16,6 +16,8 @@ namespace {
 
 // A manifest with all its ConfigMaps in one apply; reports are far smaller.
 constexpr int kReceivedBytesMax = 64 << 20;
+// A connection that has not done its TLS handshake by then is closed.
+constexpr int kHandshakeMsMax = 10'000;
 // Of one connection. An agent has its session and a tunnel for each `logs` and `exec`.
 constexpr int kStreamsMax = 256;
 
@@ -24,6 +26,11 @@ void SetCommonOptions(grpc::ServerBuilder& builder) {
   // A second coordinator on one address is a mistake, not a way to share load.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsMax);
+  // Nothing here is compressed, and what becomes large by being unpacked is not let in: with none
+  // of the algorithms allowed, a message that comes with one is an error before it is unpacked.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
 }
 
 // A peer that vanished without a word is noticed within 9 s. Agents ping us as often for the same
@@ -60,6 +67,8 @@ absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& opt
   int port = 0;
   grpc::ServerBuilder tls_builder;
   SetCommonOptions(tls_builder);
+  tls_builder.SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes_max));
+  tls_builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMsMax);
   SetKeepalive(tls_builder);
   std::shared_ptr<grpc::ServerCredentials> credentials =
       pki::MakeServerCredentials(options.identity);

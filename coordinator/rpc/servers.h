@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,8 @@ class RpcServers {
     grpc::Service* remote_admin = nullptr;  // Null: nobody administers over the network.
     grpc::Service* local_admin = nullptr;
     grpc::Service* local_viewer = nullptr;
+    // Of one message that comes over the network. Those of the local socket may be 64 MiB.
+    int64_t message_bytes_max = 16 << 20;
   };
 
   // Unavailable when the address cannot be had. Also makes what gRPC itself logs ours, at level

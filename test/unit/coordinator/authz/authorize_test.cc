@@ -68,8 +68,10 @@ TEST(Authorize, RightsAreEachByThemselves) {
     for (const Role role : {Role::kViewer, Role::kOperator}) {
       const Identity identity = Person(role, {}, {given.first});
       for (const auto& asked : rights) {
-        EXPECT_EQ(May(identity, AccessTo("create", asked.second, "y", "p")),
-                  asked.first == given.first)
+        // Who may run anything may run what copies.
+        const bool has_it = asked.first == given.first ||
+                            (given.first == Right::kExec && asked.first == Right::kCopy);
+        EXPECT_EQ(May(identity, AccessTo("create", asked.second, "y", "p")), has_it)
             << NameOf(given.first) << " for " << asked.second;
       }
     }
@@ -147,6 +149,49 @@ TEST(Authorize, AnRpcWithoutARuleIsForNobody) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("Explode"));
 }
 
+// The right to copy is one to a few commands, word for word.
+TEST(Authorize, CopyingIsAnExecOfWhatCopies) {
+  struct Row {
+    std::vector<std::string> command;
+    bool copies;
+  };
+  const Row rows[] = {
+      {{"tar", "cf", "-", "/etc"}, true},
+      {{"tar", "cf", "-", "etc/passwd"}, true},
+      {{"test", "-d", "/tmp"}, true},
+      {{"tar", "-xmf", "-"}, true},
+      {{"tar", "-xmf", "-", "-C", "/tmp"}, true},
+      {{"tar", "--no-same-permissions", "--no-same-owner", "-xmf", "-", "-C", "/tmp"}, true},
+      {{}, false},
+      {{"sh"}, false},
+      {{"/tmp/tar", "cf", "-", "/etc"}, false},
+      {{"tar", "cf", "-"}, false},
+      {{"tar", "cf", "-", ""}, false},
+      {{"tar", "cf", "-", "/etc", "/root"}, false},
+      {{"tar", "cf", "-", "--checkpoint-action=exec=sh"}, false},
+      {{"tar", "cf", "/tmp/x", "/etc"}, false},
+      {{"tar", "-xmf", "-", "-C", "--to-command=sh"}, false},
+      {{"tar", "-xmf", "-", "--to-command=sh"}, false},
+      {{"tar", "-xmf", "/tmp/x"}, false},
+      {{"tar", "--no-same-owner", "-xmf", "-"}, false},
+      {{"test", "-d", "-o"}, false},
+      {{"test", "-d", "/tmp", "-o"}, false},
+  };
+  for (const Row& row : rows) {
+    admin::v1::ExecInput input;
+    input.mutable_start()->set_namespace_("y");
+    input.mutable_start()->set_pod("web");
+    for (const std::string& word : row.command) input.mutable_start()->add_command(word);
+    const auto may = [&](Right right) {
+      return Authorize(Person(Role::kViewer, {"y"}, {right}), "Exec", input).ok();
+    };
+    const std::string what = row.command.empty() ? "" : row.command.back();
+    EXPECT_EQ(may(Right::kCopy), row.copies) << what;
+    EXPECT_TRUE(may(Right::kExec)) << what;
+    EXPECT_FALSE(may(Right::kAttach)) << what;
+  }
+}
+
 TEST(AllAllowed, ListsWhatTheRoleMayHere) {
   const auto resources = [](const Identity& identity, const char* ns) {
     std::vector<std::string> names;
@@ -157,8 +202,8 @@ TEST(AllAllowed, ListsWhatTheRoleMayHere) {
       resources(Person(Role::kViewer, {"y"}, {Right::kExec}), "y");
   EXPECT_THAT(limited, ElementsAre("configmaps", "controllerrevisions.apps",
                                    "daemonjobs.muster.dev", "daemonsets.apps", "endpoints",
-                                   "endpointslices.discovery.k8s.io", "events", "pods", "pods/exec",
-                                   "pods/log", "serviceaccounts", "services"));
+                                   "endpointslices.discovery.k8s.io", "events", "pods", "pods/cp",
+                                   "pods/exec", "pods/log", "serviceaccounts", "services"));
   EXPECT_THAT(resources(Person(Role::kViewer, {"y"}), "z"), ElementsAre());
   const std::vector<std::string> all = resources(Person(Role::kAdmin), "y");
   for (const char* name : {"secrets", "tokens", "users", "nodes", "pods/cp"}) {

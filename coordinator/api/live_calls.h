@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "common/base/mutex.h"
+
+namespace muster::coordinator {
+
+// A call that goes on. Called on any thread.
+class LiveCall {
+ public:
+  virtual ~LiveCall() = default;
+  // Ends the call when its caller may not have it any more.
+  virtual void CheckAgain() = 0;
+};
+
+// All calls that go on: what their callers may do was looked at when they began, and is looked at
+// again when that may have changed. Thread-safe.
+class LiveCalls {
+ public:
+  void Add(const std::shared_ptr<LiveCall>& call) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remove(const LiveCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+  // When it returns, every call that may not go on is told to end.
+  void CheckAll() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool empty() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  mutable Mutex mutex_;
+  std::map<const LiveCall*, std::weak_ptr<LiveCall>> calls_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace muster::coordinator

@@ -1,0 +1,70 @@
+#include "coordinator/process/guards.h"
+
+#include <utility>
+
+#include "common/base/macros.h"
+#include "common/version/version.h"
+
+namespace muster::coordinator {
+namespace {
+
+AuditLog::Options AuditOptionsOf(const Settings& settings) {
+  const AuditSettings& audit = settings.guards.audit;
+  AuditLog::Options options;
+  options.files.directory =
+      audit.directory.empty() ? settings.state_dir + "/audit" : audit.directory;
+  options.files.bytes_max = audit.file_mib << 20;
+  options.files.files_max = static_cast<int>(audit.files);
+  options.refuse = audit.when_full == "refuse";
+  options.changes_only = audit.requests == "changes";
+  return options;
+}
+
+CallLimiter::Options LimitsOf(const LimitSettings& settings) {
+  CallLimiter::Options options;
+  options.calls = {static_cast<double>(settings.requests_per_second),
+                   static_cast<double>(settings.request_burst)};
+  options.streams_max = settings.open_calls;
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Guards>> Guards::Create(const Settings& settings,
+                                                       const Clock& clock) {
+  std::unique_ptr<Guards> guards(new Guards(LimitsOf(settings.guards.limits), clock));
+  if (settings.guards.audit.enabled) {
+    MUSTER_ASSIGN_OR_RETURN(guards->audit_,
+                            AuditLog::Open(AuditOptionsOf(settings), clock, Version()));
+  }
+  return guards;
+}
+
+void Guards::RememberEnrolment(const std::string& token, const std::string& node,
+                               const std::string& from, const absl::Status& status) {
+  if (audit_ == nullptr) return;
+  AuditRecord record;
+  // Its name alone, and only when it has the form of one: what somebody sends here may be anything.
+  const std::string id = token.substr(0, token.find('.'));
+  if (id.size() < token.size() && id.size() <= 32) record.user = "token:" + id;
+  record.from = from;
+  record.rpc = "Enrol";
+  record.objects = {{"create", "nodes", "", node.substr(0, 256)}};
+  record.allowed = status.ok();
+  record.code = status.code();
+  if (!status.ok()) record.message = std::string(status.message());
+  audit_->Write(std::move(record));
+}
+
+RunRules RulesOf(const MayRunSettings& settings) {
+  const auto level = [](const std::string& name) {
+    return PodSecurityLevelNamed(name).value_or(PodSecurityLevel::kRestricted);
+  };
+  RunRules rules;
+  rules.pod_security = {level(settings.enforce), level(settings.warn), level(settings.audit)};
+  rules.host_paths = settings.host_paths;
+  rules.registries = settings.registries;
+  return rules;
+}
+
+}  // namespace muster::coordinator
