@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/daemon/log_fields.h"
 #include "coordinator/session/node_key.h"
+#include "coordinator/session/session_record.h"
 #include "coordinator/session/tunnel_support.h"
 #include "coordinator/store/object_store.h"
 #include "coordinator/templates/references.h"
@@ -55,33 +56,6 @@ bool IsMarked(const v1::Pod& pod) {
 
 }  // namespace
 
-struct SessionHub::Session {
-  enum class State {
-    kOpened,  // No hello yet.
-    kActive,
-    kLeaving,  // Ends when the control messages are written.
-  };
-
-  SessionId id = 0;
-  std::string node, key_hash, ca_hash;
-  std::shared_ptr<SessionPeer> peer;
-  State state = State::kOpened;
-  MonoTime opened_at{};
-  std::list<Session*>::iterator active_at;  // Of a session that is active.
-  bool writing = false;
-  std::deque<ToAgent> control;  // Before any assignment.
-  // As its hello said.
-  std::string agent_version;
-  std::vector<std::string> tunnels;
-  AssignmentFeed feed;
-  NetworkFeed network;
-  absl::Status leaving_because;
-  // Since it began, the store has shown the node as not ready. Its pods were marked then, and only
-  // the agent can say how they really are.
-  bool was_not_ready = false;
-  bool given_up = false;  // The node is taken for silent.
-};
-
 SessionHub::SessionHub(Store& store, const Clock& clock, AgentEventSink& events, Options options,
                        std::function<void()> wake)
     : store_(store),
@@ -111,6 +85,7 @@ std::optional<MonoTime> SessionHub::Step() {
   std::optional<MonoTime> wake = resync_at_;
   Earlier(wake, EndWithoutHello(now));
   Earlier(wake, EndSilent(now));
+  Earlier(wake, ReadHeld(now));
   Earlier(wake, mirrors_.Flush());
   Earlier(wake, writer_.Flush());
   Earlier(wake, events_.Flush());
@@ -134,6 +109,9 @@ std::optional<SessionHub::NodeContact> SessionHub::Contact(const std::string& no
 
 void SessionHub::Handle(SessionOpened input) {
   if (closing_) return input.peer->Finish(*closing_);
+  if (absl::Status status = CheckOpened(input.node); !status.ok()) {
+    return input.peer->Finish(std::move(status));
+  }
   auto session = std::make_unique<Session>();
   session->id = input.id;
   session->node = std::move(input.node);
@@ -154,14 +132,21 @@ void SessionHub::Handle(SessionReceived input) {
     return End(*session, absl::FailedPreconditionError(
                              "a session begins with one hello, and has no second one"));
   }
+  if (absl::Status status = CheckSize(*session, input.message); !status.ok()) {
+    spdlog::warn("sessions: {}", status.ToString());
+    return End(*session, std::move(status));
+  }
   if (is_hello) {
+    NoMoreWithoutHello(*session);
     ReceiveHello(*session, *input.message.mutable_hello());
   } else {
     Receive(*session, input.message);
   }
   // Receiving may have ended it.
   session = Find(input.id);
-  if (session != nullptr && session->state == Session::State::kActive) session->peer->ReadNext();
+  if (session != nullptr && session->state == Session::State::kActive) {
+    ReadNext(*session, clock_.Mono());
+  }
 }
 
 void SessionHub::Handle(SessionWritten input) {
@@ -343,6 +328,7 @@ void SessionHub::RemoveNode(Session& session) {
 }
 
 void SessionHub::End(Session& session, absl::Status why, Ending ending) {
+  NoMoreWithoutHello(session);
   if (session.state == Session::State::kActive) active_.erase(session.active_at);
   if (auto it = by_node_.find(session.node); it != by_node_.end() && it->second == &session) {
     by_node_.erase(it);

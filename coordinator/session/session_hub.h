@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "common/base/clock.h"
 #include "common/base/inbox.h"
+#include "coordinator/limits/token_bucket.h"
 #include "coordinator/session/assignment_feed.h"
 #include "coordinator/session/assignment_index.h"
 #include "coordinator/session/mirror_pods.h"
@@ -114,6 +115,11 @@ class SessionHub final {
     // Changes of Services go to every agent: after one of them the next waits for this long times
     // the number of sessions, so that a rollout cannot keep the coordinator busy with telling.
     std::chrono::microseconds network_pause{500};
+    // What one agent may send: so many messages at once and in the long run, and so large. A node
+    // that starts anew with all its pods needs some hundred.
+    TokenBucket::Rate messages{100, 2'000};
+    size_t message_bytes_max = 8 << 20;
+    int without_hello_max = 8;  // Sessions of one node that were opened and said nothing yet.
   };
   using Input = std::variant<SessionOpened, SessionReceived, SessionWritten, SessionBroken,
                              StoreChanged, TunnelWanted, TrustChanged>;
@@ -179,6 +185,13 @@ class SessionHub final {
   absl::Status Pump(Session& session);
   Session* Find(SessionId id);
 
+  // session_hub_limits.cc
+  absl::Status CheckOpened(const std::string& node);
+  void NoMoreWithoutHello(Session& session);
+  absl::Status CheckSize(const Session& session, const session::v1::FromAgent& message) const;
+  void ReadNext(Session& session, MonoTime now);
+  std::optional<MonoTime> ReadHeld(MonoTime now);
+
   Store& store_;
   const Clock& clock_;
   AgentEventSink& events_;
@@ -199,10 +212,12 @@ class SessionHub final {
   std::optional<MonoTime> resync_at_;  // Set while there is no watch.
 
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
-  std::deque<SessionId> no_hello_;           // In the order of opening; may have said it since.
-  std::list<Session*> active_;               // The one that was last heard at the end.
-  std::map<std::string, Session*> by_node_;  // Those that said hello.
-  std::set<SessionId> ready_;                // May have something to send.
+  std::deque<SessionId> no_hello_;            // In the order of opening; may have said it since.
+  std::list<Session*> active_;                // The one that was last heard at the end.
+  std::map<std::string, Session*> by_node_;   // Those that said hello.
+  std::set<SessionId> ready_;                 // May have something to send.
+  std::map<std::string, int> without_hello_;  // By node; none that has none.
+  std::multimap<MonoTime, SessionId> held_;   // Whose next message is read then.
   std::map<std::string, NodeContact> contacts_;
   std::optional<session::v1::Trust> trust_;
   std::optional<absl::Status> closing_;
