@@ -20,6 +20,7 @@
 #include "ctl/commands/all.h"
 #include "ctl/commands/complete.h"
 #include "ctl/output/color.h"
+#include "ctl/output/escape.h"
 
 namespace muster::ctl {
 namespace {
@@ -71,6 +72,10 @@ int Run(int argc, char** argv) {
   }
   const auto parsed = line.Parse({argv + 1, argv + argc}, std::cout, std::cerr);
   if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
+  // What a coordinator or a node says may be hostile to a terminal.
+  EscapingBuffer out_buffer(std::cout.rdbuf(), ::isatty(STDOUT_FILENO) == 1);
+  EscapingBuffer err_buffer(std::cerr.rdbuf(), ::isatty(STDERR_FILENO) == 1);
+  std::ostream out(&out_buffer), err(&err_buffer);
   std::unique_ptr<AdminClient> client;
   Context context{.client = nullptr,
                   .server = line.server(),
@@ -78,8 +83,8 @@ int Run(int argc, char** argv) {
                   .ns = line.ns(),
                   .all_namespaces = line.all_namespaces(),
                   .in = std::cin,
-                  .out = std::cout,
-                  .err = std::cerr,
+                  .out = out,
+                  .err = err,
                   .color_out = WantsColor(STDOUT_FILENO),
                   .color_err = WantsColor(STDERR_FILENO)};
   context.client = [&]() -> absl::StatusOr<AdminClient*> {
@@ -99,7 +104,10 @@ int Run(int argc, char** argv) {
     client = std::move(*connected);
     return client.get();
   };
-  return std::get<CommandLine::Action>(parsed)(context);
+  const int exit_code = std::get<CommandLine::Action>(parsed)(context);
+  out.flush();
+  err.flush();
+  return exit_code;
 }
 
 }  // namespace

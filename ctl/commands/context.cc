@@ -30,12 +30,14 @@ const char* DryRunSuffix(DryRun dry_run) {
 }
 
 int FailLocally(Context& context, const std::string& text, int exit_code) {
-  context.err << Colored("error:", Color::kRed, context.color_err) << " " << text << "\n";
+  PrintColored(context.err, "error:", Color::kRed, context.color_err);
+  context.err << " " << text << "\n";
   return exit_code;
 }
 
 void Warn(Context& context, const std::string& text) {
-  context.err << Colored("Warning:", Color::kYellow, context.color_err) << " " << text << "\n";
+  PrintColored(context.err, "Warning:", Color::kYellow, context.color_err);
+  context.err << " " << text << "\n";
 }
 
 void WarnOfRecord(Context& context) {
@@ -50,8 +52,8 @@ int NothingMatched(Context& context) {
 int Fail(Context& context, const absl::Status& status) {
   const std::string text = ErrorText(status, context.server);
   const size_t title = text.find(": ") + 1;
-  context.err << Colored(text.substr(0, title), Color::kRed, context.color_err)
-              << text.substr(title) << "\n";
+  PrintColored(context.err, text.substr(0, title), Color::kRed, context.color_err);
+  context.err << text.substr(title) << "\n";
   return status.code() == absl::StatusCode::kDeadlineExceeded ? kExitTimedOut : kExitError;
 }
 

@@ -17,6 +17,7 @@
 #include "ctl/commands/log_sink.h"
 #include "ctl/commands/logs_follow.h"
 #include "ctl/commands/pod_choice.h"
+#include "ctl/output/escape.h"
 
 namespace muster::ctl {
 namespace {
@@ -182,6 +183,8 @@ int FollowAll(Context& context, AdminClient& client, const LogsOptions& options,
 
 int RunLogs(Context& context, const LogsOptions& given) {
   LogsOptions options = given;
+  // A log is shown as it was written, colours and all, as kubectl does.
+  const OutputMode raw(context.out, EscapingBuffer::Mode::kRaw);
   const bool selects = !options.selector.empty();
   if (options.arguments.size() > 2 || options.arguments.empty() != selects) {
     return FailLocally(context,

@@ -4,13 +4,18 @@
 
 #include <cstdlib>
 
-#include "absl/strings/str_cat.h"
+#include "ctl/output/escape.h"
 
 namespace muster::ctl {
 
-std::string Colored(std::string_view text, Color color, bool wanted) {
-  if (!wanted) return std::string(text);
-  return absl::StrCat(color == Color::kRed ? "\x1b[31m" : "\x1b[33m", std::string(text), "\x1b[0m");
+void PrintColored(std::ostream& out, std::string_view text, Color color, bool wanted) {
+  const auto switch_to = [&](const char* sequence) {
+    const OutputMode raw(out, EscapingBuffer::Mode::kRaw);
+    if (wanted) out << sequence;
+  };
+  switch_to(color == Color::kRed ? "\x1b[31m" : "\x1b[33m");
+  out << text;
+  switch_to("\x1b[0m");
 }
 
 bool WantsColor(int fd) {

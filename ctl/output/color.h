@@ -1,14 +1,14 @@
 #pragma once
 
-#include <string>
+#include <ostream>
 #include <string_view>
 
 namespace muster::ctl {
 
 enum class Color { kRed, kYellow };
 
-// `text` as a terminal shows it in this colour; as it is when it is not `wanted`.
-std::string Colored(std::string_view text, Color color, bool wanted);
+// Writes `text` as a terminal shows it in this colour; as it is when that is not `wanted`.
+void PrintColored(std::ostream& out, std::string_view text, Color color, bool wanted);
 
 // Whether what is written to this file descriptor is to be coloured: it is a terminal that knows
 // colours, and the user did not ask for none (NO_COLOR, TERM=dumb).

@@ -9,6 +9,7 @@
 #include "common/manifest/encode.h"
 #include "common/manifest/json_writer.h"
 #include "common/model/kinds.h"
+#include "ctl/output/escape.h"
 
 namespace muster::ctl {
 namespace {
@@ -164,6 +165,7 @@ absl::Status ObjectFormat::PrintColumns(const std::vector<v1::Object>& objects, 
 absl::Status ObjectFormat::Print(const std::vector<v1::Object>& objects, bool as_list,
                                  std::ostream& out) {
   MUSTER_CHECK(as_list || objects.size() == 1);
+  const OutputMode mode(out, EscapingBuffer::Mode::kMachine);
   switch (form_) {
     case Form::kName:
       for (const v1::Object& object : objects) out << model::QualifiedName(object) << "\n";
@@ -196,6 +198,7 @@ absl::Status ObjectFormat::Print(const std::vector<v1::Object>& objects, bool as
 }
 
 absl::Status ObjectFormat::PrintNext(const v1::Object& object, std::ostream& out) {
+  const OutputMode mode(out, EscapingBuffer::Mode::kMachine);
   if (form_ == Form::kYaml) out << "---\n";
   MUSTER_RETURN_IF_ERROR(Print({object}, /*as_list=*/false, out));
   out.flush();
