@@ -73,6 +73,7 @@ milliseconds LinkKeeper::LongestWait(MonoTime now) const {
     return wait;
   };
   const auto outage = std::chrono::duration_cast<milliseconds>(now - *down_since_);
+  if (slow_failures_ == 0 && outage < options_.upgrade) return options_.backoff_first;
   milliseconds ceiling = std::max(options_.backoff_restart, outage / 8);
   if (slow_failures_ > 0) ceiling = std::max(ceiling, doubled(slow_failures_ + 2));
   return std::min({doubled(failures_), ceiling, options_.backoff_ceiling});

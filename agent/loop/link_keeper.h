@@ -13,16 +13,17 @@ namespace muster::agent {
 // Keeps the session open: connects, heartbeats, and after a break waits a random part of a growing
 // time (full jitter) before it tries again.
 //
-// How long depends on what was met. Nobody there (refused at once) is cheap to ask, and a restart
-// of the coordinator is over soon: the wait stays at 1.5 s at most, and then at an eighth of the
-// outage. Somebody who took the connection and did not get to answer is overwhelmed, by thousands
-// like us: then the wait doubles from try to try. Loop thread only. What the stream carries is not
-// its business.
+// How long depends on what was met. Nobody there (refused at once) is cheap to ask, and an upgrade
+// of the coordinator is over in a second or two: until then the wait is half a second at most, for
+// some seconds more 1.5 s, and then an eighth of the outage. Somebody who took the connection and
+// did not get to answer is overwhelmed, by thousands like us: then the wait doubles from try to
+// try. Loop thread only. What the stream carries is not its business.
 class LinkKeeper {
  public:
   struct Options {
     std::chrono::milliseconds backoff_first{500};
-    std::chrono::milliseconds backoff_restart{1'500};  // While it may just be restarting.
+    std::chrono::milliseconds upgrade{4'000};  // While the outage may be just that.
+    std::chrono::milliseconds backoff_restart{1'500};
     std::chrono::milliseconds backoff_ceiling{30'000};
     // A try that failed after longer than this was not refused.
     std::chrono::milliseconds slow{1'000};

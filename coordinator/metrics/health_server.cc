@@ -1,5 +1,11 @@
 #include <CivetServer.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <future>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -45,21 +51,55 @@ class MetricsPage final : public CivetHandler {
   const std::function<std::string()> text_;
 };
 
+// A connection to HOST:PORT or [HOST]:PORT, as far as it goes.
+void Knock(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return;
+  std::string host = address.substr(0, colon);
+  if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  addrinfo hints = {};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found) != 0) return;
+  const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0) {
+    (void)::connect(fd, found->ai_addr, found->ai_addrlen);
+    ::close(fd);
+  }
+  ::freeaddrinfo(found);
+}
+
 }  // namespace
 
 class HealthServer::Impl {
  public:
   Impl(const std::string& listen, std::function<absl::Status()> healthy,
        std::function<std::string()> metrics)
-      : healthz_(std::move(healthy)),
+      : listen_(listen),
+        healthz_(std::move(healthy)),
         metrics_(std::move(metrics)),
         server_(std::vector<std::string>{"listening_ports", listen, "num_threads", "2",
                                          "request_timeout_ms", "10000"}) {
     server_.addHandler("/healthz$", healthz_);
     server_.addHandler("/metrics$", metrics_);
   }
+  // CivetWeb looks whether it is to stop when somebody connects, or else every two seconds, and a
+  // coordinator that is upgraded would be away for that much longer.
+  ~Impl() {
+    std::promise<void> closed;
+    std::thread knocking([this, over = closed.get_future()] {
+      do {
+        Knock(listen_);
+      } while (over.wait_for(std::chrono::milliseconds(5)) == std::future_status::timeout);
+    });
+    server_.close();
+    closed.set_value();
+    knocking.join();
+  }
 
  private:
+  const std::string listen_;
   Healthz healthz_;
   MetricsPage metrics_;
   CivetServer server_;  // Last: it calls the handlers until it is gone.
