@@ -213,12 +213,10 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
 
   std::optional<MonoTime> wake;
   bool all_planned = view_.listed_once();
+  for (Record* record : DueByPriority(now)) PlanOne(*record, now);
   for (auto at = records_.begin(); at != records_.end();) {
     Record& record = *at->second;
-    if (record.wake_at && now >= *record.wake_at) record.dirty = true;
-    if (record.dirty && view_.AbsorbedBy(record.uid) >= std::max<uint64_t>(1, record.after_list)) {
-      PlanOne(record, now);
-    }
+    if (IsDue(record, now)) PlanOne(record, now);  // Because of one of the others.
     all_planned = all_planned && !record.dirty;
     if (record.wake_at && (!wake || *record.wake_at < *wake)) wake = record.wake_at;
     if (RunsAgain(record)) {

@@ -153,6 +153,9 @@ class PodSet {
   void Admit(Record& record);
   bool RunsAgain(const Record& record) const;
   std::unique_ptr<Record> BeginAnew(const Record& record);
+  bool IsDue(Record& record, MonoTime now) const;
+  // Those to be planned now. After a boot many are, and the most important one is started first.
+  std::vector<Record*> DueByPriority(MonoTime now);
   void PlanOne(Record& record, MonoTime now);
   void UpdateStatus(Record& record, const PodIntent& intent, const Plan& plan);
   // Counts how long it took until everything ran, once.

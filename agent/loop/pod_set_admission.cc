@@ -1,8 +1,12 @@
-// The part of PodSet that says whether a pod may come up on this node, now or at all.
+// The part of PodSet that says whether a pod may come up on this node, now or at all, and before
+// whom.
 
 #include <algorithm>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "agent/hygiene/eviction.h"
@@ -70,6 +74,24 @@ void PodSet::RefuseUnfit(Record& record, PodIntent& intent) {
     Admit(record);
   }
   if (record.refused) intent = MakeIntent(record);
+}
+
+bool PodSet::IsDue(Record& record, MonoTime now) const {
+  if (record.wake_at && now >= *record.wake_at) record.dirty = true;
+  return record.dirty && view_.AbsorbedBy(record.uid) >= std::max<uint64_t>(1, record.after_list);
+}
+
+std::vector<PodSet::Record*> PodSet::DueByPriority(MonoTime now) {
+  std::vector<Record*> due;
+  for (const auto& [uid, record] : records_) {
+    if (IsDue(*record, now)) due.push_back(record.get());
+  }
+  // What is to go, and has no specification any more, holds nobody up.
+  const auto priority = [](const Record* record) {
+    return record->pod != nullptr ? record->pod->spec().priority() : 0;
+  };
+  std::ranges::stable_sort(due, std::ranges::greater(), priority);
+  return due;
 }
 
 }  // namespace muster::agent

@@ -171,5 +171,36 @@ TEST_F(PodSetTest, PodWhoseSpecificationIsLostIsGivenItsOwnGrace) {
   EXPECT_THAT(node_.runtime.containers(), IsEmpty());
 }
 
+TEST_F(PodSetTest, OfManyToBeStartedTheMostImportantIsFirst) {
+  struct Row {
+    const char* uid;
+    int32_t priority;
+  };
+  std::vector<v1::Object> objects;
+  for (const Row& row : {Row{"u1", 0}, Row{"u2", 100}, Row{"u3", -5}, Row{"u4", 2'000'001'000}}) {
+    objects.push_back(PodObject(absl::StrCat("pod-", row.uid), row.uid));
+    objects.back().mutable_pod()->mutable_spec()->set_priority(row.priority);
+  }
+  const auto order = [this] {
+    std::vector<std::string> uids;
+    for (const SandboxStatus& sandbox : node_.runtime.sandboxes()) {
+      if (sandbox.state == SandboxState::kReady) uids.push_back(sandbox.uid);
+    }
+    return uids;
+  };
+  node_.Settle();
+  node_.Welcome(objects);
+  node_.Run(seconds(2));
+  EXPECT_THAT(order(), ElementsAre("u4", "u2", "u1", "u3"));
+
+  // After a boot, from the node's own disk.
+  node_.KillAgent();
+  node_.runtime.Reboot();
+  node_.host.facts.boot_id = "next";
+  node_.StartAgent();
+  node_.Run(seconds(5));
+  EXPECT_THAT(order(), ElementsAre("u4", "u2", "u1", "u3"));
+}
+
 }  // namespace
 }  // namespace muster::agent
