@@ -24,7 +24,7 @@ struct HostFacts {
   int64_t ephemeral_storage_bytes = 0;
   std::vector<std::string> hugepage_sizes;  // "2Mi"
   DnsConfig dns;                            // The host's resolv.conf.
-  bool may_lower_oom_score = false;         // CAP_SYS_RESOURCE.
+  bool may_lower_oom_score = false;         // The runtime has CAP_SYS_RESOURCE.
   bool systemd = false;                     // systemd is the service manager here.
   bool root_is_shared = false;              // Mounts below / reach other mount namespaces.
   bool cgroup_v2 = false;                   // One hierarchy of control groups for everything.

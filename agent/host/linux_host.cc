@@ -154,13 +154,14 @@ DnsConfig ParseResolvConf(std::string_view text) {
   return dns;
 }
 
-bool HasCapability(std::string_view proc_status, int bit) {
+bool HasCapability(std::string_view proc_status, int bit, std::string_view set) {
+  const std::string name = absl::StrCat(std::string(set), ":");
   for (const absl::string_view line : absl::StrSplit(View(proc_status), '\n')) {
     absl::string_view rest = line;
-    if (!absl::ConsumePrefix(&rest, "CapEff:")) continue;
-    uint64_t set = 0;
-    if (!absl::SimpleHexAtoi(absl::StripAsciiWhitespace(rest), &set)) return false;
-    return (set >> bit & 1) != 0;
+    if (!absl::ConsumePrefix(&rest, name)) continue;
+    uint64_t bits = 0;
+    if (!absl::SimpleHexAtoi(absl::StripAsciiWhitespace(rest), &bits)) return false;
+    return (bits >> bit & 1) != 0;
   }
   return false;
 }
@@ -253,7 +254,8 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
     facts.dns = ParseResolvConf(text);
     break;
   }
-  facts.may_lower_oom_score = HasCapability(ReadLine("/proc/self/status"), kCapSysResource);
+  // It is the runtime that does so, with what a service of this host can have at most.
+  facts.may_lower_oom_score = HasCapability(ReadLine("/proc/1/status"), kCapSysResource, "CapBnd");
   facts.systemd = std::filesystem::is_directory(options_.root + "/run/systemd/system", ignored);
   facts.root_is_shared = RootIsShared(ReadLine("/proc/self/mountinfo"));
   const std::string groups = options_.root + "/sys/fs/cgroup";

@@ -47,8 +47,9 @@ int64_t ThreadsOf(std::string_view loadavg);
 // The interface of the IPv4 route to everywhere with the lowest metric; "" when there is none.
 std::string DefaultInterface(std::string_view route_table);
 DnsConfig ParseResolvConf(std::string_view text);
-// A bit of CapEff of /proc/self/status.
-bool HasCapability(std::string_view proc_status, int bit);
+// A bit of one of the sets in a /proc/PID/status: CapEff, what the process has; CapBnd, what it and
+// those that it starts can have at most.
+bool HasCapability(std::string_view proc_status, int bit, std::string_view set = "CapEff");
 // Is "/" a shared mount, by /proc/self/mountinfo?
 bool RootIsShared(std::string_view mountinfo);
 // Where a process is in the unified hierarchy, by its /proc/PID/cgroup: "/a/b"; "" on v1 alone.

@@ -58,6 +58,27 @@ TEST(LinuxHost, ReadsWhatItsRootSays) {
   EXPECT_FALSE(facts->systemd);
 }
 
+TEST(LinuxHost, ScoresAreLoweredWhereTheRuntimeMayWhateverTheAgentMay) {
+  struct Row {
+    const char* status;
+    bool may;
+  };
+  for (const Row& row :
+       {Row{"CapEff:\t0000000000000000\nCapBnd:\t000001ffffffffff\n", true},
+        Row{"CapEff:\t000001ffffffffff\nCapBnd:\t000001fffeffffff\n", false}, Row{"", false}}) {
+    const TempDir root;
+    fs::create_directories(root / "proc/1");
+    fs::create_directories(root / "proc/sys/kernel/random");
+    std::ofstream(root / "proc/sys/kernel/random/boot_id") << "b-1\n";
+    std::ofstream(root / "proc/meminfo") << "MemTotal: 1 kB\n";
+    std::ofstream(root / "proc/1/status") << row.status;
+    const absl::StatusOr<HostFacts> facts =
+        LinuxHost({.root = root.path(), .storage_path = "/"}).Facts();
+    ASSERT_TRUE(facts.ok()) << facts.status();
+    EXPECT_EQ(facts->may_lower_oom_score, row.may) << row.status;
+  }
+}
+
 // Spec: pod/17.1/swap, pod/17.1/oom-group
 TEST(LinuxHost, KnowsWhatControlGroupsCanDo) {
   struct Row {
@@ -189,6 +210,7 @@ TEST(HasCapability, ReadsTheEffectiveSet) {
   EXPECT_TRUE(HasCapability("Name: x\nCapEff:\t0000000001000000\n", 24));
   EXPECT_FALSE(HasCapability("Name: x\nCapEff:\t0000000000ffffff\n", 24));
   EXPECT_FALSE(HasCapability("", 24));
+  EXPECT_TRUE(HasCapability("CapEff:\t0\nCapBnd:\t0000000001000000\n", 24, "CapBnd"));
 }
 
 // Spec: pod/14.4/shared-root
