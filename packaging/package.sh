@@ -7,11 +7,13 @@
 #                              to test upgrades and downgrades with
 #   package.sh rpm [--twice]   RPM packages into build/package/rpm, from the same install
 #   package.sh tarball         build/package/muster-VERSION-ARCH.tar.gz, for any place on any host
-# Nothing is built when the packages are newer than the sources. With MUSTER_BUILT_IN=DIR Debian
-# packages are made of what is built in DIR, which is for working on them and for testing them.
+# Nothing is built when the packages are newer than the sources. With MUSTER_BUILT_IN=DIR packages
+# are made of what is built in DIR, which is for working on them and for testing them; they come
+# into build/package-of-DIR, away from those that are for others.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-out=$repo/build/package
+out=$repo/build/package${MUSTER_BUILT_IN:+-of-${MUSTER_BUILT_IN##*/}}
+shown=${out#"$repo"/}
 cd "$repo"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -110,7 +112,7 @@ deb() { # [--twice]
     build_debs "$out/stage-again/elsewhere" "$out/deb-again"
     compare "$out/deb" "$out/deb-again" deb
   fi
-  say "package: $(find "$out/deb" -name '*.deb' | wc -l) packages in build/package/deb" \
+  say "package: $(find "$out/deb" -name '*.deb' | wc -l) packages in $shown/deb" \
     "($((SECONDS - started)) s)"
 }
 
@@ -129,12 +131,14 @@ deb_next() {
     if command -v mold >/dev/null; then export CC_LD=mold CXX_LD=mold; fi
     logged "$dir/setup.log" meson setup "$dir/muster/build/next" "$dir/muster" -Dtests=false
     logged "$dir/build.log" ninja -C "$dir/muster/build/next" -j "${MUSTER_JOBS:-$(nproc)}"
-    MUSTER_BUILT_IN=$dir/muster/build/next pack_debs "$dir" "$out/deb-next"
+    # Nobody debugs these.
+    DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}" \
+      MUSTER_BUILT_IN=$dir/muster/build/next pack_debs "$dir" "$out/deb-next"
   else
     pack_debs "$dir" "$out/deb-next"
   fi
   built deb-next
-  say "package: version $next_version in build/package/deb-next ($((SECONDS - started)) s)"
+  say "package: version $next_version in $shown/deb-next ($((SECONDS - started)) s)"
 }
 
 # --- what RPM packages and the tarball are made of ---------------------------------------------
@@ -209,7 +213,7 @@ rpm_packages() { # [--twice]
     build_rpms "$out/rpm-work-again/elsewhere" "$out/rpm-again"
     compare "$out/rpm" "$out/rpm-again" rpm
   fi
-  say "package: $(find "$out/rpm" -name '*.rpm' | wc -l) packages in build/package/rpm"
+  say "package: $(find "$out/rpm" -name '*.rpm' | wc -l) packages in $shown/rpm"
 }
 
 # --- tarball ---------------------------------------------------------------------------------
@@ -245,7 +249,7 @@ tarball() {
   tar -C "$out/tarball" --sort=name --mtime="@$(source_date)" --owner=0 --group=0 --numeric-owner \
     -c "$name" | gzip -9n >"$out/$name.tar.gz"
   check_tarball "$out/$name.tar.gz" "$name"
-  say "package: build/package/$name.tar.gz"
+  say "package: $shown/$name.tar.gz"
 }
 
 # Unpacked elsewhere, the programs run, and find no library but their own and the C library's.

@@ -19,9 +19,13 @@ settings() { # NAME: kept when they are there
   [ -e "/etc/muster/$1" ] || cp "$here/share/muster/$1" "/etc/muster/$1"
 }
 
+# Whose members may look.
+viewers() { getent group muster >/dev/null || groupadd -r muster; }
+
 case ${1:-} in
   agent)
     settings agent.yaml
+    viewers
     unit muster-agent.service
     unit muster-node-ready.service
     unit muster-node-ready.target
@@ -30,6 +34,7 @@ case ${1:-} in
     ;;
   coordinator)
     settings coordinator.yaml
+    viewers
     getent passwd muster-coordinator >/dev/null ||
       useradd -r -M -d /var/lib/muster/coordinator -s /usr/sbin/nologin muster-coordinator
     unit muster-coordinator.service

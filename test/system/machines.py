@@ -2,6 +2,7 @@
 
 import pathlib
 import shlex
+import shutil
 
 from testbed import REPO, Cluster, run, wait_until, with_settings
 
@@ -27,19 +28,22 @@ class Machines(Cluster):
         program = self.state / "musterctl/usr/bin/musterctl"
         return [program, "--server", self.shell_environment()["MUSTER_SERVER"], *args]
 
-    def debs(self):
-        directory = pathlib.Path(
-            self.env.get("MUSTER_DEBS") or pathlib.Path(__file__).parents[2] / "build/package/deb")
-        return {path.name.split("_")[0]: path for path in directory.glob("muster-*.deb")}
+    # Packages: those of `package.sh deb`, in $MUSTER_DEBS, and the other kinds beside them.
+
+    def packages(self, kind):
+        debs = self.env.get("MUSTER_DEBS") or REPO / "build/package/deb"
+        return pathlib.Path(debs).parent / kind
+
+    def debs(self, kind="deb"):
+        return {path.name.split("_")[0]: path for path in self.packages(kind).glob("muster-*.deb")}
 
     def next_debs(self):
         """The same programs under a higher version, as `package.sh deb-next` makes them."""
-        directory = pathlib.Path(__file__).parents[2] / "build/package/deb-next"
-        return {path.name.split("_")[0]: path for path in directory.glob("muster-*.deb")}
+        return self.debs("deb-next")
 
     def rpms(self):
-        directory = pathlib.Path(__file__).parents[2] / "build/package/rpm"
-        return {path.name.rsplit("-", 2)[0]: path for path in directory.glob("muster-*.rpm")}
+        return {path.name.rsplit("-", 2)[0]: path
+                for path in self.packages("rpm").glob("muster-*.rpm")}
 
     # Hosts.
 
@@ -78,6 +82,12 @@ class Machines(Cluster):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
         return before
+
+    def copy(self, host, file, directory):
+        """Puts a file of this machine into a directory of a host."""
+        target = self.host_root(host) / directory.lstrip("/")
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
 
     def drop_in(self, host, unit, text):
         """Settings of a unit for one test."""

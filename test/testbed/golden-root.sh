@@ -5,6 +5,7 @@
 GOLDEN=$CACHE/golden
 GOLDEN_PACKAGES=systemd,systemd-sysv,dbus,libpam-systemd,containerd,runc,containernetworking-plugins
 GOLDEN_PACKAGES+=,iproute2,iptables,procps,ca-certificates,rpm,init-system-helpers
+GOLDEN_PACKAGES+=,curl,man-db,zsh,fish  # What the tests use there.
 
 golden_mirror() { # The first address this machine takes Debian itself from.
   sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\?\(http[^ ]*\) .*/\2/p' /etc/apt/sources.list \
@@ -62,17 +63,18 @@ golden_build() (
   exec 7>"$CACHE/golden.lock"
   flock 7
   libraries=$(golden_libraries | paste -sd,)
-  [ "$(cat "$GOLDEN/etc/testbed-golden" 2>/dev/null)" != "$libraries" ] || exit 0
+  packages=$GOLDEN_PACKAGES${libraries:+,$libraries}
+  [ "$(cat "$GOLDEN/etc/testbed-golden" 2>/dev/null)" != "$packages" ] || exit 0
   mirror=$(golden_mirror)
   [ -n "$mirror" ] || die "no Debian archive in the sources of this machine's apt"
   say "making the root file system of hosts with systemd (once, a minute or two) ..."
   rm -rf --one-file-system "$GOLDEN" "$GOLDEN.new"
   # shellcheck disable=SC1091
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  debootstrap --variant=minbase --include="$GOLDEN_PACKAGES${libraries:+,$libraries}" \
+  debootstrap --variant=minbase --include="$packages" \
     "$suite" "$GOLDEN.new" "$mirror" >"$CACHE/golden.log" 2>&1 ||
     die "debootstrap failed: $(tail -n 3 "$CACHE/golden.log")"
   golden_configure "$GOLDEN.new"
-  echo "$libraries" >"$GOLDEN.new/etc/testbed-golden"
+  echo "$packages" >"$GOLDEN.new/etc/testbed-golden"
   mv "$GOLDEN.new" "$GOLDEN"
 )

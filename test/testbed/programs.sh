@@ -50,7 +50,7 @@ node_settings() { # NODE
   else
     file=$(host_dir "$1")/etc-own/muster/agent.yaml
   fi
-  grep -qs '^evictionHard:' "$file" || cat "$here/agent.yaml" >>"$file"
+  grep -qs '^evictionHard:' "$file" || cat "$TESTBED_SCRIPTS/agent.yaml" >>"$file"
 }
 
 # Enrols a node unless it is already, as an administrator would: a token made on the control host,
