@@ -1,5 +1,7 @@
 """Installing, joining, removing and purging, as an administrator does it."""
 
+import re
+
 import pytest
 from machines import AGENT, COORDINATOR
 from testbed import daemonset, identity, only_on, wait_until
@@ -125,20 +127,63 @@ def test_the_rpms_do_with_systemd_what_the_debs_do(machines, spare):
             "LoadState": "not-found", "ActiveState": "inactive"}
 
 
-def test_the_shell_completes_names_of_what_there_is(machines):
-    machines.apply(daemonset("web", nodeSelector=only_on("node-1")))
-    machines.wait_ready("web", ["node-1"])
-    script = """
+# Each prints what the shell would offer after the words that it is given.
+COMPLETION = {
+    "bash": """
         . /usr/share/bash-completion/completions/musterctl
         COMP_LINE="musterctl $1" COMP_POINT=$((10 + ${#1}))
         _musterctl
-        printf '%s\\n' "${COMPREPLY[@]}" """
+        printf '%s\\n' "${COMPREPLY[@]}" """,
+    # What zsh would show is what the function describes to it.
+    "zsh": """
+        _describe() { print -l -- "${(@P)2}" }
+        _files() { }
+        words=(musterctl ${(z)1}) CURRENT=$#words
+        source /usr/share/zsh/vendor-completions/_musterctl""",
+    "fish": """
+        source /usr/share/fish/vendor_completions.d/musterctl.fish
+        complete -C "musterctl $argv[-1]" """,
+}
+
+
+@pytest.mark.parametrize("shell", list(COMPLETION))
+def test_the_shell_completes_names_of_what_there_is(machines, shell):
+    machines.apply(daemonset("web", nodeSelector=only_on("node-1")))
+    machines.wait_ready("web", ["node-1"])
 
     def completed(words):
-        return machines.on("control", "bash", "-c", script, "-", words).out.split()
+        said = machines.on("control", shell, "-c", COMPLETION[shell], "-", words).out
+        start = words.split()[-1].split("=")[-1]
+        found = [re.split("[:\t]", line)[0].split("=")[-1] for line in said.splitlines()]
+        return [word for word in found if word.startswith(start)]  # As zsh does afterwards.
 
     assert completed("rollout pau") == ["pause"]
     assert completed("rollout undo ds/w") == ["ds/web"]
     assert completed("drain node-") == ["node-1", "node-2"]
     assert completed("get pods -n def") == ["default"]
-    assert completed("get pods --output=ya") == ["yaml"]
+    if shell == "bash":
+        assert completed("get pods --output=ya") == ["yaml"]
+
+
+def test_every_program_and_command_has_its_manual_page(machines):
+    def pages(host, package):
+        listed = machines.on(host, "dpkg", "-L", package).out
+        return {match[1] for match in re.finditer(r"/man[18]/(.*)\.[18]\.gz$", listed, re.M)}
+
+    def commands(program):
+        """What may follow, all the way down, as its own help lists it."""
+        help_text = machines.on("control", *program, "--help").out
+        listed = re.search(r"^Subcommands:\n((?:  .*\n|\n)+)", help_text, re.M)
+        found = {"-".join(program)}
+        for line in listed[1].splitlines() if listed else []:
+            if match := re.match(r"  ([a-z][a-z-]*)", line):
+                found |= commands((*program, match[1]))
+        return found
+
+    wanted = commands(("musterctl",))
+    assert {"musterctl-get", "musterctl-rollout-status"} <= wanted
+    assert wanted - pages("control", "muster-ctl") == set()
+    assert "muster-coordinator" in pages("control", "muster-coordinator")
+    assert {"muster-agent", "muster-agent-doctor"} <= pages("node-1", "muster-agent")
+    shown = machines.shell("control", "MANPAGER=cat man musterctl-rollout-status").out
+    assert "--timeout" in shown, shown

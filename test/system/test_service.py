@@ -125,13 +125,46 @@ def test_the_journal_knows_nodes_pods_and_daemonsets(machines):
     assert "session of agent" in sessions and "node-1" not in sessions
 
 
+def test_who_looks_through_the_local_socket_is_called_by_name(machines):
+    """As the unit confines the coordinator: other users of the host are somebody to it."""
+    machines.shell("control", "useradd --groups muster vera; useradd otto")
+    machines.undoings.append(lambda: machines.shell("control", "userdel vera; userdel otto"))
+
+    def as_user(name, *args):
+        return machines.on("control", "runuser", "-u", name, "--", "musterctl", *args, check=False)
+
+    who = as_user("vera", "auth", "whoami")
+    assert "local:vera" in who.out and "viewer" in who.out, who
+    assert as_user("vera", "get", "nodes").code == 0
+    denied = as_user("vera", "cordon", "node-1")
+    assert denied.code == 1 and "local:vera" in denied.text and "forbidden" in denied.text, denied
+    assert as_user("otto", "get", "nodes").code == 1
+
+
+def test_the_units_are_what_systemd_has_them_for(machines):
+    both = {"Type": "notify", "Restart": "always", "WatchdogUSec": "20s", "NotifyAccess": "main"}
+    wanted = {
+        ("node-1", AGENT): {**both, "KillMode": "process", "OOMScoreAdjust": "-900",
+                            "RuntimeDirectory": "muster-agent", "StateDirectory": "muster/agent"},
+        ("control", COORDINATOR): {**both, "OOMScoreAdjust": "-500", "User": "muster-coordinator",
+                                   "StateDirectory": "muster/coordinator"},
+    }
+    for (host, unit), properties in wanted.items():
+        assert machines.show(host, unit, *properties) == properties
+    # Whichever runtime there is comes first, and none has to be there.
+    order = machines.show("node-1", AGENT, "After", "Requires", "Wants")
+    assert {"containerd.service", "crio.service"} <= set(order["After"].split()), order
+    for service in ("containerd.service", "crio.service"):
+        assert service not in order["Requires"] + order["Wants"], order
+
+
 def test_systemd_finds_the_units_in_order(machines):
     gate = ("muster-node-ready.target", "muster-node-ready.service")
     for host, units in (("node-1", (AGENT,) + gate), ("control", (COORDINATOR,))):
         for unit in units:
             verified = machines.on(host, "systemd-analyze", "verify", "--man=no", unit, check=False)
             assert verified.code == 0 and unit not in verified.text, verified
-    limits = {("node-1", AGENT): 4.7, ("control", COORDINATOR): 1.5}
+    limits = {("node-1", AGENT): 4.6, ("control", COORDINATOR): 1.5}
     for (host, unit), most in limits.items():
         text = machines.on(host, "systemd-analyze", "security", "--no-pager", unit).text
         level = float(re.search(r"exposure level for .*: ([0-9.]+)", text).group(1))

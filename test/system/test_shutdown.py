@@ -146,6 +146,28 @@ def test_a_host_that_goes_down_stops_its_pods_in_order_and_tells_why(graceful):
         machines.wait_ready(name, [NODE], timeout=120)
 
 
+# Spec: pod/20/inhibitor
+def test_a_shutdown_that_does_not_happen_is_told_of_and_the_pods_run_again(graceful):
+    """logind waits for the pods, then finds that it cannot: it says so, and everybody goes on."""
+    machines = graceful
+    machines.apply(told_of("normal"))
+    machines.wait_ready("normal", [NODE])
+    boot = machines.boot_id(NODE)
+    since = machines.now(NODE)
+    machines.on(NODE, "systemctl", "reboot", check=False)
+    wait_until(lambda: "the host is shutting down" in agent_log(machines, since=since), 15)
+    # While it waits, so that what it was asked for it no longer can do.
+    machines.undoings.append(
+        lambda: machines.on(NODE, "systemctl", "unmask", "--runtime", "reboot.target"))
+    machines.on(NODE, "systemctl", "mask", "--runtime", "reboot.target")
+    wait_until(lambda: "the host does not shut down after all" in agent_log(machines, since=since),
+               40)
+    wait_until(lambda: inhibitors(machines), 20, "the delay lock is taken anew")
+    machines.wait_nodes_ready(NODE)
+    machines.wait_ready("normal", [NODE], timeout=60)
+    assert machines.boot_id(NODE) == boot
+
+
 def test_without_the_setting_a_shutdown_waits_for_nothing(machines):
     assert not inhibitors(machines)
     drop_in = machines.host_root(NODE) / "etc/systemd/logind.conf.d/99-muster-agent.conf"

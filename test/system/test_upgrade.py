@@ -97,6 +97,9 @@ def test_a_coordinator_goes_up_and_down_a_version_beside_agents_of_both(steady, 
         told = gaps(machines, since)
         with capsys.disabled():
             print(f"\ncoordinator: longest time without a session {max(told.values()):.2f} s")
+        assert sorted(told) == NODES
+        # Two seconds are wanted, and what `./dev bench host` measures; this machine may be busy.
+        assert max(told.values()) < 4
         machines.ctl("label", "node", "node-1", f"step={len(debs)}", "--overwrite")
         assert ready_since(machines) == since_ready, "readiness of nodes changed"
     install(machines, "node-1", AGENT, machines.debs())
