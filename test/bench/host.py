@@ -5,7 +5,8 @@
 
 Hosts with systemd, Muster from its packages:
   offline boot   without a coordinator: from containerd being up to all ten daemons Running
-  upgrade gap    an agent is upgraded and downgraded by package: how long it had no session
+  upgrade gap    an agent, or the coordinator, is upgraded and downgraded by package: how long there
+                 was no session, of all agents the longest
   coordinator    is restarted: from its serving again to the last agent's session
   watchdog       an agent stands still (SIGSTOP): until another one is ready in its place
 """
@@ -59,18 +60,21 @@ def connected(machines):
         f"; {len(NODES)} agents connected"), 60)
 
 
-def upgrade_gap(machines, debs):
+def upgrade_gap(machines, host, unit, debs):
     since = machines.now("control")
-    pid = machines.pid(NODE, AGENT)
-    machines.install(NODE, "muster-agent", debs=debs)
-    machines.await_new_pid(NODE, AGENT, pid)
+    pid = machines.pid(host, unit)
+    machines.install(host, unit.removesuffix(".service"), debs=debs)
+    machines.await_new_pid(host, unit, pid)
     connected(machines)
-    at = {}
+    ended, longest = {}, 0
     for line in log(machines, since):
-        match = SESSION.match(line)
-        if match and match[2] == NODE:
-            at.setdefault(match[3], float(match[1]))
-    return at["of agent"] - at["ends"]
+        if not (match := SESSION.match(line)):
+            continue
+        if match[3] == "ends":
+            ended.setdefault(match[2], float(match[1]))
+        elif match[2] in ended:
+            longest = max(longest, float(match[1]) - ended.pop(match[2]))
+    return longest
 
 
 def coordinator_restart(machines):
@@ -104,8 +108,9 @@ def show(name, figures):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    for kind in ("deb", "deb-next"):
-        subprocess.run([REPO / "packaging/package.sh", kind], check=True)
+    if not os.environ.get("MUSTER_DEBS"):
+        for kind in ("deb", "deb-next"):
+            subprocess.run([REPO / "packaging/package.sh", kind], check=True)
     machines = Machines(STATE, INDEX)
     machines.testbed("down")
     machines.testbed("up", "--systemd", "-n", len(NODES), timeout=600)
@@ -117,8 +122,9 @@ def main():
         for n in range(DAEMONS):
             machines.wait_ready(f"d{n}", [NODE])
         tasks = machines.tasks(NODE)
-        gaps = [upgrade_gap(machines, debs)
-                for _ in range(rounds) for debs in (machines.next_debs(), machines.debs())]
+        back_and_forth = (machines.next_debs(), machines.debs()) * rounds
+        gaps = [upgrade_gap(machines, NODE, AGENT, debs) for debs in back_and_forth]
+        away = [upgrade_gap(machines, "control", COORDINATOR, debs) for debs in back_and_forth]
         found = [coordinator_restart(machines) for _ in range(rounds)]
         dogs = [watchdog(machines) for _ in range(min(rounds, 2))]
         untouched = machines.tasks(NODE) == tasks
@@ -128,6 +134,7 @@ def main():
     print(f"{DAEMONS} daemons, seconds, median [lowest .. highest]")
     show("offline boot: containerd up to all daemons Running", boots)
     show("agent upgraded or downgraded: without a session", gaps)
+    show("coordinator upgraded or downgraded: without a session", away)
     show("coordinator killed: serving again to the last session", found)
     show("agent stands still: another one is ready (WatchdogSec=20)", dogs)
     print("  no container was restarted but by the boots" if untouched
