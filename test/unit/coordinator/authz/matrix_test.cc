@@ -83,6 +83,12 @@ const std::map<std::string, Meaning>& Meanings() {
       {"CreateUser", {"", {}, Meaning::kAdminsOnly}},
       {"ListUsers", {"", {}, Meaning::kAdminsOnly}},
       {"DeleteUser", {"", {}, Meaning::kAdminsOnly}},
+      {"RevokeNode", {"", {}, Meaning::kAdminsOnly}},
+      {"GetCaStatus", {"", {}, Meaning::kAdminsOnly}},
+      {"RotateCa", {"", {}, Meaning::kAdminsOnly}},
+      {"GetSealStatus", {"", {}, Meaning::kAdminsOnly}},
+      {"RotateSeal", {"", {}, Meaning::kAdminsOnly}},
+      {"RenewUser", {"", {}, Meaning::kEverybody}},  // Its own certificate.
       {"GetVersion", {"", {}, Meaning::kEverybody}},
       {"WhoAmI", {"", {}, Meaning::kEverybody}},
       {"CanI", {"", {}, Meaning::kEverybody}},
