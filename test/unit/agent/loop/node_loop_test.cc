@@ -250,7 +250,7 @@ TEST_F(NodeLoopTest, OrphanIsTakenDownOnlyWhenTheSetIsConfirmed) {
   EXPECT_EQ(node_.runtime.running_containers(), 1);
   // The coordinator is back and says that there is nothing.
   node_.link->AcceptConnects();
-  node_.Run(seconds(60));
+  for (int i = 0; i < 60 && !node_.link->connected(); ++i) node_.Run(seconds(1));
   node_.Welcome({});
   node_.Run(seconds(60));
   EXPECT_THAT(node_.runtime.containers(), IsEmpty());
