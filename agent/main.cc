@@ -36,6 +36,7 @@
 #include "agent/local/loopback_listener.h"
 #include "agent/loop/node_loop.h"
 #include "agent/metrics/call_stats.h"
+#include "agent/network/host/node_network.h"
 #include "agent/probe/net/net_prober.h"
 #include "agent/report/node_report.h"
 #include "agent/reset/reset.h"
@@ -314,10 +315,12 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   TunnelServer tunnels({.host_sample = [&host, &clock] { return Sample(host, clock); }}, runtime,
                        clock, dialer);
   ThreadWorker worker, chores;
+  NodeNetwork network(*events, clock, settings.network(identity.node_name));
+  network.Start();
   ProcessExits exits(*events);
   NodeLoop node(
       {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits,
-       &chores, &runtime, certificate.get()},
+       &chores, &runtime, certificate.get(), &network},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());

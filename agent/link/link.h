@@ -4,12 +4,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "common/base/clock.h"
+#include "muster/network/v1/table.pb.h"
 #include "muster/v1/cluster.pb.h"
 #include "muster/v1/node.pb.h"
 #include "muster/v1/object.pb.h"
@@ -58,19 +60,24 @@ struct TunnelRequest {
   std::vector<std::string> pod_uids;
   bool node = false;
 };
+// What the fleet's table of Services says, or what is new in it.
+struct LinkNetwork {
+  network::v1::Update update;
+};
 // The stream ended, or could not be made. The link does not try again by itself.
 struct LinkDown {
   absl::Status why;
 };
-using LinkEvent =
-    std::variant<LinkWelcome, LinkAssignment, LinkNodeRemoved, TunnelRequest, LinkTrust, LinkDown>;
+using LinkEvent = std::variant<LinkWelcome, LinkAssignment, LinkNodeRemoved, TunnelRequest,
+                               LinkTrust, LinkNetwork, LinkDown>;
 
 // What goes up.
 struct LinkHello {
   std::string agent_version, boot_id;
   std::map<ObjectKey, int64_t> known;
   v1::NodeStatus node_status;
-  std::vector<std::string> trusted_cas;  // sha256:HEX
+  std::vector<std::string> trusted_cas;     // sha256:HEX
+  std::optional<int64_t> network_revision;  // Of the table of Services; none: it is not wanted.
 };
 struct PodReport {
   std::string namespace_, name, uid;

@@ -100,6 +100,10 @@ absl::Status NodeLoop::Start() {
   const absl::StatusOr<HostFacts> facts = seams_.host.Facts();
   if (!facts.ok()) return Annotate(facts.status(), "looking at this host");
   facts_ = *facts;
+  if (seams_.network != nullptr) {
+    seams_.network->SetHostDns(facts_.dns.servers);
+    seams_.network->SetConnected(false);
+  }
   facts_due_ = seams_.clock.Mono() + options_.facts_period;
 
   if (!facts_.may_lower_oom_score) {
@@ -231,6 +235,7 @@ bool NodeLoop::HasLooked(MonoTime now, std::optional<MonoTime>& wake) {
 LinkHello NodeLoop::MakeHello() {
   sent_status_ = node_status_;
   LinkHello hello{options_.agent_version, facts_.boot_id, assignment_.Known(), node_status_, {}};
+  if (seams_.network != nullptr) hello.network_revision = seams_.network->revision();
   if (seams_.certificate != nullptr) hello.trusted_cas = seams_.certificate->TrustedCas();
   return hello;
 }
@@ -249,6 +254,7 @@ void NodeLoop::OnEvent(const LinkWelcome& welcome) {
   ++sessions_;
   link_since_ = seams_.clock.Wall();
   mirror_keeper_.Begin();
+  if (seams_.network != nullptr) seams_.network->SetConnected(true);
   status_due_ = now + options_.status_period;
   spdlog::info("connected to coordinator {}", welcome.coordinator_version);
   const std::string& uid = welcome.node.metadata().uid();
@@ -316,6 +322,7 @@ void NodeLoop::OnEvent(const LinkNodeRemoved&) {
     return;
   }
   ApplyChange(change, identity_);
+  if (seams_.network != nullptr) seams_.network->Forget();
   assignment_.Clear();
   GiveAssignment();
   SetOwners();
@@ -329,7 +336,12 @@ void NodeLoop::OnEvent(const LinkTrust& trust) {
   if (seams_.certificate != nullptr) seams_.certificate->TakeTrust(trust);
 }
 
+void NodeLoop::OnEvent(const LinkNetwork& network) {
+  if (seams_.network != nullptr) seams_.network->Take(network.update);
+}
+
 void NodeLoop::OnEvent(const LinkDown& down) {
+  if (seams_.network != nullptr) seams_.network->SetConnected(false);
   const bool was_up = keeper_.up(), ours = keeper_.reopening();
   keeper_.OnDown(seams_.clock.Mono());
   session_is_new_ = false;
@@ -356,6 +368,7 @@ void NodeLoop::RefreshFacts(MonoTime now) {
   absl::StatusOr<HostFacts> facts = seams_.host.Facts();
   if (!facts.ok() || *facts == facts_) return;
   facts_ = *std::move(facts);
+  if (seams_.network != nullptr) seams_.network->SetHostDns(facts_.dns.servers);
   node_status_due_ = true;
 }
 
@@ -396,6 +409,10 @@ NodeSituation NodeLoop::MakeSituation() const {
   context.allocatable = {node_status_.allocatable().begin(), node_status_.allocatable().end()};
   context.memory_capacity_bytes = facts_.memory_bytes;
   context.cluster_dns = options_.cluster_dns;
+  if (seams_.network != nullptr) {
+    if (context.cluster_dns.empty()) context.cluster_dns = seams_.network->Resolvers();
+    context.services = seams_.network->table();
+  }
   context.cluster_domain = options_.cluster_domain;
   context.host_dns = facts_.dns;
   context.may_lower_oom_score = facts_.may_lower_oom_score;

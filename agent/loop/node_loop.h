@@ -31,6 +31,7 @@
 #include "agent/loop/static_pods.h"
 #include "agent/loop/worker.h"
 #include "agent/metrics/tallies.h"
+#include "agent/network/network.h"
 #include "agent/probe/prober.h"
 #include "agent/report/node_report.h"
 #include "agent/runtime/runtime.h"
@@ -95,6 +96,7 @@ class NodeLoop {
     Worker* chores = nullptr;
     RuntimeEvents* events = nullptr;         // None: the runtime is only looked at.
     NodeCertificate* certificate = nullptr;  // None: it stays as it is.
+    Network* network = nullptr;              // None: Services are not this node's business.
   };
   // What came through the tunnel; the target is an error when there is no such container or pod.
   using OnTunnel =
@@ -143,6 +145,7 @@ class NodeLoop {
   void OnEvent(const LinkNodeRemoved&);
   void OnEvent(const TunnelRequest& request);
   void OnEvent(const LinkTrust& trust);
+  void OnEvent(const LinkNetwork& network);
   void OnEvent(const LinkDown& down);
 
   LinkHello MakeHello();

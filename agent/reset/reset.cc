@@ -21,6 +21,7 @@
 #include "agent/host/shutdown_inhibitor.h"
 #include "agent/host/systemd_slices.h"
 #include "agent/loop/node_loop.h"
+#include "agent/network/host/node_network.h"
 #include "agent/probe/net/net_prober.h"
 #include "agent/runtime/cri/cri_runtime.h"
 #include "agent/volumes/linux_volume_host.h"
@@ -190,7 +191,7 @@ void StopEmptySlices(const std::string& cgroup_root) {
 
 absl::Status RemoveFiles(const Settings& settings) {
   std::error_code error;
-  for (const char* name : {"/checkpoint", "/pki", "/seccomp", "/lock"}) {
+  for (const char* name : {"/checkpoint", "/network", "/pki", "/seccomp", "/lock"}) {
     fs::remove_all(settings.state_dir + name, error);
     if (error) return absl::ErrnoToStatus(error.value(), settings.state_dir + name);
   }
@@ -240,6 +241,7 @@ absl::Status Reset(const Settings& settings, const ResetOptions& options, const 
   }
   RemoveEmptyGroups(settings.cgroup_root);
   StopEmptySlices(settings.cgroup_root);
+  MUSTER_RETURN_IF_ERROR(Annotate(RemoveFromHost(settings.network("")), "network"));
   MUSTER_RETURN_IF_ERROR(Annotate(RemoveFiles(settings), "removing the agent's state"));
   say("This host is no node any more. Its settings stay.");
   return absl::OkStatus();

@@ -210,6 +210,8 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("staticPodDir", settings.static_pod_dir);
   root.Read("clusterDNS", settings.cluster_dns);
   root.Read("clusterDomain", settings.cluster_domain);
+  root.Read("dnsAddresses", settings.dns_addresses);
+  root.Read("serviceRules", settings.service_rules);
   root.Read("allowedUnsafeSysctls", settings.allowed_sysctls);
   root.Read("maxPods", settings.max_pods, 1, 10'000);
   root.Read("maxParallelImagePulls", settings.max_parallel_image_pulls, 1, 1'000);
@@ -313,6 +315,9 @@ absl::Status CheckSettings(const Settings& settings) {
   for (const std::string& server : settings.cluster_dns) {
     MUSTER_RETURN_IF_ERROR(CheckIp("clusterDNS", server));
   }
+  for (const std::string& address : settings.dns_addresses) {
+    MUSTER_RETURN_IF_ERROR(CheckIp("dnsAddresses", address));
+  }
   return absl::OkStatus();
 }
 
@@ -334,6 +339,8 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("cgroupRoot", running.cgroup_root, read.cgroup_root);
   compare("clusterDNS", running.cluster_dns, read.cluster_dns);
   compare("clusterDomain", running.cluster_domain, read.cluster_domain);
+  compare("dnsAddresses", running.dns_addresses, read.dns_addresses);
+  compare("serviceRules", running.service_rules, read.service_rules);
   compare("allowedUnsafeSysctls", running.allowed_sysctls, read.allowed_sysctls);
   compare("maxPods", running.max_pods, read.max_pods);
   compare("maxParallelImagePulls", running.max_parallel_image_pulls, read.max_parallel_image_pulls);

@@ -10,6 +10,7 @@
 #include "agent/hygiene/log_rotation.h"
 #include "agent/hygiene/node_shutdown.h"
 #include "agent/hygiene/pressure.h"
+#include "agent/network/network_options.h"
 #include "agent/workload/host_rules.h"
 #include "common/base/clock.h"
 #include "common/config/parse_line.h"
@@ -35,6 +36,9 @@ struct Settings {
   std::string static_pod_dir = "/etc/muster/static-pods";
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
+  // Where the agent's own name server listens. Empty: there is none.
+  std::vector<std::string> dns_addresses = {"169.254.20.10", "fd6d:7573:7465:72::a"};
+  bool service_rules = true;                 // Services' addresses work here.
   std::vector<std::string> allowed_sysctls;  // Beside the safe ones.
   int64_t max_pods = 110;
   int64_t max_parallel_image_pulls = 5;
@@ -51,6 +55,9 @@ struct Settings {
   HostRules host_rules;
 
   const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
+  NetworkOptions network(const std::string& node) const {
+    return {node, cluster_domain, dns_addresses, service_rules, state_dir + "/network/table"};
+  }
   bool operator==(const Settings&) const = default;
 };
 

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/network/service_table.h"
 #include "agent/runtime/runtime.h"
 #include "muster/v1/config.pb.h"
 #include "muster/v1/meta.pb.h"
@@ -29,6 +31,7 @@ struct NodeContext {
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
   DnsConfig host_dns;
+  std::shared_ptr<const ServiceTable> services;  // Null: none are known.
   // Without CAP_SYS_RESOURCE a negative score would make every container fail to start.
   bool may_lower_oom_score = true;
   std::vector<std::string> hugepage_sizes;  // That the kernel has: "2Mi".

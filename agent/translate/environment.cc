@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/network/service_env.h"
 #include "agent/translate/expansion.h"
 #include "agent/translate/field_ref.h"
 #include "agent/translate/translate.h"
@@ -141,6 +142,13 @@ absl::StatusOr<Environment> ResolveEnvironment(const v1::Pod& pod, const v1::Con
                                                const NodeContext& node, const ConfigSource& configs,
                                                std::vector<std::string>* skipped) {
   Variables variables;
+  // First, so that everything that is said in the pod wins over them.
+  const bool links = !pod.spec().has_enable_service_links() || pod.spec().enable_service_links();
+  if (links && node.services != nullptr) {
+    for (auto& [name, value] : ServiceVariables(*node.services, pod.metadata().namespace_())) {
+      variables.Set(name, std::move(value));
+    }
+  }
   for (const v1::EnvFromSource& source : container.env_from()) {
     MUSTER_RETURN_IF_ERROR(AddEnvFrom(pod, source, configs, variables, skipped));
   }

@@ -282,8 +282,8 @@ grpc::ServerUnaryReactor* AdminService::RevokeNode(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::RenewUser(grpc::CallbackServerContext* context,
                                                   const admin::v1::RenewUserRequest* request,
                                                   admin::v1::RenewUserResponse* response) {
-  return ReplyTo(context, *request, *response, [this](const Identity& caller, const auto& r) {
-    return trust_.RenewUser(caller, r);
+  return ReplyTo(context, *request, *response, [this](AdminCall& call, const auto& r) {
+    return trust_.RenewUser(call.caller(), r);
   });
 }
 

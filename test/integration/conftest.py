@@ -53,7 +53,7 @@ def sweep(cluster):
             for service in services:
                 cluster.testbed("start", host, service.removesuffix("(down)"))
     wait_until(cluster.answers, 30)
-    for kind in ("daemonjobs", "daemonsets", "configmaps", "secrets"):
+    for kind in ("daemonjobs", "daemonsets", "configmaps", "secrets", "services"):
         names = cluster.ctl("get", kind, "-o", "name").out.split()
         if names:
             cluster.ctl("delete", *names, timeout=90)

@@ -12,8 +12,14 @@ PROGRAMS = ("agent", "coordinator", "ctl")
 
 # Decisions live here: values in, values out. No I/O, no clock, no log, no gRPC.
 PURE = (
+    "agent/dns/answer_cache",
+    "agent/dns/message",
+    "agent/dns/zone",
     "agent/hygiene",
     "agent/metrics",
+    "agent/network/ruleset",
+    "agent/network/service_env",
+    "agent/network/service_table",
     "agent/report",
     "agent/translate",
     "agent/workload",

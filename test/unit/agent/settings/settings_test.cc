@@ -26,7 +26,8 @@ TEST(Settings, EveryKeyIsRead) {
       "coordinator: control:7440\nnodeName: node-1\nstateDir: /s\nrootDir: /r\n"
       "runtimeEndpoint: unix:///run/x.sock\nnodeIP: 192.0.2.7\nlogDir: /l\nlogLinkDir: /k\n"
       "runDir: /run/a\ncgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: "
-      "c.example\nallowedUnsafeSysctls: [\"kernel.msg*\"]\nmaxPods: 9\n"
+      "c.example\ndnsAddresses: [169.254.1.1]\nserviceRules: false\nallowedUnsafeSysctls: "
+      "[\"kernel.msg*\"]\nmaxPods: 9\n"
       "maxParallelImagePulls: 2\n"
       "relistPeriod: 500ms\nruntimeUnhealthyAfter: 3m\nlogLevel: debug\n",
       "agent.yaml");
@@ -44,6 +45,8 @@ TEST(Settings, EveryKeyIsRead) {
   expected.cgroup_root = "/muster";
   expected.cluster_dns = {"192.0.2.53"};
   expected.cluster_domain = "c.example";
+  expected.dns_addresses = {"169.254.1.1"};
+  expected.service_rules = false;
   expected.allowed_sysctls = {"kernel.msg*"};
   expected.max_pods = 9;
   expected.max_parallel_image_pulls = 2;
@@ -87,6 +90,8 @@ TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
                                           "cgroupRoot: /m",
                                           "clusterDNS: [192.0.2.53]",
                                           "clusterDomain: c.example",
+                                          "dnsAddresses: []",
+                                          "serviceRules: false",
                                           "allowedUnsafeSysctls: [net.core.somaxconn]",
                                           "maxPods: 9",
                                           "maxParallelImagePulls: 2",
@@ -283,6 +288,7 @@ TEST(Settings, BadValuesAreNamed) {
       {[](Settings& s) { s.runtime_endpoint = "tcp://host:1"; }, "runtimeEndpoint"},
       {[](Settings& s) { s.node_ip = "192.0.2"; }, "nodeIP"},
       {[](Settings& s) { s.cluster_dns = {"dns.example"}; }, "clusterDNS"},
+      {[](Settings& s) { s.dns_addresses = {"dns.example"}; }, "dnsAddresses"},
   };
   for (const auto& c : cases) {
     Settings settings;

@@ -1,0 +1,184 @@
+#include "agent/network/host/node_network.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "agent/network/host/own_addresses.h"
+#include "common/base/random.h"
+#include "common/base/text_file.h"
+#include "spdlog/spdlog.h"
+
+namespace muster::agent {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+// A table that changes all the time is written now and then; what is lost by that is told again.
+constexpr auto kSaveAfter = 1s;
+constexpr auto kRetryAfter = 10s;
+constexpr char kBridgeNetfilter[] = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+std::vector<IpAddress> Addresses(const std::vector<std::string>& texts) {
+  std::vector<IpAddress> addresses;
+  for (const std::string& text : texts) {
+    if (const auto address = ParseIp(text)) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+// None when what they carry passes nftables anyway.
+std::vector<std::string> UnseenBridges() {
+  const absl::StatusOr<std::string> seen = ReadFile(kBridgeNetfilter);
+  if (seen.ok() && absl::StartsWith(*seen, "1")) return {};
+  std::vector<std::string> bridges;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator("/sys/class/net", error)) {
+    if (fs::exists(entry.path() / "bridge", error)) bridges.push_back(entry.path().filename());
+  }
+  std::sort(bridges.begin(), bridges.end());
+  return bridges;
+}
+
+}  // namespace
+
+struct NodeNetwork::Shared {
+  Nftables nftables;
+  // What is there, as far as it is known.
+  std::optional<Ruleset> programmed;
+};
+
+NodeNetwork::NodeNetwork(EventLoop& events, const Clock& clock, NetworkOptions options)
+    : events_(events),
+      clock_(clock),
+      options_(std::move(options)),
+      server_(events, clock, {}, &SystemRandomBits),
+      shared_(std::make_shared<Shared>()) {}
+
+NodeNetwork::~NodeNetwork() = default;  // What was not written yet is told again.
+
+void NodeNetwork::Start() {
+  save_timer_ = events_.NewTimer([this] { Save(); });
+  retry_timer_ = events_.NewTimer([this] { Program(); });
+  const std::vector<IpAddress> addresses = Addresses(options_.dns_addresses);
+  if (!addresses.empty()) {
+    std::vector<IpAddress> here;
+    absl::Status problem;
+    for (const IpAddress& address : addresses) {
+      const absl::Status added = AddOwnAddress(address);
+      if (added.ok()) {
+        here.push_back(address);
+      } else {
+        problem.Update(added);
+      }
+    }
+    if (!here.empty()) problem = server_.Listen(here);
+    if (server_.addresses().empty()) {
+      spdlog::warn("no name server for pods, who get the host's instead: {}",
+                   std::string(problem.message()));
+    }
+  }
+  ServiceTable empty;
+  const absl::StatusOr<std::string> saved = ReadFile(options_.path);
+  network::v1::Update update;
+  if (saved.ok() && update.ParseFromString(*saved)) {
+    if (const ServiceTable* table = builder_.Take(update)) return SetTable(*table);
+  }
+  SetTable(empty);
+}
+
+void NodeNetwork::Take(const network::v1::Update& update) {
+  const ServiceTable* table = builder_.Take(update);
+  if (table == nullptr) return;
+  SetTable(*table);
+  if (save_due_) return;
+  save_due_ = true;
+  save_timer_->Set(clock_.Mono() + kSaveAfter);
+}
+
+void NodeNetwork::Forget() {
+  builder_ = ServiceTableBuilder();
+  SetTable(ServiceTable());
+  save_due_ = true;
+  save_timer_->Set(clock_.Mono());
+}
+
+void NodeNetwork::SetTable(const ServiceTable& table) {
+  table_ = std::make_shared<const ServiceTable>(table);
+  server_.SetZone(std::make_shared<const DnsZone>(table_, options_.domain, options_.node));
+  Program();
+}
+
+void NodeNetwork::SetHostDns(const std::vector<std::string>& servers) {
+  server_.SetUpstreams(servers);
+}
+
+std::vector<std::string> NodeNetwork::Resolvers() const {
+  std::vector<std::string> resolvers;
+  for (const IpAddress& address : server_.addresses()) resolvers.push_back(ToText(address));
+  return resolvers;
+}
+
+void NodeNetwork::Save() {
+  save_due_ = false;
+  worker_.Run([table = table_, path = options_.path] {
+    const absl::Status saved =
+        WriteFileAtomically(path, table->Snapshot().SerializeAsString(), 0600);
+    // It is told again after the next start, which then has to wait for the coordinator.
+    if (!saved.ok()) spdlog::warn("cannot keep the table of services: {}", saved.ToString());
+  });
+}
+
+void NodeNetwork::Program() {
+  if (!options_.service_rules) return;
+  if (programming_) {
+    program_again_ = true;
+    return;
+  }
+  programming_ = true;
+  auto problem = std::make_shared<absl::Status>();
+  worker_.Run([this, problem, shared = shared_, table = table_, node = options_.node] {
+    const Ruleset next = MakeRuleset(*table, {node, UnseenBridges()});
+    if (!shared->programmed) {
+      // After a start: nothing is touched when the table is there already as it should be.
+      const std::string chains = shared->nftables.Ask("list table inet muster").value_or("");
+      const bool is_there = absl::StrContains(chains, absl::StrCat("chain ", MarkOf(next)));
+      if ((next.empty() && chains.empty()) || (!next.empty() && is_there)) {
+        shared->programmed = next;
+      }
+    }
+    const std::string commands =
+        shared->programmed ? ChangeCommands(*shared->programmed, next) : ReplaceCommands(next);
+    if (!commands.empty()) *problem = shared->nftables.Run(commands);
+    // After a failure nothing is known of what is there.
+    shared->programmed = problem->ok() ? std::optional<Ruleset>(next) : std::nullopt;
+    events_.Post([this, problem] {
+      programming_ = false;
+      const std::string text = problem->ok() ? "" : problem->ToString();
+      if (!text.empty() && text != rules_problem_) {
+        spdlog::error("addresses of services do not work here: {}", text);
+      }
+      rules_problem_ = text;
+      if (std::exchange(program_again_, false)) return Program();
+      if (!text.empty()) retry_timer_->Set(clock_.Mono() + kRetryAfter);
+    });
+  });
+}
+
+absl::Status RemoveFromHost(const NetworkOptions& options) {
+  absl::Status status;
+  for (const IpAddress& address : Addresses(options.dns_addresses)) {
+    status.Update(RemoveOwnAddress(address));
+  }
+  Nftables nftables;
+  if (nftables.Ask("list table inet muster").ok()) {
+    status.Update(nftables.Run(ReplaceCommands({})));
+  }
+  return status;
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/network/service_table.h"
+#include "muster/network/v1/table.pb.h"
+
+namespace muster::agent {
+
+// What of the fleet's network this node keeps, as the node's loop sees it: it hands over what comes
+// from the coordinator and asks for what pods get. Loop thread only; nothing blocks.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  // Of the table that is held; 0: none.
+  virtual int64_t revision() const = 0;
+  virtual void Take(const network::v1::Update& update) = 0;
+  // This host is no node any more.
+  virtual void Forget() = 0;
+  virtual void SetConnected(bool connected) = 0;
+  // The servers of the host's resolv.conf.
+  virtual void SetHostDns(const std::vector<std::string>& servers) = 0;
+
+  // Name servers for pods with dnsPolicy ClusterFirst; none while there is no server here.
+  virtual std::vector<std::string> Resolvers() const = 0;
+  // Null before the first one.
+  virtual std::shared_ptr<const ServiceTable> table() const = 0;
+};
+
+}  // namespace muster::agent

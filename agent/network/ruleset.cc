@@ -1,0 +1,376 @@
+#include "agent/network/ruleset.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace muster::agent {
+namespace {
+
+constexpr char kTable[] = "inet muster";
+constexpr char kMarkPrefix[] = "is-";
+// One bit of the packet's mark: this connection needs the host's address.
+constexpr char kSetMark[] = "meta mark set meta mark | 0x00001000";
+
+// Of the base part: what is there whenever there is anything.
+struct Base {
+  const char* name;
+  const char* definition;
+};
+constexpr Base kMaps[] = {
+    {"service4", "type ipv4_addr . inet_proto . inet_service : verdict"},
+    {"service6", "type ipv6_addr . inet_proto . inet_service : verdict"},
+    {"nodeport4", "type inet_proto . inet_service : verdict"},
+    {"nodeport6", "type inet_proto . inet_service : verdict"},
+    {"closed4", "type ipv4_addr . inet_proto . inet_service : verdict"},
+    {"closed6", "type ipv6_addr . inet_proto . inet_service : verdict"},
+};
+constexpr Base kSets[] = {
+    {"hairpin4", "type ipv4_addr . ipv4_addr"},
+    {"hairpin6", "type ipv6_addr . ipv6_addr"},
+    {"bridges", "type ifname . ifname"},
+};
+constexpr Base kHooks[] = {
+    {"prerouting", "type nat hook prerouting priority -105"},
+    {"output", "type nat hook output priority -105"},
+    {"postrouting", "type nat hook postrouting priority 95"},
+    {"forward", "type filter hook forward priority -150"},
+    {"closed-output", "type filter hook output priority -150"},
+};
+const std::pair<const char*, const char*> kBaseRules[] = {
+    {"refuse", "reject with icmpx type port-unreachable"},
+    {"discard", "drop"},
+    {"closed", "ip daddr . meta l4proto . th dport vmap @closed4"},
+    {"closed", "ip6 daddr . meta l4proto . th dport vmap @closed6"},
+    {"services", "ip daddr . meta l4proto . th dport vmap @service4"},
+    {"services", "ip6 daddr . meta l4proto . th dport vmap @service6"},
+    // A connection from the loopback address cannot leave the host.
+    {"services",
+     "fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @nodeport4"},
+    {"services", "fib daddr type local ip6 daddr != ::1 meta l4proto . th dport vmap @nodeport6"},
+    {"prerouting", "jump services"},
+    {"output", "jump services"},
+    {"forward", "ct state new jump closed"},
+    {"forward",
+     "ct state new ct status dnat iifname . oifname @bridges meta mark set meta mark | "
+     "0x00001000"},
+    {"closed-output", "ct state new jump closed"},
+    // A pod that reaches itself through a Service would not know its own answer.
+    {"postrouting", "ct status dnat ip saddr . ip daddr @hairpin4 masquerade"},
+    {"postrouting", "ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade"},
+    {"postrouting",
+     "meta mark & 0x00001000 == 0x00001000 meta mark set meta mark & 0xffffefff masquerade"},
+};
+constexpr const char* kBaseChains[] = {"refuse", "discard", "closed", "services"};
+
+struct Target {
+  IpAddress address;
+  int port = 0;
+  bool own = false;
+};
+
+std::string Lower(const std::string& text) { return absl::AsciiStrToLower(text); }
+
+// Where traffic goes; and, when that is nowhere, whether there are places elsewhere.
+struct Choice {
+  std::vector<Target> targets;
+  bool some_elsewhere = false;
+};
+
+Choice Choose(const std::vector<ServicePlace>& places, const network::v1::Port& port, bool v6,
+              const std::string& node, bool only_own, bool own_first) {
+  Choice choice;
+  for (const bool ready : {true, false}) {
+    std::vector<Target> all;
+    for (const ServicePlace& place : places) {
+      const bool fits = ready ? place.ready : place.serving && place.terminating;
+      if (!fits || place.address.v6 != v6) continue;
+      for (const network::v1::SlicePort& its : place.slice->ports()) {
+        if (its.name() != port.name() || its.protocol() != port.protocol()) continue;
+        all.push_back({place.address, its.port(), Lower(place.node) == Lower(node)});
+      }
+    }
+    choice.some_elsewhere = choice.some_elsewhere || !all.empty();
+    const bool any_own =
+        std::any_of(all.begin(), all.end(), [](const Target& target) { return target.own; });
+    if (only_own || (own_first && any_own)) {
+      std::erase_if(all, [](const Target& target) { return !target.own; });
+    }
+    if (all.empty()) continue;
+    choice.targets = std::move(all);
+    std::sort(choice.targets.begin(), choice.targets.end(), [](const Target& a, const Target& b) {
+      return std::pair(a.address, a.port) < std::pair(b.address, b.port);
+    });
+    break;
+  }
+  return choice;
+}
+
+std::string Translation(const Target& target) {
+  const std::string ip = ToText(target.address);
+  return target.address.v6 ? absl::StrCat("dnat ip6 to [", ip, "]:", target.port)
+                           : absl::StrCat("dnat ip to ", ip, ":", target.port);
+}
+
+class Maker {
+ public:
+  Maker(const ServiceTable& table, const RulesetContext& context)
+      : table_(table), context_(context) {}
+
+  Ruleset Make() {
+    for (const auto& [key, service] : table_.services()) {
+      if (service.cluster_ips().empty()) continue;
+      const std::vector<ServicePlace> places =
+          table_.PlacesOf(service.namespace_(), service.name());
+      for (const std::string& text : service.cluster_ips()) {
+        if (const auto address = ParseIp(text)) AddService(service, places, *address);
+      }
+    }
+    if (ruleset_.empty()) return {};
+    for (const std::string& bridge : context_.bridges) {
+      const std::string quoted = absl::StrCat("\"", bridge, "\"");
+      ruleset_.elements["bridges"][absl::StrCat(quoted, " . ", quoted)] = "";
+    }
+    return std::move(ruleset_);
+  }
+
+ private:
+  void AddService(const network::v1::Service& service, const std::vector<ServicePlace>& places,
+                  const IpAddress& address) {
+    const std::string family = address.v6 ? "6" : "4";
+    for (const network::v1::Port& port : service.ports()) {
+      const std::string protocol = Lower(port.protocol());
+      if (protocol != "tcp" && protocol != "udp") continue;
+      const std::string name = absl::StrCat(family, "-", service.namespace_(), "/", service.name(),
+                                            "-", protocol, "-", port.port());
+      const std::string key = absl::StrCat(ToText(address), " . ", protocol, " . ", port.port());
+      const Choice inside = Choose(places, port, address.v6, context_.node,
+                                   service.internal_local(), service.prefer_same_node());
+      if (inside.targets.empty()) {
+        ruleset_.elements["closed" + family][key] =
+            inside.some_elsewhere ? "goto discard" : "goto refuse";
+      } else {
+        AddChain("svc" + name, service, protocol, inside.targets, {});
+        ruleset_.elements["service" + family][key] = "goto svc" + name;
+        AddHairpins(inside.targets, family);
+      }
+      if (port.node_port() == 0) continue;
+      const Choice outside = Choose(places, port, address.v6, context_.node,
+                                    service.external_local(), service.prefer_same_node());
+      if (outside.targets.empty()) continue;  // Nothing listens there, which refuses by itself.
+      std::vector<std::string> first;
+      if (!service.external_local()) first.push_back(kSetMark);
+      AddChain("node" + name, service, protocol, outside.targets, std::move(first));
+      ruleset_.elements["nodeport" + family][absl::StrCat(protocol, " . ", port.node_port())] =
+          "goto node" + name;
+      AddHairpins(outside.targets, family);
+    }
+  }
+
+  void AddHairpins(const std::vector<Target>& targets, const std::string& family) {
+    for (const Target& target : targets) {
+      if (!target.own) continue;
+      const std::string ip = ToText(target.address);
+      ruleset_.elements["hairpin" + family][absl::StrCat(ip, " . ", ip)] = "";
+    }
+  }
+
+  void AddChain(const std::string& name, const network::v1::Service& service,
+                const std::string& protocol, const std::vector<Target>& targets,
+                std::vector<std::string> rules) {
+    const std::string match = absl::StrCat("meta l4proto ", protocol, " ");
+    if (service.affinity_seconds() > 0) {
+      AddAffinity(name, service, match, targets, rules);
+    } else if (targets.size() == 1) {
+      rules.push_back(match + Translation(targets[0]));
+    } else {
+      std::vector<std::string> choices;
+      for (size_t i = 0; i < targets.size(); ++i) {
+        choices.push_back(
+            absl::StrCat(i, " : ", ToText(targets[i].address), " . ", targets[i].port));
+      }
+      rules.push_back(absl::StrCat(match, "dnat ", targets[0].address.v6 ? "ip6" : "ip",
+                                   " addr . port to numgen random mod ", targets.size(), " map { ",
+                                   absl::StrJoin(choices, ", "), " }"));
+    }
+    ruleset_.chains[name] = std::move(rules);
+  }
+
+  // Each place remembers its clients, so that what becomes of others changes nothing for them.
+  void AddAffinity(const std::string& name, const network::v1::Service& service,
+                   const std::string& match, const std::vector<Target>& targets,
+                   std::vector<std::string>& rules) {
+    const bool v6 = targets[0].address.v6;
+    const std::string source = v6 ? "ip6 saddr" : "ip saddr";
+    std::vector<std::string> choices;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      std::string place = absl::StrCat(ToText(targets[i].address), "-", targets[i].port);
+      std::replace(place.begin(), place.end(), ':', '.');
+      const std::string at = absl::StrCat(name, "-", place);
+      const std::string clients = absl::StrCat("of-", at);
+      ruleset_.sets[clients] = absl::StrCat("type ", v6 ? "ipv6_addr" : "ipv4_addr",
+                                            " ; size 65535 ; flags dynamic, "
+                                            "timeout ; timeout ",
+                                            service.affinity_seconds(), "s");
+      ruleset_.chains[at] = {absl::StrCat("update @", clients, " { ", source, " }"),
+                             match + Translation(targets[i])};
+      rules.push_back(absl::StrCat(source, " @", clients, " goto ", at));
+      choices.push_back(absl::StrCat(i, " : goto ", at));
+    }
+    rules.push_back(absl::StrCat("numgen random mod ", targets.size(), " vmap { ",
+                                 absl::StrJoin(choices, ", "), " }"));
+  }
+
+  const ServiceTable& table_;
+  const RulesetContext& context_;
+  Ruleset ruleset_;
+};
+
+class Commands {
+ public:
+  template <typename... Parts>
+  void Add(const Parts&... parts) {
+    absl::StrAppend(&text_, parts..., "\n");
+  }
+  void AddSet(const std::string& name, const std::string& definition) {
+    Add("add set ", kTable, " ", name, " { ", definition, " ; }");
+  }
+  void AddRules(const std::string& chain, const std::vector<std::string>& rules) {
+    for (const std::string& rule : rules) Add("add rule ", kTable, " ", chain, " ", rule);
+  }
+  void Elements(const char* verb, const std::string& name,
+                const std::map<std::string, std::string>& elements) {
+    if (elements.empty()) return;
+    std::vector<std::string> texts;
+    for (const auto& [key, value] : elements) {
+      texts.push_back(value.empty() ? key : absl::StrCat(key, " : ", value));
+    }
+    Add(verb, " element ", kTable, " ", name, " { ", absl::StrJoin(texts, ", "), " }");
+  }
+  bool empty() const { return text_.empty(); }
+  std::string Take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+void AddBase(Commands& commands) {
+  for (const Base& map : kMaps) {
+    commands.Add("add map ", kTable, " ", map.name, " { ", map.definition, " ; }");
+  }
+  for (const Base& set : kSets) commands.AddSet(set.name, set.definition);
+  for (const char* chain : kBaseChains) commands.Add("add chain ", kTable, " ", chain);
+  for (const Base& hook : kHooks) {
+    commands.Add("add chain ", kTable, " ", hook.name, " { ", hook.definition, " ; }");
+  }
+  for (const auto& [chain, rule] : kBaseRules) commands.AddRules(chain, {rule});
+}
+
+// Those of `a` that are missing in `b`, or are others there.
+template <typename Value>
+std::map<std::string, Value> Missing(const std::map<std::string, Value>& a,
+                                     const std::map<std::string, Value>& b) {
+  std::map<std::string, Value> missing;
+  for (const auto& [key, value] : a) {
+    const auto found = b.find(key);
+    if (found == b.end() || found->second != value) missing.emplace(key, value);
+  }
+  return missing;
+}
+
+const std::map<std::string, std::string>& ElementsOf(const Ruleset& ruleset,
+                                                     const std::string& name) {
+  static const std::map<std::string, std::string> kNone;
+  const auto found = ruleset.elements.find(name);
+  return found == ruleset.elements.end() ? kNone : found->second;
+}
+
+std::vector<std::string> ElementHolders() {
+  std::vector<std::string> names;
+  for (const Base& map : kMaps) names.push_back(map.name);
+  for (const Base& set : kSets) names.push_back(set.name);
+  return names;
+}
+
+}  // namespace
+
+Ruleset MakeRuleset(const ServiceTable& table, const RulesetContext& context) {
+  return Maker(table, context).Make();
+}
+
+std::string MarkOf(const Ruleset& ruleset) {
+  // FNV-1a: it tells our own rulesets apart, nobody else's.
+  uint64_t hash = 0xcbf29ce484222325u;
+  const auto mix = [&hash](const std::string& text) {
+    for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+    hash = (hash ^ 0xff) * 0x100000001b3u;
+  };
+  for (const auto& [chain, rule] : kBaseRules) mix(absl::StrCat(chain, " ", rule));
+  for (const auto& [name, definition] : ruleset.sets) mix(absl::StrCat(name, " ", definition));
+  for (const auto& [name, rules] : ruleset.chains) {
+    mix(absl::StrCat(name, " ", absl::StrJoin(rules, ";")));
+  }
+  for (const auto& [name, elements] : ruleset.elements) {
+    for (const auto& [key, value] : elements) mix(absl::StrCat(name, " ", key, " ", value));
+  }
+  return absl::StrCat(kMarkPrefix, absl::Hex(hash, absl::kZeroPad16));
+}
+
+std::string ReplaceCommands(const Ruleset& next) {
+  Commands commands;
+  // Deleting what is not there would fail.
+  commands.Add("add table ", kTable);
+  commands.Add("delete table ", kTable);
+  if (next.empty()) return commands.Take();
+  commands.Add("add table ", kTable);
+  AddBase(commands);
+  for (const auto& [name, definition] : next.sets) commands.AddSet(name, definition);
+  // All of them before any rule that jumps to one.
+  for (const auto& [name, rules] : next.chains) commands.Add("add chain ", kTable, " ", name);
+  for (const auto& [name, rules] : next.chains) commands.AddRules(name, rules);
+  for (const auto& [name, elements] : next.elements) commands.Elements("add", name, elements);
+  commands.Add("add chain ", kTable, " ", MarkOf(next));
+  return commands.Take();
+}
+
+std::string ChangeCommands(const Ruleset& now, const Ruleset& next) {
+  if (now == next) return "";
+  if (now.empty() || next.empty()) return ReplaceCommands(next);
+  Commands commands;
+  for (const auto& [name, definition] : Missing(next.sets, now.sets)) {
+    // Another timeout is another set.
+    if (now.sets.contains(name)) return ReplaceCommands(next);
+    commands.AddSet(name, definition);
+  }
+  const auto changed = Missing(next.chains, now.chains);
+  for (const auto& [name, rules] : changed) {
+    commands.Add(now.chains.contains(name) ? "flush" : "add", " chain ", kTable, " ", name);
+  }
+  for (const auto& [name, rules] : changed) commands.AddRules(name, rules);
+  for (const std::string& name : ElementHolders()) {
+    auto old = Missing(ElementsOf(now, name), ElementsOf(next, name));
+    for (auto& [key, value] : old) value.clear();
+    commands.Elements("delete", name, old);
+    commands.Elements("add", name, Missing(ElementsOf(next, name), ElementsOf(now, name)));
+  }
+  std::vector<std::string> gone;
+  for (const auto& [name, rules] : now.chains) {
+    if (!next.chains.contains(name)) gone.push_back(name);
+  }
+  // They may jump to each other.
+  for (const std::string& name : gone) commands.Add("flush chain ", kTable, " ", name);
+  for (const std::string& name : gone) commands.Add("delete chain ", kTable, " ", name);
+  for (const auto& [name, definition] : now.sets) {
+    if (!next.sets.contains(name)) commands.Add("delete set ", kTable, " ", name);
+  }
+  commands.Add("delete chain ", kTable, " ", MarkOf(now));
+  commands.Add("add chain ", kTable, " ", MarkOf(next));
+  return commands.Take();
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/network/service_table.h"
+
+namespace muster::agent {
+
+// What the ruleset depends on beside the table. Plain value.
+struct RulesetContext {
+  std::string node;
+  // Bridges of this host, when the kernel does not show bridged packets to nftables: what comes
+  // back over one would pass by the translation, so such connections get the host's address.
+  std::vector<std::string> bridges;
+
+  bool operator==(const RulesetContext&) const = default;
+};
+
+// All that Muster has in nftables: the contents of `table inet muster`, and nothing else. A plain
+// value, so that two of them can be compared, and the difference written.
+struct Ruleset {
+  std::map<std::string, std::string> sets;                 // Name -> definition.
+  std::map<std::string, std::vector<std::string>> chains;  // Name -> rules.
+  // Elements of the maps and sets that are always there: name -> key -> verdict, or nothing.
+  std::map<std::string, std::map<std::string, std::string>> elements;
+
+  bool empty() const { return chains.empty() && elements.empty(); }
+  bool operator==(const Ruleset&) const = default;
+};
+
+// Kubernetes' rules of service proxies: a connection to a Service's address or node port goes to
+// one of its ready places, chosen at random; to those that are going when no other is left; with
+// sessionAffinity to the one as before, as long as there is one. internalTrafficPolicy and
+// externalTrafficPolicy Local: only to places of this node; nowhere when there is none. Without any
+// place at all the connection is refused. Pure.
+Ruleset MakeRuleset(const ServiceTable& table, const RulesetContext& context);
+
+// The commands that put `next` where nothing of ours, or anything, may be: one transaction. An
+// empty ruleset leaves no table.
+std::string ReplaceCommands(const Ruleset& next);
+// Those that make `next` of `now`, which is there; "" when nothing differs. Sets that remember
+// clients keep what they hold.
+std::string ChangeCommands(const Ruleset& now, const Ruleset& next);
+
+// The name of a chain that is there exactly when the table holds this ruleset, so that an agent
+// that starts finds out whether there is anything to do.
+std::string MarkOf(const Ruleset& ruleset);
+
+}  // namespace muster::agent

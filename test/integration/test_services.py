@@ -1,0 +1,221 @@
+"""Services: endpoints, names, addresses, on three real hosts, seen from hosts and from pods."""
+
+import re
+
+import pytest
+
+from testbed import daemonset, run, wait_until
+
+DNS = "169.254.20.10"
+DNS6 = "fd6d:7573:7465:72::a"
+DOMAIN = "svc.cluster.local"
+
+# Answers with the name of its pod, and over UDP with the same.
+SERVER = """
+mkdir -p /www && echo $HOSTNAME > /www/index.html
+printf '#!/bin/sh\\necho $HOSTNAME\\n' > /udp && chmod +x /udp
+udpsvd 0.0.0.0 5353 /udp &
+exec httpd -f -p 8080 -h /www
+"""
+
+
+def web(name="web"):
+    return daemonset(name, ["sh", "-c", SERVER], container={
+        "ports": [{"name": "http", "containerPort": 8080},
+                  {"name": "udp", "containerPort": 5353, "protocol": "UDP"}],
+        "readinessProbe": {"httpGet": {"port": 8080, "path": "/"}, "periodSeconds": 1}})
+
+
+def service(name, app="web", ports=None, **spec):
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"selector": {"app": app},
+                     "ports": ports or [{"name": "http", "port": 80, "targetPort": "http"}],
+                     **spec}}
+
+
+def dig(cluster, host, name, kind="A", *options, server=DNS):
+    answer = cluster.on(host, "dig", "+short", "+time=2", "+tries=1", *options, f"@{server}", name,
+                        kind, check=False)
+    return sorted(line for line in answer.out.splitlines() if not line.startswith(";"))
+
+
+def dig_status(cluster, host, name, kind="A"):
+    return re.search(r"status: (\w+)", cluster.on(
+        host, "dig", "+time=2", "+tries=1", f"@{DNS}", name, kind).out).group(1)
+
+
+def in_pod(cluster, pod, *command, check=True):
+    return cluster.ctl("exec", pod["metadata"]["name"], "--", *command, check=check)
+
+
+def addresses(cluster, name="web"):
+    return {pod["spec"]["nodeName"]: pod["status"]["podIP"] for pod in cluster.pods(name)}
+
+
+@pytest.fixture
+def fleet(cluster, nodes):
+    """The daemon on all nodes, with a Service that has an address and one that has none."""
+    cluster.apply(web(), service("web"), service("names", clusterIP="None"))
+    cluster.wait_ready("web", nodes)
+    for host in nodes:
+        wait_until(lambda: len(dig(cluster, host, f"names.default.{DOMAIN}")) == len(nodes), 20,
+                   f"{host} knows all places")
+    return cluster
+
+
+def test_endpoints_are_to_be_read(fleet, nodes):
+    ips = addresses(fleet)
+    row = fleet.row("get", "services", "web")
+    assert row[1] == "ClusterIP" and row[2].startswith("10.") and row[4] == "80/TCP"
+    assert fleet.row("get", "services", "names")[2] == "None"
+    endpoints = fleet.row("get", "endpoints", "web")
+    assert sorted(endpoints[1].split(",")) == sorted(f"{ip}:8080" for ip in ips.values())
+    slices = [item for item in fleet.list("endpointslices")
+              if item["metadata"]["labels"]["kubernetes.io/service-name"] == "web"]
+    assert [item["addressType"] for item in slices] == ["IPv4"]
+    assert {place["nodeName"]: place["addresses"][0] for place in slices[0]["endpoints"]} == ips
+    assert all(place["conditions"]["ready"] for place in slices[0]["endpoints"])
+    # What is deleted takes them with it.
+    fleet.ctl("delete", "service", "web")
+    wait_until(lambda: not any(item["metadata"]["name"] == "web"
+                               for item in fleet.list("endpoints")), 10, "no endpoints are left")
+
+
+def test_names_on_every_host(fleet, nodes):
+    ips = addresses(fleet)
+    for host in nodes:
+        assert dig(fleet, host, f"names.default.{DOMAIN}") == sorted(ips.values())
+        assert dig(fleet, host, f"names.default.{DOMAIN}", "A", "+tcp") == sorted(ips.values())
+        assert dig(fleet, host, f"names.default.{DOMAIN}", server=DNS6) == sorted(ips.values())
+        assert dig(fleet, host, f"local.names.default.{DOMAIN}") == [ips[host]]
+        for other in nodes:
+            assert dig(fleet, host, f"{other}.names.default.{DOMAIN}") == [ips[other]]
+        address = fleet.get("service", "web")["spec"]["clusterIP"]
+        assert dig(fleet, host, f"web.default.{DOMAIN}") == [address]
+        assert dig(fleet, host, f"web.default.{DOMAIN}", "AAAA") == []
+        assert dig(fleet, host, f"_http._tcp.web.default.{DOMAIN}", "SRV") == [
+            f"0 100 80 web.default.{DOMAIN}."]
+        ports = dig(fleet, host, f"_http._tcp.names.default.{DOMAIN}", "SRV")
+        assert len(ports) == len(nodes) and all(line.split()[2] == "8080" for line in ports)
+        reverse = ".".join(reversed(address.split("."))) + ".in-addr.arpa"
+        assert dig(fleet, host, reverse, "PTR") == [f"web.default.{DOMAIN}."]
+    assert dig_status(fleet, "node-1", f"web.default.{DOMAIN}", "TXT") == "NOERROR"
+    assert dig_status(fleet, "node-1", f"nobody.default.{DOMAIN}") == "NXDOMAIN"
+
+
+def test_a_pod_that_is_not_ready_has_no_name(fleet, nodes):
+    ips = addresses(fleet)
+    pod = fleet.pod("web", "node-2")
+    in_pod(fleet, pod, "mv", "/www/index.html", "/www/away")
+    others = sorted(ip for node, ip in ips.items() if node != "node-2")
+    for host in nodes:
+        wait_until(lambda: dig(fleet, host, f"names.default.{DOMAIN}") == others, 20,
+                   f"{host} does not name it")
+    fleet.apply(service("names", clusterIP="None", publishNotReadyAddresses=True))
+    for host in nodes:
+        wait_until(lambda: dig(fleet, host, f"names.default.{DOMAIN}") == sorted(ips.values()), 20,
+                   f"{host} names it all the same")
+    in_pod(fleet, pod, "mv", "/www/away", "/www/index.html")
+
+
+def test_addresses_from_hosts_and_pods(fleet, nodes):
+    address = fleet.get("service", "web")["spec"]["clusterIP"]
+    names = {pod["metadata"]["name"] for pod in fleet.pods("web")}
+
+    def who(host):
+        return fleet.on(host, "curl", "-s", "-m", "3", f"http://{address}/",
+                        check=False).out.strip()
+
+    for host in nodes:
+        wait_until(lambda: who(host) in names, 10, f"{address} answers on {host}")
+        assert {who(host) for _ in range(30)} == names
+    # Pods find it by its name, and reach it: also themselves.
+    for host in nodes:
+        pod = fleet.pod("web", host)
+        assert f"nameserver {DNS}" in in_pod(fleet, pod, "cat", "/etc/resolv.conf").out
+        seen = {in_pod(fleet, pod, "wget", "-qO-", "-T", "3", "http://web/").out.strip()
+                for _ in range(12)}
+        assert seen <= names and len(seen) > 1
+        local = in_pod(fleet, pod, "wget", "-qO-", "-T", "3",
+                       f"http://local.names.default.{DOMAIN}:8080/").out.strip()
+        assert local == pod["metadata"]["name"]
+
+
+def test_own_pods_only_node_ports_udp_and_affinity(fleet, nodes):
+    fleet.apply(
+        service("own", internalTrafficPolicy="Local"),
+        service("near", trafficDistribution="PreferSameNode"),
+        service("sticky", sessionAffinity="ClientIP"),
+        service("outside", type="NodePort", ports=[
+            {"name": "http", "port": 80, "targetPort": "http"},
+            {"name": "udp", "port": 53, "targetPort": "udp", "protocol": "UDP"}]),
+        service("nobody", app="nobody"))
+
+    def ip(name):
+        return fleet.get("service", name)["spec"]["clusterIP"]
+
+    def who(host, where):
+        return fleet.on(host, "curl", "-s", "-m", "3", f"http://{where}/", check=False).out.strip()
+
+    by_node = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in fleet.pods("web")}
+    for host in nodes:
+        wait_until(lambda: who(host, ip("own")) == by_node[host], 10, f"its own pod on {host}")
+        assert {who(host, ip("own")) for _ in range(8)} == {by_node[host]}
+        assert {who(host, ip("near")) for _ in range(8)} == {by_node[host]}
+        assert len({who(host, ip("sticky")) for _ in range(12)}) == 1
+        refused = fleet.on(host, "curl", "-s", "-m", "3", f"http://{ip('nobody')}/", check=False)
+        assert refused.code == 7  # Refused at once, not timed out (28).
+    ports = {port["name"]: port["nodePort"]
+             for port in fleet.get("service", "outside")["spec"]["ports"]}
+    # From another host, and from this machine, which is none.
+    at = f"{fleet.host_address('node-2')}:{ports['http']}"
+    assert {who("node-1", at) for _ in range(30)} == set(by_node.values())
+    assert run("curl", "-s", "-m", "3", f"http://{at}/").out.strip() in by_node.values()
+    udp = fleet.on("node-1", "sh", "-c",
+                   f"echo | nc -u -w 1 {fleet.host_address('node-3')} {ports['udp']}").out.strip()
+    assert udp in by_node.values()
+    udp = fleet.on("node-1", "sh", "-c", f"echo | nc -u -w 1 {ip('outside')} 53").out.strip()
+    assert udp in by_node.values()
+
+
+def test_variables_of_services(fleet):
+    fleet.apply(web("late"))
+    fleet.wait_ready("late", ["node-1", "node-2", "node-3"])
+    variables = in_pod(fleet, fleet.pod("late", "node-1"), "env").out
+    address = fleet.get("service", "web")["spec"]["clusterIP"]
+    assert f"WEB_SERVICE_HOST={address}\n" in variables
+    assert "WEB_SERVICE_PORT_HTTP=80\n" in variables
+    assert f"WEB_PORT_80_TCP_ADDR={address}\n" in variables
+
+
+def test_a_host_cut_off_keeps_answering(fleet, nodes):
+    ips = addresses(fleet)
+    fleet.testbed("cut", "node-3")
+    own = ips["node-3"]
+    wait_until(lambda: fleet.on("node-3", "dig", "+short", f"@{DNS}",
+                                f"names.default.{DOMAIN}").out.split()[0] == own, 30,
+               "its own pod comes first")
+    assert dig(fleet, "node-3", f"names.default.{DOMAIN}") == sorted(ips.values())
+    # And a new agent answers from what was kept.
+    fleet.testbed("kill", "node-3", "agent")
+    wait_until(lambda: dig(fleet, "node-3", f"names.default.{DOMAIN}") == sorted(ips.values()), 20,
+               "a new agent answers")
+    assert dig(fleet, "node-3", f"local.names.default.{DOMAIN}") == [own]
+    fleet.testbed("heal", "node-3")
+    fleet.wait_nodes_ready(*nodes)
+
+
+def test_what_is_in_nftables_survives_the_agent(fleet):
+    before = fleet.on("node-1", "nft", "list", "table", "inet", "muster").out
+    assert "svc4-default/web-tcp-80" in before
+    fleet.testbed("kill", "node-1", "agent")
+    fleet.wait_nodes_ready("node-1")
+    handles = fleet.on("node-1", "nft", "-a", "list", "table", "inet", "muster").out
+    assert "svc4-default/web-tcp-80" in handles
+    # Others' tables are theirs.
+    fleet.on("node-1", "nft", "add", "table", "inet", "others")
+    fleet.ctl("delete", "service", "web")
+    wait_until(lambda: "inet muster" not in fleet.on("node-1", "nft", "list", "tables").out, 10,
+               "our table is gone")
+    assert "inet others" in fleet.on("node-1", "nft", "list", "tables").out
+    fleet.on("node-1", "nft", "delete", "table", "inet", "others")

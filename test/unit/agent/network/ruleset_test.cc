@@ -1,0 +1,216 @@
+#include "agent/network/ruleset.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/unit/agent/network/tables.h"
+
+namespace muster::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::Pair;
+
+const RulesetContext kHere{"n1", {}};
+
+// One Service "web" at 10.96.0.1, with what a row changes; places on n1 and n2.
+TEST(MakeRuleset, WhereAConnectionGoes) {
+  const struct {
+    const char* rule;
+    std::function<void(network::v1::Service&)> change;
+    std::vector<std::pair<std::string, bool>> places;  // Node and whether it is ready.
+    const char* verdict;                               // Of 10.96.0.1 port 80.
+    const char* translation;                           // In its chain; null: there is none.
+  } rows[] = {
+      {"one place",
+       [](auto&) {},
+       {{"n2", true}},
+       "goto svc4-default/web-tcp-80",
+       "meta l4proto tcp dnat ip to 10.0.0.1:8080"},
+      {"two places",
+       [](auto&) {},
+       {{"n1", true}, {"n2", true}},
+       "goto svc4-default/web-tcp-80",
+       "meta l4proto tcp dnat ip addr . port to numgen random mod 2 map { 0 : 10.0.0.1 . 8080, 1 : "
+       "10.0.0.2 . 8080 }"},
+      {"only ready ones",
+       [](auto&) {},
+       {{"n1", true}, {"n2", false}},
+       "goto svc4-default/web-tcp-80",
+       "meta l4proto tcp dnat ip to 10.0.0.1:8080"},
+      {"none", [](auto&) {}, {}, "goto refuse", nullptr},
+      {"none that is ready", [](auto&) {}, {{"n1", false}}, "goto refuse", nullptr},
+      {"its own only",
+       [](auto& service) { service.set_internal_local(true); },
+       {{"n1", true}, {"n2", true}},
+       "goto svc4-default/web-tcp-80",
+       "meta l4proto tcp dnat ip to 10.0.0.1:8080"},
+      {"its own only, and there is none",
+       [](auto& service) { service.set_internal_local(true); },
+       {{"n2", true}},
+       "goto discard",
+       nullptr},
+      {"its own first",
+       [](auto& service) { service.set_prefer_same_node(true); },
+       {{"n2", true}, {"n1", true}},
+       "goto svc4-default/web-tcp-80",
+       "meta l4proto tcp dnat ip to 10.0.0.2:8080"},
+      {"its own first, and there is none",
+       [](auto& service) { service.set_prefer_same_node(true); },
+       {{"n2", true}},
+       "goto svc4-default/web-tcp-80",
+       "meta l4proto tcp dnat ip to 10.0.0.1:8080"},
+  };
+  for (const auto& row : rows) {
+    TableWriter writer;
+    network::v1::Service& web = writer.Service("web", {"10.96.0.1"});
+    TableWriter::Port(web, "http", "TCP", 80);
+    row.change(web);
+    network::v1::Slice& slice = writer.Slice("web", "http", "TCP", 8080);
+    int number = 0;
+    for (const auto& [node, ready] : row.places) {
+      TableWriter::Place(slice, "10.0.0." + std::to_string(++number), node, ready);
+    }
+    const Ruleset ruleset = MakeRuleset(*writer.Table(), kHere);
+    const std::string key = "10.96.0.1 . tcp . 80";
+    const std::string verdict = row.verdict;
+    const bool closed = row.translation == nullptr;
+    const auto& elements = ruleset.elements.at(closed ? "closed4" : "service4");
+    EXPECT_THAT(elements, ElementsAre(Pair(key, verdict))) << row.rule;
+    if (closed) {
+      EXPECT_THAT(ruleset.chains, IsEmpty()) << row.rule;
+    } else {
+      EXPECT_THAT(ruleset.chains.at("svc4-default/web-tcp-80"), ElementsAre(row.translation))
+          << row.rule;
+    }
+  }
+}
+
+TEST(MakeRuleset, WhatGoesServesUntilAnotherIsReady) {
+  TableWriter writer;
+  TableWriter::Port(writer.Service("web", {"10.96.0.1"}), "", "TCP", 80);
+  network::v1::Endpoint& going =
+      TableWriter::Place(writer.Slice("web", "", "TCP", 80), "10.0.0.1", "n1", false);
+  going.set_serving(true);
+  going.set_terminating(true);
+  EXPECT_THAT(MakeRuleset(*writer.Table(), kHere).chains.at("svc4-default/web-tcp-80"),
+              ElementsAre("meta l4proto tcp dnat ip to 10.0.0.1:80"));
+}
+
+TEST(MakeRuleset, BothFamiliesProtocolsAndNodePorts) {
+  TableWriter writer;
+  network::v1::Service& dns = writer.Service("dns", {"10.96.0.1", "fd00::1"});
+  TableWriter::Port(dns, "u", "UDP", 53, 30053);
+  TableWriter::Port(dns, "s", "SCTP", 54);
+  network::v1::Slice& four = writer.Slice("dns", "u", "UDP", 5353);
+  TableWriter::Place(four, "10.0.0.1", "n1");
+  TableWriter::Place(writer.Slice("dns", "u", "UDP", 5353), "fd01::1", "n2");
+  const Ruleset ruleset = MakeRuleset(*writer.Table(), kHere);
+  EXPECT_THAT(ruleset.elements.at("service4"),
+              ElementsAre(Pair("10.96.0.1 . udp . 53", "goto svc4-default/dns-udp-53")));
+  EXPECT_THAT(ruleset.elements.at("service6"),
+              ElementsAre(Pair("fd00::1 . udp . 53", "goto svc6-default/dns-udp-53")));
+  EXPECT_THAT(ruleset.elements.at("nodeport4"),
+              ElementsAre(Pair("udp . 30053", "goto node4-default/dns-udp-53")));
+  EXPECT_THAT(ruleset.chains.at("svc6-default/dns-udp-53"),
+              ElementsAre("meta l4proto udp dnat ip6 to [fd01::1]:5353"));
+  EXPECT_THAT(ruleset.chains.at("node4-default/dns-udp-53"),
+              ElementsAre(HasSubstr("meta mark set"), HasSubstr("dnat ip to 10.0.0.1:5353")));
+  // Only what is here can reach itself.
+  EXPECT_THAT(ruleset.elements.at("hairpin4"), ElementsAre(Pair("10.0.0.1 . 10.0.0.1", "")));
+  EXPECT_FALSE(ruleset.elements.contains("hairpin6"));
+}
+
+TEST(MakeRuleset, FromOutsideOnlyToItsOwnKeepsTheClientsAddress) {
+  TableWriter writer;
+  network::v1::Service& web = writer.Service("web", {"10.96.0.1"});
+  TableWriter::Port(web, "", "TCP", 80, 30080);
+  web.set_external_local(true);
+  network::v1::Slice& slice = writer.Slice("web", "", "TCP", 80);
+  TableWriter::Place(slice, "10.0.0.2", "n2");
+  EXPECT_FALSE(MakeRuleset(*writer.Table(), kHere).elements.contains("nodeport4"));
+  TableWriter::Place(slice, "10.0.0.1", "n1");
+  EXPECT_THAT(MakeRuleset(*writer.Table(), kHere).chains.at("node4-default/web-tcp-80"),
+              ElementsAre("meta l4proto tcp dnat ip to 10.0.0.1:80"));
+}
+
+TEST(MakeRuleset, AffinityRemembersClientsByPlace) {
+  TableWriter writer;
+  network::v1::Service& web = writer.Service("web", {"10.96.0.1"});
+  TableWriter::Port(web, "", "TCP", 80);
+  web.set_affinity_seconds(60);
+  network::v1::Slice& slice = writer.Slice("web", "", "TCP", 80);
+  TableWriter::Place(slice, "10.0.0.1", "n1");
+  TableWriter::Place(slice, "10.0.0.2", "n2");
+  const Ruleset ruleset = MakeRuleset(*writer.Table(), kHere);
+  const std::string name = "svc4-default/web-tcp-80", first = name + "-10.0.0.1-80";
+  EXPECT_THAT(ruleset.chains.at(name),
+              ElementsAre("ip saddr @of-" + first + " goto " + first, HasSubstr("10.0.0.2-80"),
+                          HasSubstr("numgen random mod 2 vmap { 0 : goto " + first)));
+  EXPECT_THAT(ruleset.chains.at(first), ElementsAre("update @of-" + first + " { ip saddr }",
+                                                    HasSubstr("dnat ip to 10.0.0.1:80")));
+  EXPECT_THAT(ruleset.sets.at("of-" + first), HasSubstr("timeout 60s"));
+
+  // Another place changes nothing of what this one remembers.
+  TableWriter::Place(slice, "10.0.0.3", "n3");
+  const std::string commands = ChangeCommands(ruleset, MakeRuleset(*writer.Table(), kHere));
+  EXPECT_THAT(commands, Not(HasSubstr("flush chain inet muster " + first)));
+  EXPECT_THAT(commands, Not(HasSubstr("add set inet muster of-" + first)));
+  EXPECT_THAT(commands, Not(HasSubstr("delete table")));
+}
+
+TEST(ChangeCommands, OnlyWhatDiffersIsWritten) {
+  TableWriter writer;
+  for (const char* name : {"a", "b"}) {
+    TableWriter::Port(
+        writer.Service(name, {std::string("10.96.0.") + (name[0] == 'a' ? "1" : "2")}), "", "TCP",
+        80);
+  }
+  network::v1::Slice& slice = writer.Slice("a", "", "TCP", 80);
+  TableWriter::Place(slice, "10.0.0.1", "n2");
+  const Ruleset before = MakeRuleset(*writer.Table(), kHere);
+  EXPECT_EQ(ChangeCommands(before, before), "");
+  TableWriter::Place(writer.Slice("b", "", "TCP", 80), "10.0.0.2", "n2");
+  const Ruleset after = MakeRuleset(*writer.Table(), kHere);
+  EXPECT_EQ(ChangeCommands(before, after),
+            "add chain inet muster svc4-default/b-tcp-80\n"
+            "add rule inet muster svc4-default/b-tcp-80 meta l4proto tcp dnat ip to 10.0.0.2:80\n"
+            "add element inet muster service4 { 10.96.0.2 . tcp . 80 : goto "
+            "svc4-default/b-tcp-80 }\n"
+            "delete element inet muster closed4 { 10.96.0.2 . tcp . 80 }\n"
+            "delete chain inet muster " +
+                MarkOf(before) + "\nadd chain inet muster " + MarkOf(after) + "\n");
+  EXPECT_EQ(ChangeCommands(after, before),
+            "delete element inet muster service4 { 10.96.0.2 . tcp . 80 }\n"
+            "add element inet muster closed4 { 10.96.0.2 . tcp . 80 : goto refuse }\n"
+            "flush chain inet muster svc4-default/b-tcp-80\n"
+            "delete chain inet muster svc4-default/b-tcp-80\n"
+            "delete chain inet muster " +
+                MarkOf(after) + "\nadd chain inet muster " + MarkOf(before) + "\n");
+}
+
+TEST(ReplaceCommands, ATableIsThereOnlyWhenThereIsSomethingInIt) {
+  EXPECT_EQ(ReplaceCommands({}), "add table inet muster\ndelete table inet muster\n");
+  TableWriter writer;
+  writer.Service("headless");
+  const Ruleset none = MakeRuleset(*writer.Table(), {"n1", {"cni0"}});
+  EXPECT_TRUE(none.empty());
+  TableWriter::Port(writer.Service("web", {"10.96.0.1"}), "", "TCP", 80);
+  const Ruleset some = MakeRuleset(*writer.Table(), {"n1", {"cni0"}});
+  const std::string commands = ReplaceCommands(some);
+  EXPECT_THAT(commands, HasSubstr("type nat hook prerouting priority -105"));
+  EXPECT_THAT(commands, HasSubstr("add element inet muster bridges { \"cni0\" . \"cni0\" }"));
+  EXPECT_THAT(commands, HasSubstr("add chain inet muster " + MarkOf(some)));
+  EXPECT_EQ(ChangeCommands(some, none), ReplaceCommands(none));
+  EXPECT_EQ(ChangeCommands(none, some), commands);
+  EXPECT_NE(MarkOf(some), MarkOf(none));
+}
+
+}  // namespace
+}  // namespace muster::agent
