@@ -126,8 +126,8 @@ std::vector<std::string> NodeNetwork::Resolvers() const {
 void NodeNetwork::Save() {
   save_due_ = false;
   worker_.Run([table = table_, path = options_.path] {
-    const absl::Status saved =
-        WriteFileAtomically(path, table->Snapshot().SerializeAsString(), 0600);
+    absl::Status saved = MakeDirectories(fs::path(path).parent_path(), 0700);
+    saved.Update(WriteFileAtomically(path, table->Snapshot().SerializeAsString(), 0600));
     // It is told again after the next start, which then has to wait for the coordinator.
     if (!saved.ok()) spdlog::warn("cannot keep the table of services: {}", saved.ToString());
   });
