@@ -109,7 +109,7 @@ DnsServer::DnsServer(EventLoop& events, const Clock& clock, Options options, Ran
       upstream_(events, clock, options.upstream, random),
       turn_(static_cast<uint32_t>(random())) {}
 
-DnsServer::~DnsServer() = default;
+DnsServer::~DnsServer() { *alive_ = false; }
 
 absl::Status DnsServer::Listen(const std::vector<IpAddress>& addresses) {
   absl::Status problem = absl::InvalidArgumentError("there is no address to listen at");
@@ -162,9 +162,12 @@ void DnsServer::Drop(Connection* connection) {
   const auto found = std::find_if(connections_.begin(), connections_.end(),
                                   [&](const auto& its) { return its.get() == connection; });
   if (found == connections_.end()) return;
-  // It is on the stack below us.
-  events_.Post([gone = std::move(*found)] {});
+  // It is on the stack below us. It stays ours, so that it goes before the loop does.
+  gone_.push_back(std::move(*found));
   connections_.erase(found);
+  events_.Post([this, alive = alive_] {
+    if (*alive) gone_.clear();
+  });
 }
 
 void DnsServer::Serve(std::string_view bytes, bool tcp, Reply reply) {

@@ -67,6 +67,8 @@ class DnsServer {
   std::vector<DnsSocket> sockets_;
   std::vector<std::unique_ptr<EventLoop::Source>> sources_;
   std::list<std::shared_ptr<Connection>> connections_;  // The oldest first.
+  std::vector<std::shared_ptr<Connection>> gone_;       // Over, but perhaps in use.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace muster::agent
