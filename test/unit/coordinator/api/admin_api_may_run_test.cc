@@ -65,7 +65,8 @@ class MayRunTest : public ::testing::Test {
     return api().Apply(request, notes);
   }
   AdminApi& api() {
-    if (api_ == nullptr) api_ = std::make_unique<AdminApi>(objects_, clock_, rules_);
+    if (api_ == nullptr)
+      api_ = std::make_unique<AdminApi>(objects_, clock_, ServiceRanges{}, rules_);
     return *api_;
   }
 

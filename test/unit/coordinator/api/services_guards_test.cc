@@ -73,7 +73,7 @@ class GuardsTest : public ServicesTest {
   void SetUp() override {
     ServicesTest::SetUp();
     guarded_ = std::make_unique<AdminService>(
-        api_, *access_, *tunnels_,
+        api_, *access_, *trust_, *tunnels_,
         [this](const grpc::CallbackServerContext& context) {
           return RemoteCaller(context, users_, clock_.Wall());
         },
