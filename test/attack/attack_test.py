@@ -20,7 +20,7 @@ import time
 import unittest
 
 COORDINATOR, MUSTERCTL = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-SERVED_WITHIN = 5.0  # Seconds; a machine that builds beside it is slow.
+SERVED_WITHIN = 5.0  # Seconds, beyond ten times what it takes just before the attack.
 GROWTH_MAX = 128 << 20  # Bytes of memory.
 HALF_OPEN = 10_000
 HALF_OPEN_EACH = 100 << 10  # Bytes of memory until it is closed.
@@ -183,7 +183,12 @@ class Attacks(unittest.TestCase):
     def setUp(self):
         self.before = self.coordinator.memory()
         self.growth_max = GROWTH_MAX
-        self.connected_within = SERVED_WITHIN
+        # What a machine with other work to do takes for it in any case.
+        start = time.monotonic()
+        self.coordinator.ctl("get", "nodes")
+        self.coordinator.speaks()
+        self.served_within = SERVED_WITHIN + 10 * (time.monotonic() - start)
+        self.connected_within = self.served_within
 
     def tearDown(self):
         self.assertIsNone(self.coordinator.process.poll(), self.coordinator.said())
@@ -194,12 +199,14 @@ class Attacks(unittest.TestCase):
         start = time.monotonic()
         self.coordinator.ctl("get", "nodes")
         middle = time.monotonic()
-        self.assertTrue(self.coordinator.speaks(), when)
+        # Who is not served at once tries again, as an agent does.
+        while not self.coordinator.speaks():
+            self.assertLess(time.monotonic() - middle, self.connected_within, when)
         end = time.monotonic()
         growth = self.coordinator.memory() - self.before
         print(f"{self.id().split('.')[-1]}: {when} a command took {middle - start:.3f} s, "
               f"a connection {end - middle:.3f} s; {growth / (1 << 20):.1f} MiB more", flush=True)
-        self.assertLess(middle - start, SERVED_WITHIN, when)
+        self.assertLess(middle - start, self.served_within, when)
         self.assertLess(end - middle, self.connected_within, when)
         self.assertLess(growth, self.growth_max, when)
 
@@ -249,7 +256,7 @@ class Attacks(unittest.TestCase):
         before = self.coordinator.descriptors()
         self.growth_max = HALF_OPEN * HALF_OPEN_EACH
         # A new connection stands behind the ten thousand in the listener's queue.
-        self.connected_within = 4 * SERVED_WITHIN
+        self.connected_within = 4 * self.served_within
         sockets = []
         try:
             for number in range(HALF_OPEN):
@@ -349,7 +356,7 @@ class Attacks(unittest.TestCase):
     def refused(self, manifest, says):
         start = time.monotonic()
         result = self.coordinator.ctl("apply", "-f", "-", check=False, text=manifest)
-        self.assertLess(time.monotonic() - start, SERVED_WITHIN)
+        self.assertLess(time.monotonic() - start, self.served_within)
         self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
         self.assertIn(says, result.stderr)
 
