@@ -157,7 +157,7 @@ def test_own_pods_only_node_ports_udp_and_affinity(fleet, nodes):
     def who(host, where):
         return fleet.on(host, "curl", "-s", "-m", "3", f"http://{where}/", check=False).out.strip()
 
-    by_node = {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in fleet.pods("web").values()}
+    by_node = {node: pod["metadata"]["name"] for node, pod in fleet.pods("web").items()}
     for host in nodes:
         wait_until(lambda: who(host, ip("own")) == by_node[host], 10, f"its own pod on {host}")
         assert {who(host, ip("own")) for _ in range(8)} == {by_node[host]}
