@@ -78,9 +78,9 @@ absl::StatusOr<pki::ClientIdentity> Join(const Fleet& fleet, const std::string& 
   call.token = token;
   MUSTER_ASSIGN_OR_RETURN(call.csr_pem, pki::MakeRequest(key, pki::NodeCommonName(name)));
   call.request.node_name = name;
-  MUSTER_ASSIGN_OR_RETURN(std::string certificate, CallEnrol(call));
+  MUSTER_ASSIGN_OR_RETURN(RenewedCertificate made, CallEnrol(call));
   MUSTER_ASSIGN_OR_RETURN(std::string key_pem, key.ToPem());
-  return pki::ClientIdentity{fleet.ca_pem, std::move(certificate), std::move(key_pem)};
+  return pki::ClientIdentity{fleet.ca_pem, std::move(made.certificate_pem), std::move(key_pem)};
 }
 
 v1::NodeStatus HealthyNode() {
