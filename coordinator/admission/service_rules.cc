@@ -237,7 +237,7 @@ void KeepAllocatedValues(const v1::Service& stored, v1::Service& updated) {
   v1::ServiceSpec& spec = *updated.mutable_spec();
   if (spec.type() == "ExternalName") {
     // These went with the old type, unless somebody asks for others now.
-    if (spec.cluster_ip() == before.cluster_ip()) {
+    if (before.type() != "ExternalName" && spec.cluster_ip() == before.cluster_ip()) {
       spec.clear_cluster_ip();
       spec.clear_cluster_ips();
       spec.clear_ip_families();
@@ -267,7 +267,8 @@ void KeepAllocatedValues(const v1::Service& stored, v1::Service& updated) {
     for (const v1::ServicePort& old : before.ports()) {
       if (old.port() != port.port() || old.protocol() != port.protocol()) continue;
       if (HasNodePorts(spec) && port.node_port() == 0) port.set_node_port(old.node_port());
-      if (!HasNodePorts(spec) && port.node_port() == old.node_port()) port.clear_node_port();
+      const bool given_up = !HasNodePorts(spec) && HasNodePorts(before);
+      if (given_up && port.node_port() == old.node_port()) port.clear_node_port();
     }
   }
   if (!HasNodePorts(spec) && HasNodePorts(before) &&

@@ -58,8 +58,9 @@ TEST_F(StaticPodsTest, RulesOfTheHostAreNotForItsOwnPods) {
   NodeHarness node;
   node.static_pod_dir = directory_;
   node.host_rules.registries.emplace();
-  node.RestartAgent();
   node.Settle();
+  node.Welcome({});
+  node.RestartAgent();
   node.Run(seconds(5));
   EXPECT_EQ(node.runtime.running_containers(), 1);
 }

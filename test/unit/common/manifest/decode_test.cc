@@ -294,7 +294,7 @@ TEST(Decode, AnUnknownVersionOfOurOwnGroupIsAnError) {
 TEST(Decode, KindsOfOtherGroupsMayShareOurNames) {
   for (const char* text :
        {"apiVersion: serving.knative.dev/v1\nkind: Service\n",
-        "apiVersion: apps/v1\nkind: ReplicaSet\n", "apiVersion: v1\nkind: Endpoints\n",
+        "apiVersion: apps/v1\nkind: ReplicaSet\n", "apiVersion: v1\nkind: ResourceQuota\n",
         "apiVersion: v1\nkind: LimitRange\n", "apiVersion: v1\nkind: PodTemplate\n"}) {
     EXPECT_THAT(FindingsOf(text), ElementsAre(testing::HasSubstr("skipped"))) << text;
   }

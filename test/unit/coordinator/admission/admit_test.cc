@@ -85,7 +85,7 @@ TEST(AdmitNew, ReportsRulesAndUnsupportedFieldsTogether) {
   v1::Object proposed = MinimalDaemonSet();
   PodOf(proposed).mutable_containers(0)->clear_image();
   PodOf(proposed).set_host_users(false);
-  PodOf(proposed).set_subdomain("x");
+  PodOf(proposed).set_set_hostname_as_fqdn(true);
   const AdmitResult result = Admit(proposed, nullptr, kNow);
   EXPECT_THAT(result.problems, SizeIs(2));
   EXPECT_THAT(result.warnings, SizeIs(1));

@@ -56,10 +56,10 @@ TEST(Support, RefusesRestartPoliciesOfContainersButForSidecars) {
 
 // Spec: pod/16/fqdn
 TEST(Support, WarnsOfWhatIsHarmless) {
-  const SupportReport report = Report("subdomain: x");
+  const SupportReport report = Report("setHostnameAsFQDN: true");
   EXPECT_THAT(report.problems, IsEmpty());
   ASSERT_EQ(report.warnings.size(), 1u);
-  EXPECT_EQ(report.warnings[0].path, "spec.template.spec.subdomain");
+  EXPECT_EQ(report.warnings[0].path, "spec.template.spec.setHostnameAsFQDN");
 }
 
 TEST(Support, KnowsLabelsThatNodesHereDoNotHave) {
