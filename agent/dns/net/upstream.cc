@@ -125,9 +125,13 @@ class DnsUpstream::Attempt {
     Tell(std::move(message));
   }
 
-  // The last thing it does: `told_` ends it.
+  // Once; whoever is told ends the attempt a little later, from the loop. Until then neither the
+  // clock nor another datagram may wake it.
   void Tell(std::optional<std::string> bytes) {
-    const Told told = std::move(told_);
+    if (!told_) return;
+    timer_->Clear();
+    source_.reset();
+    const Told told = std::exchange(told_, nullptr);
     told(std::move(bytes));
   }
 
