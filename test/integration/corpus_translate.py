@@ -10,7 +10,8 @@ What is translated, and nothing else is:
   that want Windows keep them, and are to run nowhere.
 - Requests and limits are capped to what a small host has; extended resources are dropped.
 - A hostPath that the host lacks, of a type that may not be missing, becomes one that is made; one
-  that would have to be made on a read-only file system lies below /var/lib/corpus.
+  that would have to be made on a read-only file system, or among the devices of the machine, which
+  its hosts share, lies below /var/lib/corpus.
 - ConfigMaps, Secrets and PriorityClasses that are mentioned and not in the file are made up, with
   the keys that are mentioned.
 - runAsNonRoot without a user, which the image would have had, gets one.
@@ -87,7 +88,7 @@ def translate_host_path(source, host):
     path, kind = source.get("path", ""), source.get("type") or ""
     if host.exists(path):
         return
-    if not host.could_make(path):
+    if path.startswith("/dev/") or not host.could_make(path):
         source["path"] = "/var/lib/corpus" + path
     if kind in MADE_INSTEAD:
         source["type"] = MADE_INSTEAD[kind]

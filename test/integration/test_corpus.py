@@ -4,7 +4,7 @@ import corpus
 import corpus_check
 import pytest
 import yaml
-from corpus_translate import DONE, PATIENT, translate
+from corpus_translate import DONE, PATIENT, translate, translate_host_path
 from testbed import REPO
 
 FIXTURES = sorted((REPO / "test/data/corpus").glob("*.yaml"))
@@ -39,6 +39,17 @@ class NoHost:
 def translated(name):
     path = REPO / f"test/data/corpus/{name}.yaml"
     return translate(list(yaml.safe_load_all(path.read_text())), NoHost())
+
+
+@pytest.mark.parametrize("path, kind, made", [
+    ("/var/lib/thing", "Directory", ("/var/lib/thing", "DirectoryOrCreate")),
+    ("/usr/lib/thing", "File", ("/var/lib/corpus/usr/lib/thing", "FileOrCreate")),
+    ("/dev/thing", "CharDevice", ("/var/lib/corpus/dev/thing", "FileOrCreate")),
+    ("/dev/thing", "", ("/var/lib/corpus/dev/thing", ""))])
+def test_what_the_host_lacks_is_made_where_it_disturbs_nobody(path, kind, made):
+    source = {"path": path, "type": kind}
+    translate_host_path(source, NoHost())
+    assert (source["path"], source["type"]) == made
 
 
 def test_the_translation_keeps_what_is_asked_for():
