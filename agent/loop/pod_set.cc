@@ -356,6 +356,7 @@ PodIntent PodSet::MakeIntent(const Record& record) const {
   PodIntent intent;
   intent.pod = record.pod.get();
   intent.terminate = record.IsTerminating();
+  intent.keep_remains = node_.shutting_down;
   intent.grace =
       record.pod == nullptr ? GraceFromAnnotations(record.observed) : GraceOf(*record.pod);
   intent.inputs = record.inputs;

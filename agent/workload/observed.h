@@ -19,6 +19,9 @@ struct PodIntent {
   // Null when its specification is lost: it can only be terminated.
   const v1::Pod* pod = nullptr;
   bool terminate = false;
+  // The host goes down: what was terminated leaves its ended containers and their logs, for whoever
+  // reads them before that, or after the boot. The next agent removes them when it is told to.
+  bool keep_remains = false;
   // The whole time termination may take; never below one second.
   std::chrono::seconds grace{30};
   // Of each container, see DefinitionHash of the translation.

@@ -27,7 +27,7 @@ struct Plan {
   std::optional<WaitingReason> blocked;
   // Only when terminating: nothing runs any more, so the status will not change.
   bool stopped = false;
-  // Only when terminating: nothing is left on the node.
+  // Only when terminating: nothing is left on the node but what PodIntent::keep_remains keeps.
   bool gone = false;
 };
 

@@ -189,6 +189,10 @@ Plan Planner::Terminate() {
   if (!sandboxes_stopped) return std::move(plan_);
 
   plan_.stopped = true;
+  if (intent_.keep_remains) {
+    plan_.gone = true;
+    return std::move(plan_);
+  }
   if (TeardownHeld()) return std::move(plan_);
   for (const auto& [name, container] : observed_.containers) {
     for (const ContainerInstance& instance : container.instances) {

@@ -1,21 +1,26 @@
 """Services: endpoints, names, addresses, on three real hosts, seen from hosts and from pods."""
 
 import re
+import subprocess
 
 import pytest
 
-from testbed import daemonset, run, wait_until
+from testbed import REPO, container_status, daemonset, run, wait_until
 
 DNS = "169.254.20.10"
 DNS6 = "fd6d:7573:7465:72::a"
 DOMAIN = "svc.cluster.local"
 
-# Answers with the name of its pod, and over UDP with the same.
-SERVER = """
-mkdir -p /www && echo $HOSTNAME > /www/index.html
-printf '#!/bin/sh\\necho $HOSTNAME\\n' > /udp && chmod +x /udp
-udpsvd 0.0.0.0 5353 /udp &
-exec httpd -f -p 8080 -h /www
+# Answers with the name of its pod.
+SERVER = "mkdir -p /www && echo $HOSTNAME > /www/index.html && exec httpd -f -p 8080 -h /www"
+# The same over UDP: busybox has no such server, so the host runs it in the network of the pod.
+UDP_SERVER = """
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("0.0.0.0", 5353))
+print("ready", flush=True)
+while True:
+    server.sendto(sys.argv[1].encode(), server.recvfrom(100)[1])
 """
 
 
@@ -61,6 +66,23 @@ def fleet(cluster, nodes):
         wait_until(lambda: len(dig(cluster, host, f"names.default.{DOMAIN}")) == len(nodes), 20,
                    f"{host} knows all places")
     return cluster
+
+
+@pytest.fixture
+def udp_servers(fleet):
+    servers = []
+    for host, pod in fleet.pods("web").items():
+        container = container_status(pod)["containerID"].split("//")[1]
+        servers.append(subprocess.Popen(
+            [REPO / "test/testbed/cluster.sh", "exec", host, "--", "timeout", "120", "nsenter",
+             "-t", str(fleet.tasks(host)[container]), "-n",
+             "python3", "-c", UDP_SERVER, pod["metadata"]["name"]],
+            stdout=subprocess.PIPE, env=fleet.env, text=True))
+        assert servers[-1].stdout.readline() == "ready\n"
+    yield
+    for server in servers:
+        server.kill()
+        server.wait()
 
 
 def test_endpoints_are_to_be_read(fleet, nodes):
@@ -129,19 +151,22 @@ def test_addresses_from_hosts_and_pods(fleet, nodes):
     for host in nodes:
         wait_until(lambda: who(host) in names, 10, f"{address} answers on {host}")
         assert {who(host) for _ in range(30)} == names
-    # Pods find it by its name, and reach it: also themselves. By two programs, since those of a
-    # static busybox cannot look up names (its libc would load what is not in the image).
+    # Pods find it by its name, and reach it: also themselves. From their network by a program of the
+    # host, since those of a static busybox cannot connect (its libc would load what is not there).
     for host in nodes:
         pod = fleet.pod("web", host)
         assert f"nameserver {DNS}" in in_pod(fleet, pod, "cat", "/etc/resolv.conf").out
         assert address in in_pod(fleet, pod, "nslookup", f"web.default.{DOMAIN}", DNS).out
-        seen = {in_pod(fleet, pod, "wget", "-qO-", "-T", "3", f"http://{address}/").out.strip()
+        container = container_status(pod)["containerID"].split("//")[1]
+        inside = ("nsenter", "-t", str(fleet.tasks(host)[container]), "-n")
+        seen = {fleet.on(host, *inside, "curl", "-s", "-m", "3", f"http://{address}/").out.strip()
                 for _ in range(12)}
         assert seen <= names and len(seen) > 1
         local = in_pod(fleet, pod, "nslookup", f"local.names.default.{DOMAIN}", DNS).out
         assert pod["status"]["podIP"] in local
 
 
+@pytest.mark.usefixtures("udp_servers")
 def test_own_pods_only_node_ports_udp_and_affinity(fleet, nodes):
     fleet.apply(
         service("own", internalTrafficPolicy="Local"),

@@ -9,7 +9,8 @@ from testbed import daemonset, only_on, wait_until
 NODE = "node-1"
 # Writes down when it was told to stop, and takes a while.
 LAST_WORDS = ["sh", "-c",
-              "trap 'cut -d\" \" -f1 /proc/uptime >/order/$NAME; sleep 2; exit 0' TERM; "
+              "trap 'cut -d\" \" -f1 /proc/uptime >/order/$NAME; sleep 2; echo last words; "
+              "exit 0' TERM; "
               "sleep 1000000 & wait"]
 LAST_UNIT = """
 [Service]
@@ -136,6 +137,10 @@ def test_a_host_that_goes_down_stops_its_pods_in_order_and_tells_why(graceful):
     assert "the host may go down" in log
     assert "NodeShutdown: Pod was rejected as the node is shutting down." in log
 
+    # What containers said until their end is to be read after the boot.
+    for name in names:
+        logs = machines.shell(NODE, f"cat /var/log/pods/default_{old[name]}_*/main/0.log").out
+        assert logs.splitlines()[-1].endswith("last words"), logs
     # Offline: what the host took along comes back by itself.
     wait_until(lambda: "3 pods, 3 ready" in machines.status_text(NODE, AGENT), 90,
                "the pods are there again without a coordinator")

@@ -11,8 +11,11 @@
 namespace muster::agent {
 namespace {
 
+using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr int32_t kCritical = 2'000'000'000;
 
@@ -75,6 +78,32 @@ TEST_F(ShutdownKeeperTest, PodsAreStoppedAndSayWhyAndTheNodeIsNotReady) {
   EXPECT_EQ(Ready().reason(), "KubeletNotReady");
   EXPECT_EQ(Ready().message(), "node is shutting down");
   EXPECT_THAT(h.loop->StatusLine(), HasSubstr("node is shutting down"));
+}
+
+TEST_F(ShutdownKeeperTest, LastWordsAreThereBeforeAndAfterTheBoot) {
+  h.Welcome({Pod("a")});
+  h.Run(seconds(5));
+  Shutdown();
+  h.Run(minutes(2));
+  EXPECT_THAT(h.runtime.containers(), SizeIs(1));
+  h.refuse_connects = true;
+  h.runtime.Reboot();
+  h.host.facts.boot_id = "boot-2";
+  h.RestartAgent();
+  h.Run(minutes(2));
+  EXPECT_TRUE(Runs("a"));
+  EXPECT_THAT(h.runtime.containers(), SizeIs(2)) << "that of before the boot is there for its log";
+}
+
+TEST_F(ShutdownKeeperTest, NothingIsKeptOnAHostThatStays) {
+  h.Welcome({Pod("a")});
+  h.Run(seconds(5));
+  Shutdown();
+  h.Run(seconds(5));
+  EXPECT_THAT(h.runtime.containers(), SizeIs(1));
+  Shutdown(false);
+  h.Run(seconds(30));
+  EXPECT_THAT(h.runtime.containers(), IsEmpty());
 }
 
 // Spec: pod/3/shutdown
