@@ -151,8 +151,8 @@ def test_addresses_from_hosts_and_pods(fleet, nodes):
     for host in nodes:
         wait_until(lambda: who(host) in names, 10, f"{address} answers on {host}")
         assert {who(host) for _ in range(30)} == names
-    # Pods find it by its name, and reach it: also themselves. From their network by a program of the
-    # host, since those of a static busybox cannot connect (its libc would load what is not there).
+    # Pods find it by its name, and reach it: also themselves. From their network by a program of
+    # the host: those of a static busybox cannot connect (its libc would load what is not there).
     for host in nodes:
         pod = fleet.pod("web", host)
         assert f"nameserver {DNS}" in in_pod(fleet, pod, "cat", "/etc/resolv.conf").out

@@ -165,13 +165,13 @@ TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
                   std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun)
                       .count()));
   const v1::PodStatus before = node_.Status();
-  const std::string log = node_.root() + "/pods-logs/default_web_u1/web/0.log";
-  ASSERT_TRUE(node_.RunUntil([&] {
-    std::ifstream file(log);
+  const auto has_said_hello = [this](const char* log) {
+    std::ifstream file(node_.root() + "/pods-logs/default_web_u1/web/" + log);
     std::stringstream text;
     text << file.rdbuf();
     return text.str().find("hello from node-a") != std::string::npos;
-  }));
+  };
+  ASSERT_TRUE(node_.RunUntil([&] { return has_said_hello("0.log"); }));
   EXPECT_EQ(
       std::distance(fs::directory_iterator(node_.root() + "/links"), fs::directory_iterator()), 1);
 
@@ -191,6 +191,7 @@ TEST_F(NodeOnContainerd, PodRunsSurvivesItsAgentIsRestartedAndGoes) {
   node_.runtime().StopContainer(id, seconds(0), [](const absl::Status&) {});
   ASSERT_TRUE(node_.RunUntil([this] { return node_.Ready() && node_.Web().restart_count() == 1; }));
   EXPECT_EQ(node_.Web().last_state().terminated().exit_code(), 137);
+  ASSERT_TRUE(node_.RunUntil([&] { return has_said_hello("1.log"); })) << "it minds signals now";
 
   // And what is deleted leaves nothing.
   v1::Object deleted = SleepingPod();
