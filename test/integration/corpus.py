@@ -48,6 +48,11 @@ class Host:
                   '[ -d "$p" ] && [ -w "$p" ] && touch "$p/.try" && rm "$p/.try"')
         return self.cluster.on(NODE, "sh", "-c", script, "sh", path, check=False).code == 0
 
+    def stand_in(self, path):
+        """Where something can be made in the place of what cannot be there."""
+        self.shell('mkdir -p "/var/lib/corpus$(dirname "$1")"', path)
+        return "/var/lib/corpus" + path
+
     def may_give(self, capability):
         name = capability.upper().removeprefix("CAP_")
         return name == "ALL" or bool(self.capabilities & corpus_check.mask([name]))

@@ -89,7 +89,7 @@ def translate_host_path(source, host):
     if host.exists(path):
         return
     if path.startswith("/dev/") or not host.could_make(path):
-        source["path"] = "/var/lib/corpus" + path
+        source["path"] = host.stand_in(path)
     if kind in MADE_INSTEAD:
         source["type"] = MADE_INSTEAD[kind]
 
