@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/checkpoint/file_checkpoint.h"
@@ -109,13 +111,27 @@ NodeOptions OptionsFor(const Settings& settings) {
   return options;
 }
 
+// Whether there is anybody to be woken.
+struct Door {
+  std::mutex mutex;
+  bool open = true;
+};
+
 // Has a node that was removed from its cluster take down what it has.
 absl::Status TakeDownPods(const Settings& settings, const ResetOptions& options, const Clock& clock,
                           CriRuntime& runtime, const std::function<void(const std::string&)>& say) {
   MUSTER_ASSIGN_OR_RETURN(const std::unique_ptr<EventLoop> events, EventLoop::Create());
   std::function<void()> step;
-  const auto inbox =
-      std::make_shared<NodeInbox>([&events = *events, &step] { events.Post([&step] { step(); }); });
+  const auto door = std::make_shared<Door>();
+  const auto inbox = std::make_shared<NodeInbox>([door, &events = *events, &step] {
+    const std::lock_guard lock(door->mutex);
+    if (door->open) events.Post([&step] { step(); });
+  });
+  // Calls that are under way keep the inbox, and end when the runtime's connection does.
+  const absl::Cleanup close = [door] {
+    const std::lock_guard lock(door->mutex);
+    door->open = false;
+  };
   FileCheckpoint checkpoint(settings.state_dir + "/checkpoint");
   LinuxHost host({.storage_path = settings.pods_root()});
   LinuxVolumeHost volumes({.root = settings.pods_root()});
