@@ -30,9 +30,12 @@ bool HasNodePorts(const v1::ServiceSpec& spec) {
 bool IsHeadless(const v1::ServiceSpec& spec) { return spec.cluster_ip() == kHeadless; }
 
 std::string ListText(const google::protobuf::RepeatedPtrField<std::string>& texts) {
-  return absl::StrCat("[", absl::StrJoin(texts, ",", [](std::string* out, const std::string& text) {
-    absl::StrAppend(out, "\"", text, "\"");
-  }), "]");
+  return absl::StrCat("[",
+                      absl::StrJoin(texts, ",",
+                                    [](std::string* out, const std::string& text) {
+                                      absl::StrAppend(out, "\"", text, "\"");
+                                    }),
+                      "]");
 }
 
 void CheckPort(const FieldPath& at, const v1::ServicePort& port, bool needs_name,
@@ -88,9 +91,9 @@ void CheckAffinity(const FieldPath& path, const v1::ServiceSpec& spec, Problems&
   } else if (spec.session_affinity() == "ClientIP") {
     const int32_t seconds = spec.session_affinity_config().client_ip().timeout_seconds();
     if (seconds <= 0 || seconds > kAffinitySecondsMax) {
-      problems.InvalidNumber(config.Child("clientIP").Child("timeoutSeconds"), seconds,
-                             absl::StrCat("must be greater than 0 and less than ",
-                                          kAffinitySecondsMax));
+      problems.InvalidNumber(
+          config.Child("clientIP").Child("timeoutSeconds"), seconds,
+          absl::StrCat("must be greater than 0 and less than ", kAffinitySecondsMax));
     }
   }
 }
@@ -373,8 +376,8 @@ void ValidateEndpointSlice(const v1::EndpointSlice& slice, Problems& problems) {
       CheckEndpointIp(at, text, problems);
       const std::optional<IpAddress> address = ParseIp(text);
       if (address && FamilyName(address->v6) != slice.address_type()) {
-        problems.InvalidText(at, text, absl::StrCat("must be an ", slice.address_type(),
-                                                    " address"));
+        problems.InvalidText(at, text,
+                             absl::StrCat("must be an ", slice.address_type(), " address"));
       }
     }
     if (endpoint.has_hostname()) {

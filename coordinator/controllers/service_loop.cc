@@ -37,8 +37,7 @@ bool SeesPodsAlike(const v1::Service& a, const v1::Service& b) {
     *to->mutable_spec()->mutable_selector() = from->spec().selector();
     *to->mutable_spec()->mutable_ports() = from->spec().ports();
     to->mutable_spec()->set_type(from->spec().type());
-    to->mutable_spec()->set_publish_not_ready_addresses(
-        from->spec().publish_not_ready_addresses());
+    to->mutable_spec()->set_publish_not_ready_addresses(from->spec().publish_not_ready_addresses());
   }
   return model::SemanticallyEqual(left, right);
 }
@@ -238,9 +237,8 @@ bool ServiceLoop::UpToDate(MonoTime now) {
 }
 
 void ServiceLoop::Keep(MonoTime now) {
-  CommitBatch batch([this](ObjectTransaction transaction) {
-    return Commit(std::move(transaction));
-  });
+  CommitBatch batch(
+      [this](ObjectTransaction transaction) { return Commit(std::move(transaction)); });
   const std::set<std::string> due = std::exchange(dirty_, {});
   for (const std::string& key : due) {
     const auto found = services_.find(key);
@@ -262,8 +260,7 @@ void ServiceLoop::Keep(MonoTime now) {
     batch.Add(std::move(transaction), [this, key, now](const absl::Status& status) {
       if (status.ok()) return;
       // A conflict means that the watch brings something newer.
-      if (!absl::IsAborted(status) && !absl::IsNotFound(status) &&
-          !absl::IsAlreadyExists(status)) {
+      if (!absl::IsAborted(status) && !absl::IsNotFound(status) && !absl::IsAlreadyExists(status)) {
         spdlog::warn("service {}: {}", key, status.ToString());
       }
       const auto again = services_.find(key);

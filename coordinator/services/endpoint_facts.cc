@@ -72,8 +72,8 @@ std::optional<EndpointFacts> FactsOf(const v1::Service& service, const v1::Pod& 
   }
   facts.terminating = pod.metadata().has_deletion_timestamp();
   facts.serving = IsReady(pod);
-  facts.ready = service.spec().publish_not_ready_addresses() ||
-                (facts.serving && !facts.terminating);
+  facts.ready =
+      service.spec().publish_not_ready_addresses() || (facts.serving && !facts.terminating);
   for (const v1::ServicePort& port : service.spec().ports()) {
     facts.ports.push_back(TargetPort(port, pod.spec()));
   }

@@ -16,8 +16,8 @@ struct EndpointFacts {
   std::string node;
   std::string hostname;  // Only when the pod has one below this Service (spec.subdomain).
   std::vector<std::string> addresses;  // One of each family at most, the primary first.
-  bool ready = false;     // In use: ready and not going, or published as it is.
-  bool serving = false;   // Ready, whether it is going or not.
+  bool ready = false;                  // In use: ready and not going, or published as it is.
+  bool serving = false;                // Ready, whether it is going or not.
   bool terminating = false;
   std::vector<int> ports;  // Of each port of the Service: the target's number; 0: it has none.
 

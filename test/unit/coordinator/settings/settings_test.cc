@@ -70,8 +70,8 @@ TEST(ParseSettings, WhatGuardsTheCoordinatorHasSectionsOfItsOwn) {
   EXPECT_THAT(NeedRestart(Settings(), *settings), ElementsAre("audit", "mayRun", "limits"));
   for (const char* bad :
        {"audit: {maxFiles: 1}", "audit: {whenFull: wait}", "mayRun: {podSecurity: {enforce: x}}",
-        "mayRun: {hostPaths: [var]}", "mayRun: {registries: [docker.io/UPPER]}", "limits: {openCalls: 0}",
-        "limits: {unknown: 1}"}) {
+        "mayRun: {hostPaths: [var]}", "mayRun: {registries: [docker.io/UPPER]}",
+        "limits: {openCalls: 0}", "limits: {unknown: 1}"}) {
     EXPECT_FALSE(ParseSettings(bad, "f").ok()) << bad;
   }
   Settings relative;
