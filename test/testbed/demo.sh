@@ -9,7 +9,12 @@ export MUSTER_TESTBED=${MUSTER_DEMO_TESTBED:-/var/tmp/muster-demo}
 export MUSTER_TESTBED_INDEX=${MUSTER_TESTBED_INDEX:-90}
 . "$here/settings.sh"
 . "$here/cgroups.sh"
+. "$here/network.sh"
+. "$here/images.sh"
 . "$here/hosts.sh"
+. "$here/golden-root.sh"
+. "$here/systemd-hosts.sh"
+. "$here/host-kinds.sh"
 . "$here/programs.sh"
 
 manifest=daemonset_demo.yml
