@@ -59,8 +59,7 @@ bool SameAllocatable(const v1::Node& a, const v1::Node& b) {
 }  // namespace
 
 absl::Status ControllerLoop::Resync() {
-  const uint64_t number = ++watch_number_;
-  watch_.reset();
+  followed_.Lose();
   nodes_.clear();
   lost_nodes_.clear();
   deadlines_ = NodeDeadlines();
@@ -85,29 +84,7 @@ absl::Status ControllerLoop::Resync() {
   for (const auto& [node, pods] : loads_.bound()) {
     if (!nodes_.contains(node)) gone_since_.try_emplace(node, clock_.Mono());
   }
-  seen_revision_ = revision;
-  MUSTER_ASSIGN_OR_RETURN(
-      watch_, objects_.WatchFrom(ObjectScope{}, revision,
-                                 [this, number](absl::StatusOr<std::vector<ObjectChange>> changes) {
-                                   inbox_.Post({number, std::move(changes)});
-                                 }));
-  return absl::OkStatus();
-}
-
-void ControllerLoop::TakeChanges() {
-  for (WatchedChanges& posted : inbox_.TakeAll()) {
-    if (posted.watch != watch_number_ || watch_ == nullptr) continue;
-    if (!posted.changes.ok()) {
-      spdlog::warn("the watch of the controllers ended, reading everything again: {}",
-                   posted.changes.status().ToString());
-      watch_.reset();
-      return;
-    }
-    for (const ObjectChange& change : *posted.changes) {
-      Absorb(change.object, change.kind == ObjectChange::Kind::kDeleted);
-      seen_revision_ = change.revision;
-    }
-  }
+  return followed_.Follow(revision);
 }
 
 void ControllerLoop::Absorb(const v1::Object& object, bool gone) {

@@ -28,7 +28,7 @@ ControllerLoop::ControllerLoop(ObjectStore& objects, const Clock& clock, FindCon
       options_(std::move(options)),
       random_(std::move(random)),
       wake_(std::move(wake)),
-      inbox_(wake_),
+      followed_(objects, "controllers", options_.watch_patience, wake_),
       listening_since_(clock.Mono()) {}
 
 void ControllerLoop::WakeAt(MonoTime at) {
@@ -53,11 +53,11 @@ std::optional<MonoTime> ControllerLoop::Step() {
 }
 
 void ControllerLoop::Turn(const Moment& now) {
-  TakeChanges();
-  if (watch_ == nullptr) {
+  followed_.TakeChanges([this](const v1::Object& object, bool gone) { Absorb(object, gone); });
+  if (!followed_.following()) {
     if (const absl::Status status = Resync(); !status.ok()) {
       spdlog::error("reading the store: {}", status.ToString());
-      watch_.reset();
+      followed_.Lose();
       return WakeAt(now.mono + kRetryAfter);
     }
   }
@@ -79,44 +79,21 @@ void ControllerLoop::Turn(const Moment& now) {
 }
 
 bool ControllerLoop::UpToDate(MonoTime now) {
-  if (seen_revision_ >= committed_revision_) {
-    behind_since_.reset();
-    return true;
-  }
-  if (!behind_since_) behind_since_ = now;
-  const MonoTime until = After(*behind_since_, options_.watch_patience);
-  if (now < until) {
-    WakeAt(until);
-    return false;
-  }
-  spdlog::warn("the watch does not show what was written, reading everything again");
-  behind_since_.reset();
-  watch_.reset();
-  WakeAt(now);
-  return false;
+  const std::optional<MonoTime> behind_until = followed_.BehindUntil(now);
+  if (behind_until) WakeAt(*behind_until);
+  return !behind_until;
 }
 
 absl::Status ControllerLoop::Commit(ObjectTransaction transaction) {
   if (transaction.empty()) return absl::OkStatus();
-  absl::StatusOr<CommittedObjects> committed = objects_.Commit(std::move(transaction));
-  if (committed.ok()) {
-    committed_revision_ = std::max(committed_revision_, committed->revision);
-    for (const v1::Object& object : committed->objects) recorder_.Committed(object);
-    return absl::OkStatus();
-  }
-  // Perhaps it was only an event that somebody deleted.
-  recorder_.Forget();
-  if (absl::IsAborted(committed.status()) || absl::IsNotFound(committed.status()) ||
-      absl::IsAlreadyExists(committed.status())) {
+  const absl::StatusOr<CommittedObjects> committed = followed_.Commit(std::move(transaction));
+  if (!committed.ok()) {
+    // Perhaps it was only an event that somebody deleted.
+    recorder_.Forget();
     return committed.status();
   }
-  // It may have been written all the same: whatever is there now has to be seen first.
-  if (const absl::StatusOr<int64_t> revision = objects_.store().CurrentRevision(); revision.ok()) {
-    committed_revision_ = std::max(committed_revision_, *revision);
-  } else {
-    watch_.reset();
-  }
-  return committed.status();
+  for (const v1::Object& object : committed->objects) recorder_.Committed(object);
+  return absl::OkStatus();
 }
 
 CommitBatch ControllerLoop::NewBatch() {

@@ -14,13 +14,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
-#include "common/base/inbox.h"
 #include "common/base/moment.h"
 #include "common/base/random.h"
 #include "coordinator/controllers/commit_batch.h"
 #include "coordinator/controllers/daemonjob_state.h"
 #include "coordinator/controllers/daemonset_state.h"
 #include "coordinator/controllers/event_recorder.h"
+#include "coordinator/controllers/followed_store.h"
 #include "coordinator/controllers/pod_binder.h"
 #include "coordinator/daemonjob/job_plan.h"
 #include "coordinator/daemonset/plan.h"
@@ -71,16 +71,10 @@ class ControllerLoop {
   void TouchNode(const std::string& node);
 
  private:
-  struct WatchedChanges {
-    uint64_t watch = 0;
-    absl::StatusOr<std::vector<ObjectChange>> changes;
-  };
-
   void Turn(const Moment& now);
 
   // The copy of the store.
   absl::Status Resync();
-  void TakeChanges();
   void Absorb(const v1::Object& object, bool gone);
   void AbsorbNode(const v1::Object& object, bool gone);
   void AbsorbPod(const v1::Object& object, bool gone);
@@ -190,13 +184,7 @@ class ControllerLoop {
   const Options options_;
   const RandomBits random_;
   const std::function<void()> wake_;
-  Inbox<WatchedChanges> inbox_;
-
-  uint64_t watch_number_ = 0;
-  std::unique_ptr<Watch> watch_;
-  int64_t seen_revision_ = 0;
-  int64_t committed_revision_ = 0;
-  std::optional<MonoTime> behind_since_;  // Set while the watch has not shown it.
+  FollowedStore followed_;
 
   std::map<std::string, v1::Object> nodes_;      // By name.
   std::map<std::string, v1::Object> revisions_;  // By namespace/name, as those below.

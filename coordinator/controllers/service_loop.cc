@@ -50,7 +50,7 @@ ServiceLoop::ServiceLoop(ObjectStore& objects, const Clock& clock, Options optio
       clock_(clock),
       options_(std::move(options)),
       random_(std::move(random)),
-      inbox_(std::move(wake)) {}
+      followed_(objects, "services", options_.watch_patience, std::move(wake)) {}
 
 void ServiceLoop::WakeAt(MonoTime at) {
   if (!wake_at_ || at < *wake_at_) wake_at_ = at;
@@ -59,22 +59,25 @@ void ServiceLoop::WakeAt(MonoTime at) {
 std::optional<MonoTime> ServiceLoop::Step() {
   const MonoTime now = clock_.Mono();
   wake_at_.reset();
-  TakeChanges();
-  if (watch_ == nullptr) {
+  followed_.TakeChanges([this](const v1::Object& object, bool gone) { Absorb(object, gone); });
+  if (!followed_.following()) {
     if (const absl::Status status = Resync(); !status.ok()) {
       spdlog::error("services: reading the store: {}", status.ToString());
-      watch_.reset();
+      followed_.Lose();
       WakeAt(now + kRetryAfter);
       return wake_at_;
     }
   }
-  if (UpToDate(now)) Keep(now);
+  if (const auto behind_until = followed_.BehindUntil(now)) {
+    WakeAt(*behind_until);
+  } else {
+    Keep(now);
+  }
   return wake_at_;
 }
 
 absl::Status ServiceLoop::Resync() {
-  const uint64_t number = ++watch_number_;
-  watch_.reset();
+  followed_.Lose();
   services_.clear();
   dirty_.clear();
   // Before the pods, which are looked at only when a Service selects them. What changes meanwhile
@@ -87,29 +90,7 @@ absl::Status ServiceLoop::Resync() {
         objects_.Scan({kind, ""}, [this](const v1::Object& object) { Absorb(object, false); }));
     if (!first) first = revision;
   }
-  seen_revision_ = *first;
-  MUSTER_ASSIGN_OR_RETURN(
-      watch_, objects_.WatchFrom(ObjectScope{}, *first,
-                                 [this, number](absl::StatusOr<std::vector<ObjectChange>> changes) {
-                                   inbox_.Post({number, std::move(changes)});
-                                 }));
-  return absl::OkStatus();
-}
-
-void ServiceLoop::TakeChanges() {
-  for (WatchedChanges& posted : inbox_.TakeAll()) {
-    if (posted.watch != watch_number_ || watch_ == nullptr) continue;
-    if (!posted.changes.ok()) {
-      spdlog::warn("the watch of the services ended, reading everything again: {}",
-                   posted.changes.status().ToString());
-      watch_.reset();
-      return;
-    }
-    for (const ObjectChange& change : *posted.changes) {
-      Absorb(change.object, change.kind == ObjectChange::Kind::kDeleted);
-      seen_revision_ = change.revision;
-    }
-  }
+  return followed_.Follow(*first);
 }
 
 void ServiceLoop::Absorb(const v1::Object& object, bool gone) {
@@ -145,10 +126,10 @@ void ServiceLoop::AbsorbService(const v1::Object& object, bool gone) {
   const bool pods_are_known =
       state.service && SeesPodsAlike(state.service->service(), object.service());
   state.service = object;
-  if (pods_are_known || watch_ == nullptr) return;  // A resync reads the pods afterwards.
+  if (pods_are_known || !followed_.following()) return;  // A resync reads the pods afterwards.
   if (const absl::Status status = ReadPods(state); !status.ok()) {
     spdlog::warn("services: cannot read the pods of {}: {}", key, status.ToString());
-    watch_.reset();
+    followed_.Lose();
   }
 }
 
@@ -215,25 +196,6 @@ void ServiceLoop::AbsorbEndpoints(const v1::Object& object, bool gone) {
     state.endpoints = object;
   }
   Soil(key, state);
-}
-
-bool ServiceLoop::UpToDate(MonoTime now) {
-  if (seen_revision_ >= committed_revision_) {
-    behind_since_.reset();
-    return true;
-  }
-  if (!behind_since_) behind_since_ = now;
-  const MonoTime until = After(*behind_since_, options_.watch_patience);
-  if (now >= until) {
-    spdlog::warn("services: the watch does not show what was written, reading everything again");
-    behind_since_.reset();
-    watch_.reset();
-    committed_revision_ = 0;
-    WakeAt(now);
-    return false;
-  }
-  WakeAt(until);
-  return false;
 }
 
 void ServiceLoop::Keep(MonoTime now) {
@@ -348,12 +310,6 @@ void ServiceLoop::KeepService(State& state, ObjectTransaction& transaction) {
   *metadata.mutable_annotations() = wanted.endpoints().metadata().annotations();
   *metadata.mutable_owner_references() = wanted.endpoints().metadata().owner_references();
   if (!model::SemanticallyEqual(next, *state.endpoints)) transaction.Update(std::move(next));
-}
-
-absl::Status ServiceLoop::Commit(ObjectTransaction transaction) {
-  absl::StatusOr<CommittedObjects> committed = objects_.Commit(std::move(transaction));
-  if (committed.ok()) committed_revision_ = std::max(committed_revision_, committed->revision);
-  return committed.status();
 }
 
 }  // namespace muster::coordinator

@@ -12,9 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
-#include "common/base/inbox.h"
 #include "common/base/random.h"
 #include "coordinator/controllers/commit_batch.h"
+#include "coordinator/controllers/followed_store.h"
 #include "coordinator/services/allocation.h"
 #include "coordinator/services/endpoint_facts.h"
 #include "coordinator/store/object_store.h"
@@ -48,10 +48,6 @@ class ServiceLoop {
   std::optional<MonoTime> Step();
 
  private:
-  struct WatchedChanges {
-    uint64_t watch = 0;
-    absl::StatusOr<std::vector<ObjectChange>> changes;
-  };
   // A Service, and what is there under its name; it may be there without it for a while.
   struct State {
     std::optional<v1::Object> service;
@@ -63,7 +59,6 @@ class ServiceLoop {
   };
 
   absl::Status Resync();
-  void TakeChanges();
   void Absorb(const v1::Object& object, bool gone);
   void AbsorbService(const v1::Object& object, bool gone);
   void AbsorbPod(const v1::Pod& pod, bool gone);
@@ -73,25 +68,18 @@ class ServiceLoop {
   void SetPod(State& state, const v1::Pod& pod, bool gone);
   void Soil(const std::string& key, State& state);
 
-  bool UpToDate(MonoTime now);
   void Keep(MonoTime now);
   ObjectTransaction Decide(State& state);
   void KeepService(State& state, ObjectTransaction& transaction);
   void RemoveAll(const State& state, ObjectTransaction& transaction);
   std::vector<EndpointFacts> PlacesOf(const State& state) const;
-  absl::Status Commit(ObjectTransaction transaction);
   void WakeAt(MonoTime at);
 
   ObjectStore& objects_;
   const Clock& clock_;
   const Options options_;
   const RandomBits random_;
-  Inbox<WatchedChanges> inbox_;
-
-  uint64_t watch_number_ = 0;
-  std::unique_ptr<Watch> watch_;
-  int64_t seen_revision_ = 0, committed_revision_ = 0;
-  std::optional<MonoTime> behind_since_;
+  FollowedStore followed_;
 
   std::map<std::string, State> services_;  // By namespace/name.
   std::set<std::string> dirty_;            // Of them.
