@@ -199,8 +199,9 @@ void ServiceLoop::AbsorbEndpoints(const v1::Object& object, bool gone) {
 }
 
 void ServiceLoop::Keep(MonoTime now) {
-  CommitBatch batch(
-      [this](ObjectTransaction transaction) { return Commit(std::move(transaction)); });
+  CommitBatch batch([this](ObjectTransaction transaction) {
+    return followed_.Commit(std::move(transaction)).status();
+  });
   const std::set<std::string> due = std::exchange(dirty_, {});
   for (const std::string& key : due) {
     const auto found = services_.find(key);
