@@ -124,6 +124,8 @@ class HollowAgent {
     return update->upserted.size();
   }
   bool up() const { return keeper_.up(); }
+  // Of the assignment, which is in order: what was sent before the last one came has been counted.
+  size_t held() const { return assignment_.Known().size(); }
 
  private:
   Assignment assignment_{CheckpointState{}};
@@ -149,7 +151,8 @@ void Live(std::vector<std::unique_ptr<HollowAgent>>& agents, Arrivals& arrivals)
   };
   for (size_t i = 0; i < agents.size(); ++i) step(i);
 
-  size_t up = 0, sent = 0, told = 0;
+  size_t up = 0, sent = 0, told = 0, held = 0;
+  std::vector<size_t> held_by(agents.size());
   MonoTime since = clock.Mono(), last_sent = since;
   while (true) {
     const MonoTime now = clock.Mono();
@@ -159,6 +162,8 @@ void Live(std::vector<std::unique_ptr<HollowAgent>>& agents, Arrivals& arrivals)
       const size_t objects = agents[i]->Take(event, clock.Mono());
       if (objects > 0) last_sent = clock.Mono();
       sent += objects;
+      held += agents[i]->held() - held_by[i];
+      held_by[i] = agents[i]->held();
       if (was_up && !agents[i]->up() && up-- == agents.size()) {
         since = clock.Mono();
         Say("down");
@@ -173,7 +178,7 @@ void Live(std::vector<std::unique_ptr<HollowAgent>>& agents, Arrivals& arrivals)
       if (due[i] == at) step(i);
     }
     if (sent != told && clock.Mono() - last_sent > kQuiet) {
-      Say(absl::StrCat("sent ", sent));
+      Say(absl::StrCat("sent ", sent, " held ", held));
       told = sent;
     }
     pollfd in{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};

@@ -81,6 +81,13 @@ class Fleet:
                 return line.split()
         raise SystemExit("error: the hollow agents are gone")
 
+    def await_held(self, objects):
+        """How many objects the agents were sent until they hold so many."""
+        while True:
+            _, sent, _, held = self.await_line("sent")
+            if int(held) >= objects:
+                return int(sent)
+
     def end(self):
         self.process.stdin.close()
         self.process.wait()
@@ -105,9 +112,7 @@ def main():
             fleet.await_line("joined")
             print(f"{agents} agents joined in {time.monotonic() - began:.1f} s")
             print(f"all connected {float(fleet.await_line('up')[1]):.1f} s after the first tried")
-            sent = int(fleet.await_line("sent")[1])
-            while sent < agents:
-                sent = int(fleet.await_line("sent")[1])
+            sent = fleet.await_held(agents)
             print(f"each has its pod; the coordinator has {coordinator.memory():.0f} MiB RSS")
             for _ in range(rounds):
                 coordinator.kill()
@@ -118,10 +123,11 @@ def main():
                 took = time.monotonic() - killed
                 print(f"killed and started: all back after {took:.1f} s; "
                       f"{coordinator.memory():.0f} MiB RSS")
-            time.sleep(3)  # What would be sent again comes with the sessions.
+            # Each agent gets one more, and before it whatever would be sent again.
+            applied = coordinator.ctl("apply", "-f", "-", stdin=json.dumps(daemonset("last")))
+            assert applied.code == 0, applied
+            print(f"objects sent again: {fleet.await_held(2 * agents) - sent - agents}")
             fleet.end()
-            again = [line.split()[1] for line in fleet.process.stdout if line.startswith("sent")]
-            print(f"objects sent again: {int(again[-1]) - sent if again else 0}")
         finally:
             coordinator.kill()
 
