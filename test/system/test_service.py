@@ -59,6 +59,8 @@ def test_the_watchdog_ends_a_daemon_whose_loop_stands_still(machines, host, unit
     machines.apply(daemonset("web"))
     pods = machines.wait_ready("web", NODES)
     before = {node: identity(pod) for node, pod in pods.items()}
+    # What runs keeps its watchdog until it is started again, which comes after the drop-in is away.
+    machines.undoings.append(lambda: machines.on(host, "systemctl", "restart", unit))
     machines.drop_in(host, unit, "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1")
     machines.on(host, "systemctl", "restart", unit)
     pid = machines.pid(host, unit)
