@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -300,10 +301,15 @@ std::vector<std::string> ElementHolders() {
 }  // namespace
 
 Ruleset MakeRuleset(const ServiceTable& table, const RulesetContext& context) {
-  return Maker(table, context).Make();
+  Ruleset ruleset = Maker(table, context).Make();
+  ruleset.revision = table.revision();
+  return ruleset;
 }
 
-std::string MarkOf(const Ruleset& ruleset) {
+namespace {
+
+// The mark up to the revision.
+std::string MarkOfContents(const Ruleset& ruleset) {
   // FNV-1a: it tells our own rulesets apart, nobody else's.
   uint64_t hash = 0xcbf29ce484222325u;
   const auto mix = [&hash](const std::string& text) {
@@ -318,7 +324,27 @@ std::string MarkOf(const Ruleset& ruleset) {
   for (const auto& [name, elements] : ruleset.elements) {
     for (const auto& [key, value] : elements) mix(absl::StrCat(name, " ", key, " ", value));
   }
-  return absl::StrCat(kMarkPrefix, absl::Hex(hash, absl::kZeroPad16));
+  return absl::StrCat(kMarkPrefix, absl::Hex(hash, absl::kZeroPad16), "-");
+}
+
+}  // namespace
+
+std::string MarkOf(const Ruleset& ruleset) {
+  return absl::StrCat(MarkOfContents(ruleset), ruleset.revision);
+}
+
+Inheritance CompareInherited(std::string_view listing, const Ruleset& wanted) {
+  if (listing.empty()) return {wanted.empty() ? Inherited::kAsWanted : Inherited::kOther, 0};
+  constexpr std::string_view kChain = "chain ";
+  const size_t at = listing.find(absl::StrCat(kChain, kMarkPrefix));
+  if (at == std::string_view::npos) return {};
+  std::string_view mark = listing.substr(at + kChain.size());
+  mark = mark.substr(0, mark.find_first_of(" {\n"));
+  const size_t dash = mark.rfind('-');
+  int64_t revision = 0;
+  if (!absl::SimpleAtoi(mark.substr(dash + 1), &revision)) return {};
+  if (mark.substr(0, dash + 1) == MarkOfContents(wanted)) return {Inherited::kAsWanted, revision};
+  return {revision > wanted.revision ? Inherited::kNewer : Inherited::kOther, revision};
 }
 
 std::string ReplaceCommands(const Ruleset& next) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/network/service_table.h"
@@ -25,9 +27,13 @@ struct Ruleset {
   std::map<std::string, std::vector<std::string>> chains;  // Name -> rules.
   // Elements of the maps and sets that are always there: name -> key -> verdict, or nothing.
   std::map<std::string, std::map<std::string, std::string>> elements;
+  // Of the table it was made of. Not part of what is compared: most revisions change no rule.
+  int64_t revision = 0;
 
   bool empty() const { return chains.empty() && elements.empty(); }
-  bool operator==(const Ruleset&) const = default;
+  bool operator==(const Ruleset& other) const {
+    return sets == other.sets && chains == other.chains && elements == other.elements;
+  }
 };
 
 // Kubernetes' rules of service proxies: a connection to a Service's address or node port goes to
@@ -44,8 +50,21 @@ std::string ReplaceCommands(const Ruleset& next);
 // clients keep what they hold.
 std::string ChangeCommands(const Ruleset& now, const Ruleset& next);
 
-// The name of a chain that is there exactly when the table holds this ruleset, so that an agent
-// that starts finds out whether there is anything to do.
+// The name of a chain that stands for the whole: which ruleset is there, and which revision brought
+// it. An agent that starts finds out by it whether there is anything to do.
 std::string MarkOf(const Ruleset& ruleset);
+
+// What an agent does that has just started, about a table that another one left.
+enum class Inherited {
+  kAsWanted,  // It holds this ruleset.
+  kNewer,     // It is ahead of what was kept on disk, so it stays until the coordinator has spoken.
+  kOther,     // It has to be replaced.
+};
+struct Inheritance {
+  Inherited state = Inherited::kOther;
+  int64_t revision = 0;  // That brought what is there; 0: nothing of ours is.
+};
+// `listing` is what nftables prints of the table, "" when there is none.
+Inheritance CompareInherited(std::string_view listing, const Ruleset& wanted);
 
 }  // namespace muster::agent

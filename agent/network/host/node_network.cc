@@ -47,10 +47,33 @@ std::vector<std::string> UnseenBridges() {
 }  // namespace
 
 struct NodeNetwork::Shared {
+  absl::Status Program(const Ruleset& next, bool told);
+
   Nftables nftables;
   // What is there, as far as it is known.
   std::optional<Ruleset> programmed;
 };
+
+absl::Status NodeNetwork::Shared::Program(const Ruleset& next, bool told) {
+  if (!programmed) {
+    const std::string listing = nftables.Ask("list table inet muster").value_or("");
+    const Inheritance inherited = CompareInherited(listing, next);
+    if (inherited.state == Inherited::kAsWanted) {
+      programmed = next;
+      programmed->revision = inherited.revision;
+      return absl::OkStatus();
+    }
+    // Whoever programmed it had not saved yet (kSaveAfter) what it came from.
+    if (inherited.state == Inherited::kNewer && !told) return absl::OkStatus();
+  }
+  const std::string commands =
+      programmed ? ChangeCommands(*programmed, next) : ReplaceCommands(next);
+  if (commands.empty()) return absl::OkStatus();
+  absl::Status done = nftables.Run(commands);
+  // After a failure nothing is known of what is there.
+  programmed = done.ok() ? std::optional<Ruleset>(next) : std::nullopt;
+  return done;
+}
 
 NodeNetwork::NodeNetwork(EventLoop& events, const Clock& clock, NetworkOptions options)
     : events_(events),
@@ -94,6 +117,7 @@ void NodeNetwork::Start() {
 void NodeNetwork::Take(const network::v1::Update& update) {
   const ServiceTable* table = builder_.Take(update);
   if (table == nullptr) return;
+  told_ = true;
   SetTable(*table);
   if (save_due_) return;
   save_due_ = true;
@@ -102,6 +126,7 @@ void NodeNetwork::Take(const network::v1::Update& update) {
 
 void NodeNetwork::Forget() {
   builder_ = ServiceTableBuilder();
+  told_ = true;
   SetTable(ServiceTable());
   save_due_ = true;
   save_timer_->Set(clock_.Mono());
@@ -141,21 +166,9 @@ void NodeNetwork::Program() {
   }
   programming_ = true;
   auto problem = std::make_shared<absl::Status>();
-  worker_.Run([this, problem, shared = shared_, table = table_, node = options_.node] {
-    const Ruleset next = MakeRuleset(*table, {node, UnseenBridges()});
-    if (!shared->programmed) {
-      // After a start: nothing is touched when the table is there already as it should be.
-      const std::string chains = shared->nftables.Ask("list table inet muster").value_or("");
-      const bool is_there = absl::StrContains(chains, absl::StrCat("chain ", MarkOf(next)));
-      if ((next.empty() && chains.empty()) || (!next.empty() && is_there)) {
-        shared->programmed = next;
-      }
-    }
-    const std::string commands =
-        shared->programmed ? ChangeCommands(*shared->programmed, next) : ReplaceCommands(next);
-    if (!commands.empty()) *problem = shared->nftables.Run(commands);
-    // After a failure nothing is known of what is there.
-    shared->programmed = problem->ok() ? std::optional<Ruleset>(next) : std::nullopt;
+  worker_.Run([this, problem, shared = shared_, table = table_, node = options_.node,
+               told = told_] {
+    *problem = shared->Program(MakeRuleset(*table, {node, UnseenBridges()}), told);
     events_.Post([this, problem] {
       programming_ = false;
       const std::string text = problem->ok() ? "" : problem->ToString();

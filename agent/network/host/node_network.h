@@ -54,6 +54,8 @@ class NodeNetwork final : public Network {
   DnsServer server_;
   const std::shared_ptr<Shared> shared_;
   bool programming_ = false, program_again_ = false;
+  // Whether the table is what the coordinator says, not only what was kept.
+  bool told_ = false;
   std::string rules_problem_;
   std::unique_ptr<EventLoop::Timer> save_timer_, retry_timer_;
   bool save_due_ = false;

@@ -212,5 +212,64 @@ TEST(ReplaceCommands, ATableIsThereOnlyWhenThereIsSomethingInIt) {
   EXPECT_NE(MarkOf(some), MarkOf(none));
 }
 
+// As nftables lists a table.
+std::string Listing(const Ruleset& ruleset) {
+  return "table inet muster {\n\tchain services {\n\t}\n\n\tchain " + MarkOf(ruleset) +
+         " {\n\t}\n}\n";
+}
+
+TEST(CompareInherited, WhatAnAgentFindsThatStarts) {
+  const auto made_of = [](const std::vector<std::string>& places, int64_t revision) {
+    TableWriter writer;
+    TableWriter::Port(writer.Service("web", {"10.96.0.1"}), "", "TCP", 80);
+    for (const std::string& place : places) {
+      TableWriter::Place(writer.Slice("web", "", "TCP", 80), place, "n2");
+    }
+    Ruleset ruleset = MakeRuleset(*writer.Table(), kHere);
+    ruleset.revision = revision;
+    return ruleset;
+  };
+  const std::vector<std::string> one = {"10.0.0.1"}, two = {"10.0.0.1", "10.0.0.2"};
+  const std::string unmarked = "table inet muster {\n\tchain services {\n\t}\n}\n";
+  const struct {
+    const char* what;
+    std::string listing;
+    Ruleset wanted;
+    Inherited state;
+    int64_t revision;
+  } rows[] = {
+      {"no table, and none is wanted", "", {}, Inherited::kAsWanted, 0},
+      {"no table", "", made_of(one, 7), Inherited::kOther, 0},
+      {"the same", Listing(made_of(one, 7)), made_of(one, 7), Inherited::kAsWanted, 7},
+      {"the same of an older revision", Listing(made_of(one, 7)), made_of(one, 9),
+       Inherited::kAsWanted, 7},
+      {"the same of a newer revision", Listing(made_of(one, 9)), made_of(one, 7),
+       Inherited::kAsWanted, 9},
+      {"older", Listing(made_of(one, 7)), made_of(two, 9), Inherited::kOther, 7},
+      {"newer than what was kept", Listing(made_of(two, 9)), made_of(one, 7), Inherited::kNewer, 9},
+      {"newer, and nothing was kept", Listing(made_of(two, 9)), {}, Inherited::kNewer, 9},
+      {"no mark", unmarked, made_of(one, 7), Inherited::kOther, 0},
+      {"a mark without a revision",
+       "table inet muster {\n\tchain is-00112233445566ff {\n\t}\n}\n", made_of(one, 7),
+       Inherited::kOther, 0},
+  };
+  for (const auto& row : rows) {
+    const Inheritance found = CompareInherited(row.listing, row.wanted);
+    EXPECT_EQ(found.state, row.state) << row.what;
+    EXPECT_EQ(found.revision, row.revision) << row.what;
+  }
+}
+
+TEST(MarkOf, TellsTheRevision) {
+  TableWriter writer;
+  TableWriter::Port(writer.Service("web", {"10.96.0.1"}), "", "TCP", 80);
+  Ruleset ruleset = MakeRuleset(*writer.Table(), kHere), later = ruleset;
+  later.revision = ruleset.revision + 1;
+  EXPECT_NE(MarkOf(ruleset), MarkOf(later));
+  // A revision that changes no rule is not written.
+  EXPECT_EQ(ruleset, later);
+  EXPECT_EQ(ChangeCommands(ruleset, later), "");
+}
+
 }  // namespace
 }  // namespace muster::agent
