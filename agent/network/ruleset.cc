@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 
 namespace muster::agent {
 namespace {
@@ -333,12 +334,12 @@ std::string MarkOf(const Ruleset& ruleset) {
   return absl::StrCat(MarkOfContents(ruleset), ruleset.revision);
 }
 
-Inheritance CompareInherited(std::string_view listing, const Ruleset& wanted) {
+Inheritance CompareInherited(absl::string_view listing, const Ruleset& wanted) {
   if (listing.empty()) return {wanted.empty() ? Inherited::kAsWanted : Inherited::kOther, 0};
-  constexpr std::string_view kChain = "chain ";
+  constexpr absl::string_view kChain = "chain ";
   const size_t at = listing.find(absl::StrCat(kChain, kMarkPrefix));
-  if (at == std::string_view::npos) return {};
-  std::string_view mark = listing.substr(at + kChain.size());
+  if (at == absl::string_view::npos) return {};
+  absl::string_view mark = listing.substr(at + kChain.size());
   mark = mark.substr(0, mark.find_first_of(" {\n"));
   const size_t dash = mark.rfind('-');
   int64_t revision = 0;

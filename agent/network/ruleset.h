@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "agent/network/service_table.h"
 
 namespace muster::agent {
@@ -65,6 +65,6 @@ struct Inheritance {
   int64_t revision = 0;  // That brought what is there; 0: nothing of ours is.
 };
 // `listing` is what nftables prints of the table, "" when there is none.
-Inheritance CompareInherited(std::string_view listing, const Ruleset& wanted);
+Inheritance CompareInherited(absl::string_view listing, const Ruleset& wanted);
 
 }  // namespace muster::agent

@@ -166,20 +166,20 @@ void NodeNetwork::Program() {
   }
   programming_ = true;
   auto problem = std::make_shared<absl::Status>();
-  worker_.Run([this, problem, shared = shared_, table = table_, node = options_.node,
-               told = told_] {
-    *problem = shared->Program(MakeRuleset(*table, {node, UnseenBridges()}), told);
-    events_.Post([this, problem] {
-      programming_ = false;
-      const std::string text = problem->ok() ? "" : problem->ToString();
-      if (!text.empty() && text != rules_problem_) {
-        spdlog::error("addresses of services do not work here: {}", text);
-      }
-      rules_problem_ = text;
-      if (std::exchange(program_again_, false)) return Program();
-      if (!text.empty()) retry_timer_->Set(clock_.Mono() + kRetryAfter);
-    });
-  });
+  worker_.Run(
+      [this, problem, shared = shared_, table = table_, node = options_.node, told = told_] {
+        *problem = shared->Program(MakeRuleset(*table, {node, UnseenBridges()}), told);
+        events_.Post([this, problem] {
+          programming_ = false;
+          const std::string text = problem->ok() ? "" : problem->ToString();
+          if (!text.empty() && text != rules_problem_) {
+            spdlog::error("addresses of services do not work here: {}", text);
+          }
+          rules_problem_ = text;
+          if (std::exchange(program_again_, false)) return Program();
+          if (!text.empty()) retry_timer_->Set(clock_.Mono() + kRetryAfter);
+        });
+      });
 }
 
 absl::Status RemoveFromHost(const NetworkOptions& options) {

@@ -249,9 +249,8 @@ TEST(CompareInherited, WhatAnAgentFindsThatStarts) {
       {"newer than what was kept", Listing(made_of(two, 9)), made_of(one, 7), Inherited::kNewer, 9},
       {"newer, and nothing was kept", Listing(made_of(two, 9)), {}, Inherited::kNewer, 9},
       {"no mark", unmarked, made_of(one, 7), Inherited::kOther, 0},
-      {"a mark without a revision",
-       "table inet muster {\n\tchain is-00112233445566ff {\n\t}\n}\n", made_of(one, 7),
-       Inherited::kOther, 0},
+      {"a mark without a revision", "table inet muster {\n\tchain is-00112233445566ff {\n\t}\n}\n",
+       made_of(one, 7), Inherited::kOther, 0},
   };
   for (const auto& row : rows) {
     const Inheritance found = CompareInherited(row.listing, row.wanted);
