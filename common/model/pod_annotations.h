@@ -10,4 +10,9 @@ inline constexpr char kServiceAccountVolumeAnnotation[] = "muster.dev/service-ac
 inline constexpr char kServiceAccountVolumeEmpty[] = "empty";
 inline constexpr char kServiceAccountMountPath[] = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+// "true": the agent itself leads the pod's host ports to it, and not before it is ready, so that a
+// successor of the same controller may have the same ports beside it. Also on a DaemonSet, whose
+// pods then get it.
+inline constexpr char kZeroGapAnnotation[] = "muster.dev/zero-gap";
+
 }  // namespace muster::model
