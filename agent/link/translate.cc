@@ -116,6 +116,7 @@ std::optional<LinkEvent> EventFrom(ToAgent message) {
                        std::move(*message.mutable_trust()->mutable_issuer_hash())};
     case ToAgent::kNetwork:
       return LinkNetwork{std::move(*message.mutable_network())};
+    case ToAgent::kReplaceSealingKey:
     case ToAgent::MESSAGE_NOT_SET:
       return std::nullopt;
   }

@@ -274,6 +274,7 @@ void SessionHub::Receive(Session& session, FromAgent& message) {
     }
     case FromAgent::kHeartbeat:
     case FromAgent::kHello:
+    case FromAgent::kSealingKey:
     case FromAgent::MESSAGE_NOT_SET:
       break;
   }
