@@ -138,8 +138,8 @@ void DaemonSetState::RefreshRevisions(const std::vector<const v1::ControllerRevi
     revisions_ = PlanRevisions({effective(), revisions, pods_by_hash_});
     revisions_stale_ = false;
   }
-  if (rules_ != nullptr && rules_->current_hash == revisions_.current_hash) return;
-  rules_ = std::make_unique<DaemonSetRules>(effective(), revisions_.current_hash);
+  if (rules_ != nullptr && rules_->Fits(revisions_)) return;
+  rules_ = std::make_unique<DaemonSetRules>(effective(), revisions_);
   all_nodes_stale_ = true;
 }
 

@@ -377,10 +377,11 @@ class NodeJudge {
 
 }  // namespace
 
-DaemonSetRules::DaemonSetRules(const v1::DaemonSet& daemon_set, std::string current_hash)
+DaemonSetRules::DaemonSetRules(const v1::DaemonSet& daemon_set, const RevisionPlan& revisions)
     : placement(daemon_set.spec().template_().spec()),
       templates(daemon_set.spec().template_()),
-      current_hash(std::move(current_hash)),
+      current_hash(revisions.current_hash),
+      template_hashes(revisions.template_hashes),
       min_ready_seconds(daemon_set.spec().min_ready_seconds()),
       surge(AllowsSurge(daemon_set)),
       canary_text(CanaryTextOf(daemon_set)) {
@@ -400,9 +401,15 @@ bool DaemonSetRules::Fits(const v1::DaemonSet& daemon_set) const {
          canary_text == CanaryTextOf(daemon_set) && failures == FailureRuleOf(daemon_set, policy);
 }
 
+bool DaemonSetRules::Fits(const RevisionPlan& revisions) const {
+  return current_hash == revisions.current_hash && template_hashes == revisions.template_hashes;
+}
+
 bool DaemonSetRules::IsCurrent(const PodFacts& pod, const v1::Node* node) const {
-  if (!templates.varied() && pod.template_hash.empty()) return pod.hash == current_hash;
-  const std::string& made_from = pod.template_hash.empty() ? pod.hash : pod.template_hash;
+  if (!pod.template_hash.empty()) return pod.template_hash == templates.HashOf(ClassOf(node));
+  if (!templates.varied()) return pod.hash == current_hash;
+  const auto found = template_hashes.find(pod.hash);
+  const std::string& made_from = found == template_hashes.end() ? pod.hash : found->second;
   return made_from == templates.HashOf(ClassOf(node));
 }
 

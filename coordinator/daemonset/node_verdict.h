@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "coordinator/daemonset/node_templates.h"
 #include "coordinator/daemonset/pod_facts.h"
 #include "coordinator/daemonset/pre_pull.h"
+#include "coordinator/daemonset/revision_history.h"
 #include "coordinator/placement/placement.h"
 #include "coordinator/policy/rollout_policy.h"
 #include "muster/v1/node.pb.h"
@@ -32,10 +34,11 @@ struct FailureRule {
 // What of a DaemonSet decides about each of its nodes. A plain value, made once per change of the
 // DaemonSet that concerns every node.
 struct DaemonSetRules {
-  DaemonSetRules(const v1::DaemonSet& daemon_set, std::string current_hash);
+  DaemonSetRules(const v1::DaemonSet& daemon_set, const RevisionPlan& revisions);
 
   // Would these rules, made from it anew, be the same? Only asked while its generation is.
   bool Fits(const v1::DaemonSet& daemon_set) const;
+  bool Fits(const RevisionPlan& revisions) const;
 
   // The hash of what a pod of this node is made from. `node` may be null.
   const std::string& HashFor(const v1::Node* node) const;
@@ -45,6 +48,7 @@ struct DaemonSetRules {
   PlacementRule placement;
   NodeTemplates templates;
   std::string current_hash;
+  std::map<std::string, std::string> template_hashes;  // RevisionPlan's.
   int32_t min_ready_seconds;
   bool surge;      // A new pod may start beside the old one.
   bool suspended;  // No pod runs anywhere.

@@ -432,7 +432,7 @@ Survey::Survey(const World& world) {
   std::sort(release.begin(), release.end());
   revisions = PlanRevisions({daemon_set, world.revisions, pods_by_hash});
 
-  rules = std::make_unique<DaemonSetRules>(daemon_set, revisions.current_hash);
+  rules = std::make_unique<DaemonSetRules>(daemon_set, revisions);
   for (const v1::Node* node : world.nodes) nodes[node->metadata().name()] = node;
   for (const auto& [name, pods] : pods_by_node) nodes.try_emplace(name, nullptr);
   for (const auto& [name, node] : nodes) {

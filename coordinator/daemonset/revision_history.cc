@@ -10,6 +10,7 @@
 #include "common/model/labels.h"
 #include "coordinator/daemonset/ownership.h"
 #include "coordinator/daemonset/pod_facts.h"
+#include "coordinator/templates/node_overrides.h"
 
 namespace muster::coordinator {
 namespace {
@@ -114,6 +115,10 @@ void AdoptInto(const v1::DaemonSet& daemon_set, const v1::ControllerRevision& re
   Adopt(daemon_set, *changed->mutable_metadata());
 }
 
+bool HasOverrides(const v1::PodTemplateSpec& pod_template) {
+  return pod_template.metadata().annotations().contains(kOverridesAnnotation);
+}
+
 }  // namespace
 
 std::string RevisionData(const v1::PodTemplateSpec& pod_template) {
@@ -148,6 +153,7 @@ RevisionPlan PlanRevisions(const RevisionInput& input) {
   const v1::DaemonSetStatus& status = input.daemon_set.status();
   if (status.has_collision_count()) plan.collision_count = status.collision_count();
   std::string data = RevisionData(input.daemon_set.spec().template_());
+  const bool varied = HasOverrides(input.daemon_set.spec().template_());
 
   Revisions current;
   Revisions old;
@@ -165,6 +171,12 @@ RevisionPlan PlanRevisions(const RevisionInput& input) {
       continue;
     }
     if (claim == Claim::kAdopt) adopted.push_back(each);
+    if (varied) {
+      const absl::StatusOr<v1::PodTemplateSpec> made_from = TemplateOf(*each);
+      if (made_from.ok() && !HasOverrides(*made_from)) {
+        plan.template_hashes[HashOf(*each)] = model::TemplateHash(*made_from, std::nullopt);
+      }
+    }
     if (each->data().json() == data) {
       current.push_back(each);
     } else {

@@ -21,6 +21,10 @@ struct RevisionPlan {
   std::vector<std::string> remove;             // Names: duplicates, then what history is too long.
   std::map<std::string, std::string> relabel;  // Pods of the first hash get the second.
   std::optional<int32_t> collision_count;      // For the status.
+  // When the current template has overrides: of each revision without any, by its hash, the hash of
+  // what pods of it were made from, as those that are made under overrides carry it
+  // (NodeTemplates). A name that was taken makes two of them.
+  std::map<std::string, std::string> template_hashes;
 
   bool settled() const {
     return create.empty() && update.empty() && remove.empty() && relabel.empty();

@@ -54,7 +54,7 @@ class NodeVerdictTest : public testing::Test {
     }
     std::vector<const PodFacts*> pointers;
     for (const PodFacts& each : facts) pointers.push_back(&each);
-    return JudgeNode(DaemonSetRules(daemon_set_, "new"),
+    return JudgeNode(DaemonSetRules(daemon_set_, {.current_hash = "new"}),
                      fitness == Fitness::kGone ? nullptr : &node, "n", pointers, backoff_, kNow);
   }
 

@@ -116,6 +116,15 @@ TEST_F(OverridesTest, AddingOneReplacesThePodsThatTurnOutDifferently) {
   EXPECT_EQ(ImageOn("b"), "image:big");
 }
 
+TEST_F(OverridesTest, AddingOneFindsThePodsOfARevisionWhoseNameWasTaken) {
+  scene_.daemon_set.mutable_status()->set_collision_count(1);
+  Settle();
+  const std::vector<std::string> before = Uids();
+  SetOverrides(kBig);
+  Settle();
+  EXPECT_THAT(Replaced(before), ElementsAre("b"));
+}
+
 TEST_F(OverridesTest, TakingThemAwayReplacesTheSamePods) {
   SetOverrides(kBig);
   Settle();

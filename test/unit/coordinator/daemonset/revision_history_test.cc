@@ -1,9 +1,12 @@
 #include "coordinator/daemonset/revision_history.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/model/hash.h"
+#include "coordinator/templates/node_overrides.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/unit/coordinator/daemonset/fixtures.h"
@@ -153,6 +156,27 @@ TEST_F(RevisionHistory, ANameWithOtherDataRaisesTheCollisionCount) {
   ASSERT_EQ(plan.create.size(), 1u);
   EXPECT_NE(plan.current_hash, undisturbed.current_hash);
   EXPECT_EQ(plan.create[0].metadata().name(), "web-" + plan.current_hash);
+}
+
+// What overrides begin with is often what all nodes had before; a pod of then is known by its
+// template, whatever its revision had to be called.
+TEST_F(RevisionHistory, UnderOverridesEarlierRevisionsAreKnownByTheirTemplates) {
+  const auto override_label = [this](const char* overrides) {
+    (*daemon_set_.mutable_spec()
+          ->mutable_template_()
+          ->mutable_metadata()
+          ->mutable_annotations())[kOverridesAnnotation] = overrides;
+  };
+  const std::string of_template = model::TemplateHash(daemon_set_.spec().template_(), std::nullopt);
+  daemon_set_.mutable_status()->set_collision_count(1);
+  const std::string collided = PlanAndApply().current_hash;
+  ASSERT_NE(collided, of_template);
+  EXPECT_THAT(Plan().template_hashes, IsEmpty()) << "nobody asks without overrides";
+  override_label("[]");
+  EXPECT_THAT(PlanAndApply().template_hashes, ElementsAre(Pair(collided, of_template)));
+  // Those with overrides are several templates, and their pods say of which they are.
+  override_label(R"([{"name": "edge"}])");
+  EXPECT_THAT(Plan().template_hashes, ElementsAre(Pair(collided, of_template)));
 }
 
 // Spec: 6/hash, 6/name-collision
