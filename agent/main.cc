@@ -329,6 +329,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
       });
   MUSTER_RETURN_IF_ERROR(node.Start());
 
+  network.OnPodNetwork([&events = *events, &step] { events.Post([&step] { step(); }); });
   const std::unique_ptr<EventLoop::Timer> timer = events->NewTimer([&step] { step(); });
   std::unique_ptr<ShutdownInhibitor> inhibitor;
   GateSign gate(GatePath(settings.run_dir));

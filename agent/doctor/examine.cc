@@ -165,12 +165,26 @@ Finding ExamineNetwork(const Survey& s) {
 }
 
 Finding ExamineCniConfig(const Survey& s) {
+  const auto other = std::ranges::find_if(
+      s.cni_configs, [&s](const std::string& name) { return name != s.own_cni_config; });
+  if (s.bridge_wanted && other != s.cni_configs.end()) {
+    return Note(
+        "CNI configuration",
+        absl::StrCat(s.cni_config_dir, "/", *other, " is there, so 'network: bridge' does nothing"),
+        "take one of them away");
+  }
   if (!s.cni_configs.empty()) {
     return Good("CNI configuration", absl::StrCat(s.cni_config_dir, "/", s.cni_configs.front()));
   }
+  if (s.bridge_wanted) {
+    return Note("CNI configuration",
+                "the agent writes one as soon as the coordinator has given this node a subnet",
+                "when that does not come, see 'musterctl describe node' and the coordinator's "
+                "clusterCIDR");
+  }
   return Problem("CNI configuration", absl::StrCat("there is none in ", s.cni_config_dir),
-                 "put the network of this host's pods there, such as 10-pods.conflist with a "
-                 "bridge; docs/operations.md has one");
+                 "put the network of this host's pods there, or let the agent make one: "
+                 "'network: bridge' in the settings");
 }
 
 Finding ExamineCniPlugins(const Survey& s) {

@@ -39,6 +39,8 @@ struct Survey {
   RuntimeInfo runtime_info;
   std::string cni_config_dir;
   std::vector<std::string> cni_configs;  // Names of files.
+  std::string own_cni_config;            // The one of them that the agent writes.
+  bool bridge_wanted = false;            // The settings say `network: bridge`.
   std::vector<std::string> cni_missing;  // Plug-ins that are in no usual directory.
   bool has_iptables = false;
 

@@ -22,6 +22,7 @@
 #include "absl/strings/str_split.h"
 #include "agent/enrol/node_identity.h"
 #include "agent/host/linux_host.h"
+#include "agent/network/pod_network.h"
 #include "common/base/text_file.h"
 #include "common/pki/pki.h"
 
@@ -140,8 +141,10 @@ void LookAtRuntime(Survey& survey, const std::string& root, Runtime& runtime,
   if (survey.runtime_socket) AskRuntime(survey, runtime, patience);
 }
 
-void LookAtCni(Survey& survey, const std::string& root) {
-  survey.cni_config_dir = "/etc/cni/net.d";
+void LookAtCni(Survey& survey, const std::string& root, const Settings& settings) {
+  survey.cni_config_dir = settings.cni_config_dir;
+  survey.own_cni_config = kCniConfigName;
+  survey.bridge_wanted = settings.network_kind == kBridgeNetwork;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(root + survey.cni_config_dir, error)) {
     const std::string ending = entry.path().extension();
@@ -233,7 +236,7 @@ Survey LookAtHost(const Settings& settings, const absl::Status& settings_status,
   LookForCoordinator(survey, options.patience);
   LookAtUnit(survey, options.root);
   LookAtRuntime(survey, options.root, runtime, options.patience);
-  LookAtCni(survey, options.root);
+  LookAtCni(survey, options.root, settings);
   LookAtControlGroups(survey, options.root);
   LookAtKernel(survey, options.root);
   LookAtState(survey, settings.log_dir);

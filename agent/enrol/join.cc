@@ -35,6 +35,7 @@ absl::StatusOr<std::string> NewConfig(const JoinOptions& options, const JoinRequ
   if (options.state_dir != JoinOptions().state_dir) {
     settings.emplace_back("stateDir", options.state_dir);
   }
+  if (!options.network.empty()) settings.emplace_back("network", options.network);
   return SetConfigKeys(*text, options.config_path, settings);
 }
 

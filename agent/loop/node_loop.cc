@@ -400,8 +400,7 @@ NodeSituation NodeLoop::MakeSituation() const {
   if (context.node_uid.empty() && !identity_.former_node_uids.empty()) {
     context.node_uid = *identity_.former_node_uids.rbegin();
   }
-  context.host_ips =
-      options_.node_ip.empty() ? facts_.addresses : std::vector<std::string>{options_.node_ip};
+  context.host_ips = NodeIps(options_.node_ip, facts_);
   context.log_root = options_.log_root;
   context.seccomp_root = options_.seccomp_root;
   context.cgroup_root = options_.cgroup_root;
@@ -449,11 +448,15 @@ void NodeLoop::UpdateNodeStatus() {
   }
   if (shutdown_keeper_.under_way()) problems.push_back(kShuttingDown);
   std::vector<std::string> pressure = eviction_keeper_.Conditions();
-  if (!std::exchange(node_status_due_, false) && problems == problems_ && pressure == pressure_) {
+  std::optional<PodNetworkState> pod_network;
+  if (seams_.network != nullptr) pod_network = seams_.network->pod_network();
+  if (!std::exchange(node_status_due_, false) && problems == problems_ && pressure == pressure_ &&
+      pod_network == pod_network_) {
     return;
   }
   problems_ = problems;
   pressure_ = pressure;
+  pod_network_ = pod_network;
   NodeStatusInput input{.facts = facts_,
                         .runtime = runtime_info_,
                         .node_name = options_.node_name,
@@ -463,6 +466,7 @@ void NodeLoop::UpdateNodeStatus() {
   input.problems = std::move(problems);
   input.pressure = std::move(pressure);
   input.images = &image_keeper_.images();
+  input.pod_network = std::move(pod_network);
   for (const Threshold& threshold : options_.eviction.limits.thresholds) {
     if (threshold.grace > Duration::zero()) continue;
     if (threshold.signal == Signal::kMemoryAvailable) {

@@ -44,7 +44,7 @@ struct NodeOptions {
   std::string node_name;
   std::string agent_version;
   std::string coordinator;  // HOST:PORT, to tell it to people.
-  std::string node_ip;      // Empty: of the interface with the default route.
+  std::string node_ip;      // As in NodeIps.
   std::string log_root = "/var/log/pods";
   std::string seccomp_root = "/var/lib/muster/agent/seccomp";
   std::string cgroup_root = "/kubepods";
@@ -203,6 +203,7 @@ class NodeLoop {
   bool info_asked_ = false;
   MonoTime info_due_{};
   std::vector<std::string> problems_, pressure_;  // That node_status_ tells of.
+  std::optional<PodNetworkState> pod_network_;    // Likewise.
   bool node_status_due_ = true;                   // Something it is made from changed.
   bool node_status_changed_ = false;
   bool looked_ = false;

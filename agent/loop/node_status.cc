@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "agent/workload/pod_status.h"
+#include "common/model/bridge_network.h"
 #include "common/model/canonical_text.h"
 
 namespace muster::agent {
@@ -45,6 +47,11 @@ std::string NotReadyText(const std::string& what, const std::string& message) {
 }
 
 }  // namespace
+
+std::vector<std::string> NodeIps(const std::string& configured, const HostFacts& facts) {
+  if (configured.empty()) return facts.addresses;
+  return absl::StrSplit(configured, ',');
+}
 
 std::string RuntimeProblem(const RuntimeInfo& info) {
   return info.runtime_ready ? "" : NotReadyText("not ready: RuntimeReady", info.runtime_message);
@@ -102,11 +109,7 @@ v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus
     entry.set_type(type);
     entry.set_address(text);
   };
-  if (!input.node_ip.empty()) {
-    address("InternalIP", input.node_ip);
-  } else {
-    for (const std::string& ip : facts.addresses) address("InternalIP", ip);
-  }
+  for (const std::string& ip : NodeIps(input.node_ip, facts)) address("InternalIP", ip);
   // Kubernetes: a node whose name was given has it as its host name, too.
   address("Hostname", input.node_name.empty() ? facts.hostname : input.node_name);
 
@@ -130,6 +133,11 @@ v1::NodeStatus MakeNodeStatus(const NodeStatusInput& input, const v1::NodeStatus
     const bool suffers = std::ranges::find(input.pressure, texts.condition) != input.pressure.end();
     AddCondition(texts.condition, suffers, suffers ? texts.reason : texts.fine_reason,
                  suffers ? texts.message : texts.fine_message, previous, now, status);
+  }
+  if (input.pod_network) {
+    status.add_declared_features(model::kBridgeNetworkFeature);
+    AddCondition("NetworkUnavailable", input.pod_network->unavailable, input.pod_network->reason,
+                 input.pod_network->message, previous, now, status);
   }
   if (input.images != nullptr) {
     for (v1::ContainerImage& image : LargestImages(*input.images)) {

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/network/pod_network.h"
 #include "agent/network/service_table.h"
 #include "muster/network/v1/table.pb.h"
 
@@ -27,6 +29,8 @@ class Network {
 
   // Name servers for pods with dnsPolicy ClusterFirst; none while there is no server here.
   virtual std::vector<std::string> Resolvers() const = 0;
+  // How the network of this node's pods fares; nothing when it is not the agent's business.
+  virtual std::optional<PodNetworkState> pod_network() const = 0;
   // Null before the first one.
   virtual std::shared_ptr<const ServiceTable> table() const = 0;
 };

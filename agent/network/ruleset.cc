@@ -36,6 +36,10 @@ constexpr Base kSets[] = {
     {"hairpin4", "type ipv4_addr . ipv4_addr"},
     {"hairpin6", "type ipv6_addr . ipv6_addr"},
     {"bridges", "type ifname . ifname"},
+    {"own-pods4", "type ipv4_addr ; flags interval"},
+    {"own-pods6", "type ipv6_addr ; flags interval"},
+    {"fleet-pods4", "type ipv4_addr ; flags interval"},
+    {"fleet-pods6", "type ipv6_addr ; flags interval"},
 };
 constexpr Base kHooks[] = {
     {"prerouting", "type nat hook prerouting priority -105"},
@@ -65,6 +69,8 @@ const std::pair<const char*, const char*> kBaseRules[] = {
     // A pod that reaches itself through a Service would not know its own answer.
     {"postrouting", "ct status dnat ip saddr . ip daddr @hairpin4 masquerade"},
     {"postrouting", "ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade"},
+    {"postrouting", "ip saddr @own-pods4 ip daddr != @fleet-pods4 masquerade"},
+    {"postrouting", "ip6 saddr @own-pods6 ip6 daddr != @fleet-pods6 masquerade"},
     {"postrouting",
      "meta mark & 0x00001000 == 0x00001000 meta mark set meta mark & 0xffffefff masquerade"},
 };
@@ -133,6 +139,7 @@ class Maker {
         if (const auto address = ParseIp(text)) AddService(service, places, *address);
       }
     }
+    AddPodRanges();
     if (ruleset_.empty()) return {};
     for (const std::string& bridge : context_.bridges) {
       const std::string quoted = absl::StrCat("\"", bridge, "\"");
@@ -142,6 +149,19 @@ class Maker {
   }
 
  private:
+  void AddPodRanges() {
+    if (context_.own_pods.empty()) return;
+    const auto add = [this](const std::string& set, const IpRange& range) {
+      ruleset_.elements[absl::StrCat(set, range.base.v6 ? "6" : "4")][ToText(range)] = "";
+    };
+    for (const IpRange& range : context_.own_pods) add("own-pods", range);
+    for (const IpRange& range : context_.fleet_pods) add("fleet-pods", range);
+    // What many get at once is answered to nobody's address.
+    for (const char* multicast : {"224.0.0.0/4", "ff00::/8"}) {
+      add("fleet-pods", *ParseIpRange(multicast));
+    }
+  }
+
   void AddService(const network::v1::Service& service, const std::vector<ServicePlace>& places,
                   const IpAddress& address) {
     const std::string family = address.v6 ? "6" : "4";

@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "agent/network/service_table.h"
+#include "common/base/ip_address.h"
 
 namespace muster::agent {
 
@@ -16,6 +17,8 @@ struct RulesetContext {
   // Bridges of this host, when the kernel does not show bridged packets to nftables: what comes
   // back over one would pass by the translation, so such connections get the host's address.
   std::vector<std::string> bridges;
+  // With a network of our own: what leaves the fleet from these subnets gets the host's address.
+  std::vector<IpRange> own_pods, fleet_pods;
 
   bool operator==(const RulesetContext&) const = default;
 };

@@ -28,6 +28,10 @@ JoinLine ParseJoinLine(int argc, const char* const* argv) {
   app.add_option("--taint", flags.taints, "Taint of the node; may be repeated")
       ->option_text("KEY[=VALUE]:EFFECT")
       ->allow_extra_args(false);
+  app.add_option("--network", line.options.network,
+                 "bridge: the agent gives pods a network where the host has no CNI configuration")
+      ->check(CLI::IsMember({"none", "bridge"}))
+      ->option_text("none|bridge");
   app.add_option("--config", line.options.config_path, "Settings file to write")
       ->option_text("FILE")
       ->capture_default_str();

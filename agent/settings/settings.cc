@@ -11,6 +11,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/base/ip_address.h"
 #include "common/base/macros.h"
 #include "common/config/allow_list.h"
 #include "common/config/config_file.h"
@@ -212,6 +214,8 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("clusterDomain", settings.cluster_domain);
   root.Read("dnsAddresses", settings.dns_addresses);
   root.Read("serviceRules", settings.service_rules);
+  root.ReadChoice("network", {"none", kBridgeNetwork}, settings.network_kind);
+  root.Read("cniConfigDir", settings.cni_config_dir);
   root.Read("allowedUnsafeSysctls", settings.allowed_sysctls);
   root.Read("maxPods", settings.max_pods, 1, 10'000);
   root.Read("maxParallelImagePulls", settings.max_parallel_image_pulls, 1, 1'000);
@@ -237,11 +241,7 @@ absl::Status CheckPath(const std::string& name, const std::string& path) {
 }
 
 absl::Status CheckIp(const std::string& name, const std::string& text) {
-  in6_addr address;
-  if (::inet_pton(AF_INET, text.c_str(), &address) == 1 ||
-      ::inet_pton(AF_INET6, text.c_str(), &address) == 1) {
-    return absl::OkStatus();
-  }
+  if (ParseIp(text)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, ": \"", text, "\" is no IP address"));
 }
 
@@ -305,13 +305,18 @@ absl::Status CheckSettings(const Settings& settings) {
   }
   MUSTER_RETURN_IF_ERROR(CheckPath("cgroupRoot", settings.cgroup_root));
   MUSTER_RETURN_IF_ERROR(CheckPath("staticPodDir", settings.static_pod_dir));
+  MUSTER_RETURN_IF_ERROR(CheckPath("cniConfigDir", settings.cni_config_dir));
   const std::string& endpoint = settings.runtime_endpoint;
   if (!endpoint.starts_with("unix:///") && !endpoint.starts_with("/")) {
     return absl::InvalidArgumentError(
         absl::StrCat("runtimeEndpoint: \"", endpoint,
                      "\" is not unix:///PATH; only a socket of this host will do"));
   }
-  if (!settings.node_ip.empty()) MUSTER_RETURN_IF_ERROR(CheckIp("nodeIP", settings.node_ip));
+  const std::vector<std::string> ips = absl::StrSplit(settings.node_ip, ',', absl::SkipEmpty());
+  for (const std::string& ip : ips) MUSTER_RETURN_IF_ERROR(CheckIp("nodeIP", ip));
+  if (ips.size() > 2 || (ips.size() == 2 && ParseIp(ips[0])->v6 == ParseIp(ips[1])->v6)) {
+    return absl::InvalidArgumentError("nodeIP: there is one address of each family at most");
+  }
   for (const std::string& server : settings.cluster_dns) {
     MUSTER_RETURN_IF_ERROR(CheckIp("clusterDNS", server));
   }
@@ -341,6 +346,8 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("clusterDomain", running.cluster_domain, read.cluster_domain);
   compare("dnsAddresses", running.dns_addresses, read.dns_addresses);
   compare("serviceRules", running.service_rules, read.service_rules);
+  compare("network", running.network_kind, read.network_kind);
+  compare("cniConfigDir", running.cni_config_dir, read.cni_config_dir);
   compare("allowedUnsafeSysctls", running.allowed_sysctls, read.allowed_sysctls);
   compare("maxPods", running.max_pods, read.max_pods);
   compare("maxParallelImagePulls", running.max_parallel_image_pulls, read.max_parallel_image_pulls);
@@ -393,7 +400,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   app.add_option("--root-dir", root_dir, "Where the volumes of pods are")->option_text("DIR");
   app.add_option("--runtime-endpoint", endpoint, "Socket of the container runtime")
       ->option_text("unix:///PATH");
-  app.add_option("--node-ip", node_ip, "Address of this node")->option_text("IP");
+  app.add_option("--node-ip", node_ip, "Address of this node, or one of each family")
+      ->option_text("IP[,IP]");
   app.add_option("--log-level", log_level, "debug, info, warning or error")->option_text("LEVEL");
   app.footer(
       "Enrol this host first:\n"

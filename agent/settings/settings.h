@@ -17,6 +17,7 @@
 
 namespace muster::agent {
 
+inline constexpr char kBridgeNetwork[] = "bridge";
 inline constexpr char kDefaultSettingsFile[] = "/etc/muster/agent.yaml";
 
 // How an agent is to run. Each is explained in docs/config-agent.md; the values here are the
@@ -27,7 +28,9 @@ struct Settings {
   std::string state_dir = "/var/lib/muster/agent";
   std::string root_dir;  // Where pods' volumes are. Empty: state_dir.
   std::string runtime_endpoint = "unix:///run/containerd/containerd.sock";
-  std::string node_ip;  // Empty: of the interface with the default route.
+  // One, or one of each family with a comma between them. Empty: of the interface with the default
+  // route.
+  std::string node_ip;
   std::string log_dir = "/var/log/pods";
   std::string log_link_dir = "/var/log/containers";
   std::string run_dir = "/run/muster-agent";  // What it shows to others on this host.
@@ -38,7 +41,10 @@ struct Settings {
   std::string cluster_domain = "cluster.local";
   // Where the agent's own name server listens. Empty: there is none.
   std::vector<std::string> dns_addresses = {"169.254.20.10", "fd6d:7573:7465:72::a"};
-  bool service_rules = true;                 // Services' addresses work here.
+  bool service_rules = true;  // Services' addresses work here.
+  // "bridge": the agent keeps the network of its pods. "none": somebody else does.
+  std::string network_kind = "none";
+  std::string cni_config_dir = "/etc/cni/net.d";
   std::vector<std::string> allowed_sysctls;  // Beside the safe ones.
   int64_t max_pods = 110;
   int64_t max_parallel_image_pulls = 5;
@@ -56,7 +62,13 @@ struct Settings {
 
   const std::string& pods_root() const { return root_dir.empty() ? state_dir : root_dir; }
   NetworkOptions network(const std::string& node) const {
-    return {node, cluster_domain, dns_addresses, service_rules, state_dir + "/network/table"};
+    return {node,
+            cluster_domain,
+            dns_addresses,
+            service_rules,
+            state_dir + "/network/table",
+            network_kind == kBridgeNetwork,
+            cni_config_dir};
   }
   bool operator==(const Settings&) const = default;
 };

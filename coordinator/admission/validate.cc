@@ -1,5 +1,6 @@
 #include "coordinator/admission/validate.h"
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -152,6 +153,16 @@ void ValidateDaemonSet(const v1::DaemonSet& daemon_set, Problems& problems) {
   ValidateRolloutPolicy(daemon_set, problems);
 }
 
+// As in Kubernetes: what the pods there have their addresses from stays with the node.
+void ValidateNodeUpdate(const v1::Node& updated, const v1::Node& stored, Problems& problems) {
+  if (stored.spec().pod_cidrs().empty() ||
+      std::ranges::equal(updated.spec().pod_cidrs(), stored.spec().pod_cidrs())) {
+    return;
+  }
+  problems.Forbidden(FieldPath("spec.podCIDRs"),
+                     "node updates may not change podCIDR except from \"\" to valid");
+}
+
 }  // namespace
 
 std::vector<Problem> Validate(const v1::Object& object) {
@@ -221,6 +232,9 @@ std::vector<Problem> ValidateUpdate(const v1::Object& updated, const v1::Object&
       break;
     case model::Kind::kPod:
       ValidatePodUpdate(updated.pod(), stored.pod(), problems);
+      break;
+    case model::Kind::kNode:
+      ValidateNodeUpdate(updated.node(), stored.node(), problems);
       break;
     case model::Kind::kConfigMap:
       ValidateConfigMapUpdate(updated.config_map(), stored.config_map(), problems);

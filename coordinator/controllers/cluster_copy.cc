@@ -62,6 +62,7 @@ absl::Status ControllerLoop::Resync() {
   followed_.Lose();
   nodes_.clear();
   lost_nodes_.clear();
+  without_subnets_.clear();
   deadlines_ = NodeDeadlines();
   evictions_ = NodeDeadlines();
   tainted_nodes_.clear();
@@ -129,6 +130,7 @@ void ControllerLoop::AbsorbNode(const v1::Object& object, bool gone) {
     loads_.TouchUnplaced();
   }
   stale_nodes_.insert(name);
+  if (gone) stale_nodes_.insert(without_subnets_.begin(), without_subnets_.end());
   const auto keep = [&](std::set<std::string>& names, bool belongs) {
     if (belongs) {
       names.insert(name);

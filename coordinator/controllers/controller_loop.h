@@ -26,6 +26,7 @@
 #include "coordinator/daemonset/plan.h"
 #include "coordinator/nodes/node_deadlines.h"
 #include "coordinator/nodes/node_health.h"
+#include "coordinator/services/pod_subnets.h"
 #include "coordinator/store/object_store.h"
 
 namespace muster::coordinator {
@@ -54,6 +55,7 @@ class ControllerLoop {
     Duration event_ttl = std::chrono::hours(1);
     PlanLimits plan;
     JobPlanLimits job_plan;
+    PodRanges pod_ranges;
   };
   // When a node was last heard; asked on the loop thread.
   using FindContact = std::function<std::optional<NodeContact>(const std::string& node)>;
@@ -94,7 +96,13 @@ class ControllerLoop {
   void KeepNodes(const Moment& now);
   bool IsLost(const v1::Node& node, const Moment& now);
   void TouchAllNodes();
-  void KeepNode(const v1::Object& object, const Moment& now, CommitBatch& batch);
+  // `taken` is filled in when it is needed.
+  void KeepNode(const v1::Object& object, const Moment& now, std::optional<TakenPodSubnets>& taken,
+                CommitBatch& batch);
+  // Subnets for the node's pods, when its agent waits for some and there are any.
+  bool GiveSubnets(const v1::Object& object, const Moment& now,
+                   std::optional<TakenPodSubnets>& taken, v1::Node& node,
+                   ObjectTransaction& transaction);
   absl::Status MarkPodsNotReady(const std::string& node, const Moment& now,
                                 ObjectTransaction& transaction);
   void KeepDaemonSets(const Moment& now);
@@ -203,6 +211,7 @@ class ControllerLoop {
   std::set<std::string> stale_nodes_;           // Whose health may have changed.
   NodeDeadlines deadlines_;                     // When nodes that are not will be lost.
   std::set<std::string> lost_nodes_;
+  std::set<std::string> without_subnets_;  // Those that wait until another node is deleted.
   NodeDeadlines evictions_;  // When pods on nodes with NoExecute taints have to be looked at.
   std::set<std::string> tainted_nodes_, out_of_service_;
   bool all_lost_ = false;

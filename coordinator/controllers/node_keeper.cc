@@ -1,8 +1,9 @@
-// How ControllerLoop keeps the health of nodes.
+// How ControllerLoop keeps the health of nodes, and gives them subnets.
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/macros.h"
 #include "common/daemon/log_fields.h"
 #include "coordinator/controllers/controller_loop.h"
@@ -56,21 +57,59 @@ void ControllerLoop::KeepNodes(const Moment& now) {
     for (const std::string& name : stale_nodes_) look(name);
   }
   CommitBatch batch = NewBatch();
+  std::optional<TakenPodSubnets> taken;
   for (const std::string& name : std::exchange(stale_nodes_, {})) {
     const auto found = nodes_.find(name);
-    if (found != nodes_.end()) KeepNode(found->second, now, batch);
+    if (found == nodes_.end()) {
+      without_subnets_.erase(name);
+    } else {
+      KeepNode(found->second, now, taken, batch);
+    }
   }
   batch.Flush();
 }
 
-void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now, CommitBatch& batch) {
+bool ControllerLoop::GiveSubnets(const v1::Object& object, const Moment& now,
+                                 std::optional<TakenPodSubnets>& taken, v1::Node& node,
+                                 ObjectTransaction& transaction) {
+  const std::string& name = node.metadata().name();
+  if (!NeedsPodSubnets(node)) {
+    without_subnets_.erase(name);
+    return false;
+  }
+  if (!taken) {
+    taken.emplace(options_.pod_ranges);
+    for (const auto& [other, its] : nodes_) taken->Add(its.node());
+  }
+  if (taken->Give(node)) {
+    const LogFields about(kLogNode, name);
+    spdlog::info("node {} gets {} for its pods", name, absl::StrJoin(node.spec().pod_cidrs(), ","));
+    return true;
+  }
+  if (!without_subnets_.insert(name).second) return false;
+  recorder_.Add(object,
+                {true, "node-controller", "CIDRNotAvailable",
+                 absl::StrCat("Node ", name, " status is now: CIDRNotAvailable: ",
+                              options_.pod_ranges.clusters.empty() ? "clusterCIDR is not set"
+                                                                   : "clusterCIDR is full")},
+                now.wall, transaction);
+  return false;
+}
+
+void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now,
+                              std::optional<TakenPodSubnets>& taken, CommitBatch& batch) {
   const std::string& name = object.node().metadata().name();
   NodeHealth health =
       JudgeNodeHealth(object.node(), lost_nodes_.contains(name), all_lost_, now.wall);
-  if (!health.node) return;
+  const bool health_changed = health.node.has_value();
+  if (!health_changed && !NeedsPodSubnets(object.node())) {
+    without_subnets_.erase(name);
+    return;
+  }
   ObjectTransaction transaction;
   v1::Object updated = object;
-  *updated.mutable_node() = *std::move(health.node);
+  if (health_changed) *updated.mutable_node() = *std::move(health.node);
+  const bool given = GiveSubnets(object, now, taken, *updated.mutable_node(), transaction);
   const auto tell = [&](const char* reason) {
     recorder_.Add(
         object,
@@ -83,7 +122,8 @@ void ControllerLoop::KeepNode(const v1::Object& object, const Moment& now, Commi
     tell(health.turn == NodeHealth::Turn::kReady ? "NodeReady" : "NodeNotReady");
   }
   if (health.schedulable) tell(*health.schedulable ? "NodeSchedulable" : "NodeNotSchedulable");
-  transaction.Update(std::move(updated));
+  if (health_changed || given) transaction.Update(std::move(updated));
+  if (transaction.empty()) return;
   // Together with the node, so that it is done when the node is, and not again afterwards: when the
   // agent is back, its word about its pods may be stored before its word about the node.
   const auto done = [this, name](const absl::Status& status) {

@@ -231,6 +231,10 @@ absl::Status Coordinator::Build() {
   for (const IpRange& range : ranges.cluster_ips) {
     session_options.network_ranges.add_services(ToText(range));
   }
+  MUSTER_ASSIGN_OR_RETURN(PodRanges pod_ranges, PodRangesOf(settings_));
+  for (const IpRange& range : pod_ranges.clusters) {
+    session_options.network_ranges.add_pods(ToText(range));
+  }
   session_options.on_contact = [this](const std::string& node) { controllers_->TouchNode(node); };
   sessions_ = std::make_unique<SessionHub>(*store_, clock_, *agent_events_, session_options,
                                            [this] { session_stepper_->Wake(); });
@@ -246,6 +250,7 @@ absl::Status Coordinator::Build() {
   controller_options.health.broken = settings_.reconnect_grace;
   controller_options.pod_gc_quarantine = settings_.pod_gc_quarantine;
   controller_options.plan.pulls_max = settings_.pre_pull_limit;
+  controller_options.pod_ranges = std::move(pod_ranges);
   controllers_ = std::make_unique<ControllerLoop>(
       *objects_, clock_,
       [this](const std::string& node) -> std::optional<NodeContact> {

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/base/ip_overlap.h"
 #include "common/base/macros.h"
 #include "common/config/config_file.h"
 #include "common/config/parse_line.h"
@@ -50,6 +51,9 @@ absl::StatusOr<Settings> ReadSettings(absl::StatusOr<ConfigFile> file) {
   root.Read("prePullLimit", settings.pre_pull_limit, kPrePullMin, kPrePullMax);
   root.Read("serviceClusterIPRange", settings.service_cluster_ip_range);
   root.Read("serviceNodePortRange", settings.service_node_port_range);
+  root.Read("clusterCIDR", settings.cluster_cidr);
+  root.Read("nodeCIDRMaskSizeIPv4", settings.node_cidr_mask_size_v4, 1, 32);
+  root.Read("nodeCIDRMaskSizeIPv6", settings.node_cidr_mask_size_v6, 1, 128);
   root.Read("nodeCertificateLifetime", settings.node_certificate_lifetime, kCertificate.min,
             kCertificate.max);
   root.Read("nodeReturnWindow", settings.node_return_window, kReturn.min, kReturn.max);
@@ -189,8 +193,25 @@ absl::StatusOr<ServiceRanges> RangesOf(const Settings& settings) {
       absl::StrCat("serviceClusterIPRange, serviceNodePortRange: ", ranges.status().message()));
 }
 
+absl::StatusOr<PodRanges> PodRangesOf(const Settings& settings) {
+  absl::StatusOr<PodRanges> ranges = ParsePodRanges(
+      settings.cluster_cidr, settings.node_cidr_mask_size_v4, settings.node_cidr_mask_size_v6);
+  if (ranges.ok()) return ranges;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "clusterCIDR, nodeCIDRMaskSizeIPv4, nodeCIDRMaskSizeIPv6: ", ranges.status().message()));
+}
+
 absl::Status CheckSettings(const Settings& settings) {
-  MUSTER_RETURN_IF_ERROR(RangesOf(settings).status());
+  MUSTER_ASSIGN_OR_RETURN(const ServiceRanges services, RangesOf(settings));
+  MUSTER_ASSIGN_OR_RETURN(const PodRanges pods, PodRangesOf(settings));
+  for (const IpRange& range : pods.clusters) {
+    for (const IpRange& other : services.cluster_ips) {
+      if (!Overlap(range, other)) continue;
+      return absl::InvalidArgumentError(absl::StrCat("clusterCIDR: ", ToText(range),
+                                                     " and serviceClusterIPRange's ", ToText(other),
+                                                     " have addresses in common"));
+    }
+  }
   MUSTER_RETURN_IF_ERROR(CheckPath("stateDir", settings.state_dir));
   MUSTER_RETURN_IF_ERROR(CheckPath("adminSocket", settings.admin_socket));
   MUSTER_RETURN_IF_ERROR(CheckAddress("listen", settings.listen, /*needs_port=*/true));
@@ -233,6 +254,9 @@ std::vector<std::string> NeedRestart(const Settings& running, const Settings& re
   compare("prePullLimit", running.pre_pull_limit, read.pre_pull_limit);
   compare("serviceClusterIPRange", running.service_cluster_ip_range, read.service_cluster_ip_range);
   compare("serviceNodePortRange", running.service_node_port_range, read.service_node_port_range);
+  compare("clusterCIDR", running.cluster_cidr, read.cluster_cidr);
+  compare("nodeCIDRMaskSizeIPv4", running.node_cidr_mask_size_v4, read.node_cidr_mask_size_v4);
+  compare("nodeCIDRMaskSizeIPv6", running.node_cidr_mask_size_v6, read.node_cidr_mask_size_v6);
   compare("nodeCertificateLifetime", running.node_certificate_lifetime,
           read.node_certificate_lifetime);
   compare("nodeReturnWindow", running.node_return_window, read.node_return_window);
@@ -250,7 +274,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       heartbeat, lost, reconnect, quarantine, certificate_lifetime, return_window, log_level;
   bool remote_admin = false;
   std::optional<int64_t> pre_pull;
-  std::optional<std::string> service_ips, node_ports;
+  std::optional<std::string> service_ips, node_ports, cluster_cidr;
   std::vector<std::string> advertise;
 
   CLI::App app{"Keeps what every node should run, and tells the nodes' agents.",
@@ -296,6 +320,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       ->option_text("CIDR[,CIDR]");
   app.add_option("--service-node-port-range", node_ports, "Where they get their node ports")
       ->option_text("FIRST-LAST");
+  app.add_option("--cluster-cidr", cluster_cidr,
+                 "Where nodes with 'network: bridge' get subnets for their pods; \"\": none")
+      ->option_text("CIDR[,CIDR]");
   app.add_option("--node-certificate-lifetime", certificate_lifetime,
                  "How long a node's certificate is good; it is renewed at two thirds of that")
       ->option_text("DURATION");
@@ -327,6 +354,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
   if (pre_pull) line.settings.pre_pull_limit = *pre_pull;
   if (service_ips) line.settings.service_cluster_ip_range = *service_ips;
   if (node_ports) line.settings.service_node_port_range = *node_ports;
+  if (cluster_cidr) line.settings.cluster_cidr = *cluster_cidr;
   if (log_level) line.settings.log_level = *log_level;
   if (heartbeat) {
     MUSTER_ASSIGN_OR_RETURN(line.settings.heartbeat_interval,

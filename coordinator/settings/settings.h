@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/config/parse_line.h"
 #include "coordinator/services/allocation.h"
+#include "coordinator/services/pod_subnets.h"
 #include "coordinator/settings/guard_settings.h"
 
 namespace muster::coordinator {
@@ -36,6 +37,10 @@ struct Settings {
   // Where Services get addresses and node ports: one range, or one of each family.
   std::string service_cluster_ip_range = "10.96.0.0/12";
   std::string service_node_port_range = "30000-32767";
+  // Where nodes that ask for it get the subnets of their pods, and how large these are.
+  std::string cluster_cidr = "10.244.0.0/16,fd6d:7573:7465:100::/56";
+  int64_t node_cidr_mask_size_v4 = 24;
+  int64_t node_cidr_mask_size_v6 = 64;
   Duration node_certificate_lifetime = std::chrono::hours(24 * 7);
   Duration node_return_window = std::chrono::hours(24 * 30);
   std::string log_level = "info";
@@ -79,6 +84,7 @@ BackupLine ParseBackupLine(int argc, const char* const* argv);
 
 // InvalidArgument names what is wrong with them.
 absl::StatusOr<ServiceRanges> RangesOf(const Settings& settings);
+absl::StatusOr<PodRanges> PodRangesOf(const Settings& settings);
 
 // What holds for a value wherever it comes from.
 absl::Status CheckSettings(const Settings& settings);

@@ -18,10 +18,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 usage() {
   cat <<'EOF'
-./dev cluster up [-n N] [--systemd] [--control-on node-I] [--bare] [--coordinator-config FILE]
+./dev cluster up [-n N] [--systemd] [--network bridge] [--control-on node-I] [--bare]
+                 [--coordinator-config FILE]
                                    N hosts (3), a coordinator, a registry; reports a running one.
                                    --systemd: hosts with systemd as pid 1, and Muster installed from
-                                   its packages; otherwise light ones that run what was built
+                                   its packages; otherwise light ones that run what was built.
+                                   --network bridge: hosts with IPv4 and IPv6 and without any
+                                   CNI configuration, whose agents make the network of pods
 ./dev cluster status               hosts, addresses, services
 ./dev cluster env                  shell exports: eval "$(./dev cluster env)"
 ./dev cluster exec HOST -- CMD...  run a command inside a host
@@ -112,7 +115,7 @@ boot_all() { # NODE...: boots those that are down, at the same time
 }
 
 up() {
-  local count=3 control=control bare='' settings='' systemd='' node
+  local count=3 control=control bare='' settings='' systemd='' network='' node
   while [ $# -gt 0 ]; do
     case $1 in
       -n) count=${2:-} && shift ;;
@@ -120,6 +123,7 @@ up() {
       --coordinator-config) settings=${2:-} && shift ;;
       --bare) bare=1 ;;  # Hosts and registry only: what runs on them is the caller's business.
       --systemd) systemd=1 ;;
+      --network) network=${2:-} && shift ;;
       *) usage_error "cluster up: what is $1?" ;;
     esac
     shift || usage_error "cluster up: a value is missing"
@@ -127,9 +131,15 @@ up() {
   [[ $count =~ ^([1-9]|[1-4][0-9]|50)$ ]] || usage_error "-n wants a number from 1 to 50"
   [ "$control" = control ] || valid_node "$control" || usage_error "--control-on wants node-I"
   [ -z "$settings" ] || [ -r "$settings" ] || die "cannot read $settings"
+  [ -z "$network" ] || [ "$network" = bridge ] || usage_error "--network wants bridge"
   need_root
   lock
   state_up
+  if [ "$network" ]; then
+    [ -z "$(nodes)" ] || with_bridge ||
+      die "this cluster has another network: ./dev cluster down first"
+    touch "$STATE/bridge"
+  fi
   [ -e "$STATE/control-host" ] || echo "$control" >"$STATE/control-host"
   if [ "$systemd" ]; then
     [ -z "$(nodes)" ] || with_systemd ||
@@ -269,7 +279,7 @@ in_host() { # HOST -- CMD...
 }
 
 status() {
-  local host service state list
+  local host service state list pods
   need_up
   printf '%-10s %-14s %-6s %-16s %s\n' HOST ADDRESS STATE PODS SERVICES
   for host in $(hosts); do
@@ -281,8 +291,11 @@ status() {
     done
     [ "$(cat "/sys/class/net/$PREFIX-$host/carrier" 2>/dev/null)" = 1 ] || state+=,cut
     case $host in
-      node-*) printf '%-10s %-14s %-6s %-16s %s\n' "$host" "$(host_ip "$host")" $state \
-        "$POD_NET.${host#node-}.0/24" "$list" ;;
+      node-*)
+        pods=$POD_NET.${host#node-}.0/24
+        if with_bridge; then pods=-; fi
+        printf '%-10s %-14s %-6s %-16s %s\n' "$host" "$(host_ip "$host")" $state "$pods" "$list"
+        ;;
       *) printf '%-10s %-14s %-6s %-16s %s\n' "$host" "$(host_ip "$host")" $state - "$list" ;;
     esac
   done

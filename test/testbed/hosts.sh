@@ -190,6 +190,7 @@ server = "http://${REGISTRY:?}"
   capabilities = ["pull", "resolve"]
 EOF
   done
+  if with_bridge; then return 0; fi
   cat >"$etc/cni/net.d/10-muster.conflist" <<EOF
 {"cniVersion": "0.4.0", "name": "pods", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": false, "hairpinMode": true,

@@ -12,6 +12,7 @@ bridge_up() {
     ip link add "$BRIDGE" type bridge
   fi
   ip addr replace "$NET.1/24" dev "$BRIDGE"
+  if with_bridge; then ip addr replace "$NET6::1/64" dev "$BRIDGE" nodad; fi
   ip link set "$BRIDGE" up
   firewall_open
 }
@@ -42,7 +43,12 @@ addr add $(host_ip "$1")/24 dev eth0
 link set eth0 up
 route add default via $NET.1
 EOF
-  ip netns exec "$ns" sysctl -qw net.ipv4.ip_forward=1
+  if with_bridge; then
+    ip -n "$ns" addr add "$(host_ip6 "$1")/64" dev eth0 nodad
+    ip -n "$ns" route add default via "$NET6::1"
+  else
+    ip netns exec "$ns" sysctl -qw net.ipv4.ip_forward=1
+  fi
   ip link set "$ns" alias ready
 }
 
@@ -63,6 +69,7 @@ pod_routes() { # HOST (empty: this machine)
 
 routes_up() {
   local host
+  if with_bridge; then return 0; fi
   pod_routes '' | ip -batch -
   for host in $(hosts); do
     if [ -e "/run/netns/$PREFIX-$host" ]; then

@@ -51,6 +51,7 @@ node_settings() { # NODE
     file=$(host_dir "$1")/etc-own/muster/agent.yaml
   fi
   grep -qs '^evictionHard:' "$file" || cat "$TESTBED_SCRIPTS/agent.yaml" >>"$file"
+  if with_bridge && ! grep -qs '^network:' "$file"; then echo 'network: bridge' >>"$file"; fi
 }
 
 # Enrols a node unless it is already, as an administrator would: a token made on the control host,

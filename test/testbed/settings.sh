@@ -28,6 +28,7 @@ else
 fi
 PREFIX=mst$INDEX                  # "mst99-node-100" still fits into a link name of 15 bytes.
 NET=10.123.$INDEX                 # Hosts: NET.0/24. The machine itself is NET.1, on the bridge.
+NET6=fd00:10:123:$INDEX           # With --network bridge they have addresses of NET6::/64, too.
 POD_NET=10.$((130 + INDEX))       # Pods of node-N: POD_NET.N.0/24.
 REGISTRY=$NET.3:5000
 LOCK=/run/lock/$PREFIX-testbed.lock
@@ -61,6 +62,11 @@ host_ip() {
     node-*) echo "$NET.$((10 + ${1#node-}))" ;;
   esac
 }
+
+host_ip6() { local ip; ip=$(host_ip "$1"); echo "$NET6::${ip##*.}"; }
+
+# Whether the agents make the network of pods; else the testbed does, with IPv4 only.
+with_bridge() { [ -e "$STATE/bridge" ]; }
 
 # Whether the hosts of this testbed are ones with systemd.
 with_systemd() { [ -e "$STATE/systemd" ]; }

@@ -37,6 +37,7 @@ Survey Healthy() {
   s.runtime_info.cgroup_driver = "systemd";
   s.cni_config_dir = "/etc/cni/net.d";
   s.cni_configs = {"10-pods.conflist"};
+  s.own_cni_config = "10-ours.conflist";
   s.has_iptables = true;
   s.facts.hostname = "node-1";
   s.facts.kernel_version = "6.1.0";
@@ -110,6 +111,19 @@ TEST(Doctor, EveryFaultIsFoundByItsSubject) {
       {"pod network", Grade::kProblem, [](Survey& s) { s.runtime_info.network_ready = false; },
        "CNI"},
       {"CNI configuration", Grade::kProblem, [](Survey& s) { s.cni_configs.clear(); }, "bridge"},
+      {"CNI configuration", Grade::kNote, [](Survey& s) { s.bridge_wanted = true; }, "take one"},
+      {"CNI configuration", Grade::kNote,
+       [](Survey& s) {
+         s.bridge_wanted = true;
+         s.cni_configs.clear();
+       },
+       "clusterCIDR"},
+      {"CNI configuration", Grade::kGood,
+       [](Survey& s) {
+         s.bridge_wanted = true;
+         s.cni_configs = {s.own_cni_config};
+       },
+       ""},
       {"CNI plug-ins", Grade::kProblem, [](Survey& s) { s.cni_missing = {"bridge"}; },
        "containernetworking-plugins"},
       {"host ports", Grade::kNote, [](Survey& s) { s.has_iptables = false; }, "iptables"},

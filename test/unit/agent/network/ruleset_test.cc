@@ -213,6 +213,22 @@ TEST(ReplaceCommands, ATableIsThereOnlyWhenThereIsSomethingInIt) {
 }
 
 // As nftables lists a table.
+TEST(MakeRuleset, WhatLeavesTheFleetGetsTheHostsAddress) {
+  RulesetContext context = kHere;
+  context.own_pods = {*ParseIpRange("10.244.1.0/24"), *ParseIpRange("fd00:244:0:1::/64")};
+  context.fleet_pods = {*ParseIpRange("10.244.0.0/16"), *ParseIpRange("fd00:244::/56")};
+  // Also without any Service.
+  const Ruleset ruleset = MakeRuleset(ServiceTable(), context);
+  EXPECT_THAT(ruleset.elements.at("own-pods4"), ElementsAre(Pair("10.244.1.0/24", "")));
+  EXPECT_THAT(ruleset.elements.at("own-pods6"), ElementsAre(Pair("fd00:244:0:1::/64", "")));
+  EXPECT_THAT(ruleset.elements.at("fleet-pods4"),
+              ElementsAre(Pair("10.244.0.0/16", ""), Pair("224.0.0.0/4", "")));
+  EXPECT_THAT(ReplaceCommands(ruleset),
+              HasSubstr("postrouting ip saddr @own-pods4 ip daddr != @fleet-pods4 masquerade"));
+  EXPECT_THAT(ChangeCommands(ruleset, MakeRuleset(ServiceTable(), kHere)),
+              HasSubstr("delete table inet muster"));
+}
+
 std::string Listing(const Ruleset& ruleset) {
   return "table inet muster {\n\tchain services {\n\t}\n\n\tchain " + MarkOf(ruleset) +
          " {\n\t}\n}\n";

@@ -26,7 +26,8 @@ TEST(Settings, EveryKeyIsRead) {
       "coordinator: control:7440\nnodeName: node-1\nstateDir: /s\nrootDir: /r\n"
       "runtimeEndpoint: unix:///run/x.sock\nnodeIP: 192.0.2.7\nlogDir: /l\nlogLinkDir: /k\n"
       "runDir: /run/a\ncgroupRoot: /muster\nclusterDNS: [192.0.2.53]\nclusterDomain: "
-      "c.example\ndnsAddresses: [169.254.1.1]\nserviceRules: false\nallowedUnsafeSysctls: "
+      "c.example\ndnsAddresses: [169.254.1.1]\nserviceRules: false\nnetwork: bridge\n"
+      "cniConfigDir: /cni\nallowedUnsafeSysctls: "
       "[\"kernel.msg*\"]\nmaxPods: 9\n"
       "maxParallelImagePulls: 2\n"
       "relistPeriod: 500ms\nruntimeUnhealthyAfter: 3m\nlogLevel: debug\n",
@@ -47,6 +48,8 @@ TEST(Settings, EveryKeyIsRead) {
   expected.cluster_domain = "c.example";
   expected.dns_addresses = {"169.254.1.1"};
   expected.service_rules = false;
+  expected.network_kind = "bridge";
+  expected.cni_config_dir = "/cni";
   expected.allowed_sysctls = {"kernel.msg*"};
   expected.max_pods = 9;
   expected.max_parallel_image_pulls = 2;
@@ -92,6 +95,8 @@ TEST(Settings, EveryChangedKeyButTheLogLevelNeedsARestart) {
                                           "clusterDomain: c.example",
                                           "dnsAddresses: []",
                                           "serviceRules: false",
+                                          "network: bridge",
+                                          "cniConfigDir: /cni",
                                           "allowedUnsafeSysctls: [net.core.somaxconn]",
                                           "maxPods: 9",
                                           "maxParallelImagePulls: 2",
@@ -287,6 +292,7 @@ TEST(Settings, BadValuesAreNamed) {
       {[](Settings& s) { s.root_dir = "root"; }, "rootDir"},
       {[](Settings& s) { s.runtime_endpoint = "tcp://host:1"; }, "runtimeEndpoint"},
       {[](Settings& s) { s.node_ip = "192.0.2"; }, "nodeIP"},
+      {[](Settings& s) { s.node_ip = "192.0.2.7,192.0.2.8"; }, "nodeIP"},
       {[](Settings& s) { s.cluster_dns = {"dns.example"}; }, "clusterDNS"},
       {[](Settings& s) { s.dns_addresses = {"dns.example"}; }, "dnsAddresses"},
   };

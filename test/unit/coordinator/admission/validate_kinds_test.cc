@@ -218,6 +218,18 @@ TEST(ValidateUpdate, ValueOfAPriorityClassStays) {
               {"preemptionPolicy: Invalid value: \"Never\": field is immutable"});
 }
 
+TEST(ValidateUpdate, ANodeKeepsItsSubnets) {
+  v1::Object stored, updated;
+  stored.mutable_node()->mutable_metadata()->set_name("node-1");
+  updated = stored;
+  updated.mutable_node()->mutable_spec()->add_pod_cidrs("10.244.1.0/24");
+  EXPECT_THAT(Texts(ValidateUpdate(updated, stored)), IsEmpty());
+  EXPECT_THAT(Texts(ValidateUpdate(updated, updated)), IsEmpty());
+  EXPECT_THAT(Texts(ValidateUpdate(stored, updated)),
+              ElementsAre("spec.podCIDRs: Forbidden: node updates may not change podCIDR except "
+                          "from \"\" to valid"));
+}
+
 TEST(ValidateUpdate, RevisionsKeepTheirData) {
   CheckUpdate("data",
               "{apiVersion: apps/v1, kind: ControllerRevision, metadata: {name: r}, revision: 1, "

@@ -94,6 +94,9 @@ TEST(NeedRestart, NamesEveryChangedKeyButTheLogLevel) {
                                           "remoteAdmin: true",
                                           "serviceClusterIPRange: 10.0.0.0/16",
                                           "serviceNodePortRange: 1-2",
+                                          "clusterCIDR: 10.9.0.0/16",
+                                          "nodeCIDRMaskSizeIPv4: 25",
+                                          "nodeCIDRMaskSizeIPv6: 66",
                                           "nodeCertificateLifetime: 24h",
                                           "nodeReturnWindow: 0s"};
   for (const std::string& line : lines) {
@@ -120,6 +123,9 @@ podGcQuarantine: 1m
 prePullLimit: 3
 serviceClusterIPRange: fd00:1::/112,10.5.0.0/16
 serviceNodePortRange: 20000-20100
+clusterCIDR: 10.6.0.0/16
+nodeCIDRMaskSizeIPv4: 26
+nodeCIDRMaskSizeIPv6: 80
 logLevel: warning
 )",
                                                           "f");
@@ -143,6 +149,12 @@ logLevel: warning
   EXPECT_EQ(ToText(ranges->cluster_ips[1]), "10.5.0.0/16");
   EXPECT_EQ(ranges->node_port_min, 20000);
   EXPECT_EQ(ranges->node_port_max, 20100);
+  const absl::StatusOr<PodRanges> pods = PodRangesOf(*settings);
+  ASSERT_TRUE(pods.ok()) << pods.status();
+  ASSERT_EQ(pods->clusters.size(), 1u);
+  EXPECT_EQ(ToText(pods->clusters[0]), "10.6.0.0/16");
+  EXPECT_EQ(pods->NodePrefix(false), 26);
+  EXPECT_EQ(pods->NodePrefix(true), 80);
   EXPECT_EQ(settings->log_level, "warning");
 }
 
