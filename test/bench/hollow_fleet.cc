@@ -1,12 +1,15 @@
 // Agents without hosts: each has a node's identity, the agent's own session and its own way of
 // coming back, and keeps what it is assigned; none runs anything.
 //
-//   hollow_fleet ADDRESS TOKEN CA_HASH COUNT
+//   hollow_fleet ADDRESS TOKEN CA_HASH COUNT [--network]
 //
 // They join, connect, and stay until stdin closes. A line is printed each time that all of them
 // have a session ("up SECONDS", since the last "down", or since the first try), when the first one
 // of them has lost it ("down"), and for every number of objects that they have been sent, when
-// nothing came for a second ("sent OBJECTS").
+// nothing came for a second ("sent OBJECTS"). With --network they take the table of Services, too,
+// and when all of them have what a revision of it changed, that is said with the times (of the
+// monotonic clock, in seconds) at which the first and the last one got it ("told REVISION FIRST
+// LAST").
 
 #include <poll.h>
 #include <unistd.h>
@@ -20,8 +23,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <queue>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -99,19 +104,21 @@ v1::NodeStatus HealthyNode() {
 class HollowAgent {
  public:
   HollowAgent(const Fleet& fleet, const pki::ClientIdentity& identity, size_t number,
-              Arrivals& arrivals)
+              bool with_network, Arrivals& arrivals)
       : channel_({.address = fleet.address},
                  [credentials = pki::ClientChannelCredentials(identity)] { return credentials; }),
         link_(channel_,
               [number, &arrivals](LinkEvent event) { arrivals.Post(number, std::move(event)); }),
-        keeper_(link_, {.seed = number + 1}) {}
+        keeper_(link_, {.seed = number + 1}),
+        network_revision_(with_network ? std::optional<int64_t>(0) : std::nullopt) {}
 
   std::optional<MonoTime> Step(MonoTime now) {
     return keeper_.Step(now, [this] {
       return LinkHello{.agent_version = "0.1.0",
                        .boot_id = "hollow",
                        .known = assignment_.Known(),
-                       .node_status = HealthyNode()};
+                       .node_status = HealthyNode(),
+                       .network_revision = network_revision_};
     });
   }
   // How many objects it was sent.
@@ -123,6 +130,12 @@ class HollowAgent {
     assignment_.Apply(*update);
     return update->upserted.size();
   }
+  // The revision of the table that it has by now, when the event made that another one.
+  std::optional<int64_t> TakeNetwork(const LinkEvent& event) {
+    const auto* network = std::get_if<LinkNetwork>(&event);
+    if (network == nullptr || !network->update.complete()) return std::nullopt;
+    return network_revision_ = network->update.revision();
+  }
   bool up() const { return keeper_.up(); }
   // Of the assignment, which is in order: what was sent before the last one came has been counted.
   size_t held() const { return assignment_.Known().size(); }
@@ -132,6 +145,35 @@ class HollowAgent {
   SessionChannel channel_;
   GrpcLink link_;
   LinkKeeper keeper_;
+  std::optional<int64_t> network_revision_;
+};
+
+// How the newest revision of the table comes to all.
+class Spreading {
+ public:
+  explicit Spreading(size_t agents) : agents_(agents) {}
+
+  void OnRevision(int64_t revision, MonoTime now) {
+    if (revision > revision_) {
+      revision_ = revision;
+      first_ = now;
+      having_ = 0;
+    }
+    if (revision == revision_ && ++having_ == agents_) {
+      const auto seconds = [](MonoTime time) {
+        return std::chrono::duration<double>(time.time_since_epoch()).count();
+      };
+      std::printf("told %lld %.6f %.6f\n", static_cast<long long>(revision), seconds(first_),
+                  seconds(now));
+      std::fflush(stdout);
+    }
+  }
+
+ private:
+  const size_t agents_;
+  int64_t revision_ = -1;
+  MonoTime first_{};
+  size_t having_ = 0;
 };
 
 void Say(const std::string& line) {
@@ -154,6 +196,7 @@ void Live(std::vector<std::unique_ptr<HollowAgent>>& agents, Arrivals& arrivals)
   size_t up = 0, sent = 0, told = 0, held = 0;
   std::vector<size_t> held_by(agents.size());
   MonoTime since = clock.Mono(), last_sent = since;
+  Spreading spreading(agents.size());
   while (true) {
     const MonoTime now = clock.Mono();
     const auto wait = turns.empty() ? MonoTime::duration(100ms) : turns.top().first - now;
@@ -161,6 +204,9 @@ void Live(std::vector<std::unique_ptr<HollowAgent>>& agents, Arrivals& arrivals)
       const bool was_up = agents[i]->up();
       const size_t objects = agents[i]->Take(event, clock.Mono());
       if (objects > 0) last_sent = clock.Mono();
+      if (const auto revision = agents[i]->TakeNetwork(event)) {
+        spreading.OnRevision(*revision, clock.Mono());
+      }
       sent += objects;
       held += agents[i]->held() - held_by[i];
       held_by[i] = agents[i]->held();
@@ -187,7 +233,7 @@ void Live(std::vector<std::unique_ptr<HollowAgent>>& agents, Arrivals& arrivals)
 }
 
 int Main(const std::string& address, const std::string& token, const std::string& ca_hash,
-         size_t count) {
+         size_t count, bool with_network) {
   const absl::StatusOr<std::string> ca = pki::FetchCa(address, ca_hash, 10s);
   if (!ca.ok()) {
     std::fprintf(stderr, "error: %s\n", ca.status().ToString().c_str());
@@ -212,7 +258,8 @@ int Main(const std::string& address, const std::string& token, const std::string
       std::fprintf(stderr, "error: hollow-%zu: %s\n", i, identities[i].status().ToString().c_str());
       return 1;
     }
-    agents.push_back(std::make_unique<HollowAgent>(fleet, *identities[i], i, arrivals));
+    agents.push_back(
+        std::make_unique<HollowAgent>(fleet, *identities[i], i, with_network, arrivals));
   }
   Say("joined");
   Live(agents, arrivals);
@@ -224,9 +271,10 @@ int Main(const std::string& address, const std::string& token, const std::string
 
 int main(int argc, char** argv) {
   uint64_t count = 0;
-  if (argc != 5 || !absl::SimpleAtoi(argv[4], &count) || count == 0) {
-    std::fprintf(stderr, "usage: %s ADDRESS TOKEN CA_HASH COUNT\n", argv[0]);
+  const bool with_network = argc == 6 && std::string_view(argv[5]) == "--network";
+  if ((argc != 5 && !with_network) || !absl::SimpleAtoi(argv[4], &count) || count == 0) {
+    std::fprintf(stderr, "usage: %s ADDRESS TOKEN CA_HASH COUNT [--network]\n", argv[0]);
     return 64;
   }
-  return muster::agent::Main(argv[1], argv[2], argv[3], count);
+  return muster::agent::Main(argv[1], argv[2], argv[3], count, with_network);
 }
