@@ -110,6 +110,8 @@ class FakeRuntime final : public Runtime, public RuntimeEvents {
   bool OomKillContainer(const std::string& id);
   // The pause process dies: not ready, containers go on.
   void KillSandbox(const std::string& id);
+  // Of sandboxes made from now on: "10.88".
+  void SetPodNetwork(std::string first_half) { world_.pod_network = std::move(first_half); }
   // Power loss and boot: running -> exited 255 "Unknown", sandboxes not ready.
   void Reboot() { world_.Reboot(); }
 

@@ -139,7 +139,8 @@ absl::StatusOr<std::string> FakeWorld::RunSandbox(const SandboxConfig& config) {
   status.network = config.network;
   status.pid = next_pid_++;
   if (config.network != NamespaceMode::kNode) {
-    status.ips = {absl::StrFormat("10.88.%d.%d", next_address_ / 250, 2 + next_address_ % 250)};
+    status.ips = {
+        absl::StrFormat("%s.%d.%d", pod_network, next_address_ / 250, 2 + next_address_ % 250)};
     ++next_address_;
   }
   const std::string id = status.id;

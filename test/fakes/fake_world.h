@@ -81,6 +81,7 @@ class FakeWorld {
   std::set<std::string> registry;
   std::map<std::string, absl::Status> pull_errors;
   std::map<std::string, FakeProgram> programs;
+  std::string pod_network = "10.88";  // The first half of what sandboxes get.
 
  private:
   std::string NewId();

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "coordinator/api/admin_api.h"
 #include "coordinator/controllers/controller_loop.h"
+#include "coordinator/controllers/service_loop.h"
 #include "coordinator/session/agent_events.h"
 #include "coordinator/session/session_hub.h"
 #include "coordinator/store/object_store.h"
@@ -48,12 +49,13 @@ class CoordinatorProcess {
   const Surroundings around_;
   const std::shared_ptr<Lifeline> life_ = std::make_shared<Lifeline>();
   std::shared_ptr<Dice> bits_;  // Of the process's random numbers.
-  ProcessStore user_store_, controller_store_, session_store_;
-  coordinator::ObjectStore user_objects_, controller_objects_;
+  ProcessStore user_store_, controller_store_, service_store_, session_store_;
+  coordinator::ObjectStore user_objects_, controller_objects_, service_objects_;
   std::unique_ptr<coordinator::AgentEvents> agent_events_;
-  std::unique_ptr<Turner> session_turner_, controller_turner_;
+  std::unique_ptr<Turner> session_turner_, controller_turner_, service_turner_;
   std::unique_ptr<coordinator::SessionHub> sessions_;
   std::unique_ptr<coordinator::ControllerLoop> controllers_;
+  std::unique_ptr<coordinator::ServiceLoop> services_;
   std::unique_ptr<coordinator::AdminApi> api_;
 };
 

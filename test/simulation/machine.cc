@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/translate/translate.h"
 #include "test/fakes/fake_exit_watch.h"
+#include "test/simulation/machine_network.h"
 #include "test/simulation/releases.h"
 
 namespace muster::simulation {
@@ -53,6 +54,7 @@ struct Machine::Agent {
   std::shared_ptr<Lifeline> life = std::make_shared<Lifeline>();
   std::unique_ptr<MortalCheckpoint> checkpoint;
   std::unique_ptr<RemoteRuntime> runtime;
+  std::unique_ptr<MachineNetwork> network;
   agent::FakeExitWatch exits;
   std::unique_ptr<agent::Link> link;
   std::shared_ptr<agent::NodeInbox> inbox;
@@ -104,6 +106,10 @@ void Machine::PlaceForeigner() {
   runtime_.StartContainer(foreign_container_, [](absl::Status) {});
   runtime_.RunPending();
   runtime_.ClearJournal();
+}
+
+std::shared_ptr<const agent::ServiceTable> Machine::table() const {
+  return agent_ == nullptr ? nullptr : agent_->network->table();
 }
 
 std::set<std::string> Machine::Running() const {
@@ -189,6 +195,7 @@ void Machine::StartAgent() {
                                   [this] { TurnRuntime(); }},
       agent.life, around_.stage.NewDice(life_name + "-runtime"));
   agent.checkpoint = std::make_unique<MortalCheckpoint>(disk_, agent.life);
+  agent.network = std::make_unique<MachineNetwork>(network_disk_);
   agent::NodeOptions options;
   options.node_name = name_;
   options.agent_version = "0.1.0";
@@ -199,7 +206,7 @@ void Machine::StartAgent() {
   agent.loop = std::make_unique<agent::NodeLoop>(
       agent::NodeLoop::Seams{around_.stage.clock, *agent.runtime, prober_, *agent.link,
                              *agent.checkpoint, host_, volumes_, logs_, worker_, agent.inbox,
-                             &agent.exits},
+                             &agent.exits, nullptr, nullptr, nullptr, agent.network.get()},
       options, [](const auto&, const auto&) {});
   if (const absl::Status status = agent.loop->Start(); !status.ok()) {
     around_.stage.trace.Add("agent-fails", absl::StrCat(name_, " ", status.message()));

@@ -46,6 +46,8 @@ class Machine {
   bool powered() const { return powered_; }
   bool removed() const { return removed_; }
   bool agent_runs() const { return agent_ != nullptr; }
+  // Of its agent; null when none runs, or knows anything.
+  std::shared_ptr<const agent::ServiceTable> table() const;
   const std::string& foreign_container() const { return foreign_container_; }
   const std::string& foreign_sandbox() const { return foreign_sandbox_; }
 
@@ -85,6 +87,7 @@ class Machine {
   agent::FakeLogs logs_;
   agent::InlineWorker worker_;
   const std::shared_ptr<agent::MemoryDisk> disk_ = std::make_shared<agent::MemoryDisk>();
+  const std::shared_ptr<std::string> network_disk_ = std::make_shared<std::string>();
   std::string foreign_container_, foreign_sandbox_;
   bool powered_ = true;
   bool removed_ = false;

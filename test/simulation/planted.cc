@@ -192,6 +192,16 @@ void ForgetGenerations(const Soil& soil) {
   };
 }
 
+// The loop of Services forgets a removal now and then.
+void KeepEndpoints(const Soil& soil) {
+  soil.store.writing = [count = 0](Writer writer, MemoryStore&, Transaction& transaction) mutable {
+    if (writer != Writer::kServices) return;
+    std::erase_if(transaction.writes, [&count](const coordinator::Write& write) {
+      return !write.value && absl::StartsWith(write.key, "/endpointslices/") && ++count % 2 == 0;
+    });
+  };
+}
+
 template <typename Status>
 void MarkAll(std::vector<Status>& list) {
   std::string mark;
@@ -223,6 +233,7 @@ const std::vector<PlantedBug>& PlantedBugs() {
       {"overlooked-pause", "the controllers do not see that a rollout is paused", OverlookPause},
       {"blind-trust", "the controllers take a pod that its agent has for one that works",
        TrustReleases},
+      {"kept-endpoints", "slices of a Service that is gone stay now and then", KeepEndpoints},
       {"all-ours", "the agent takes everything in the runtime for its own", TakeAllForOurs},
   };
   return bugs;

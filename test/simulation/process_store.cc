@@ -23,6 +23,8 @@ absl::string_view NameOf(Writer writer) {
       return "users";
     case Writer::kControllers:
       return "controllers";
+    case Writer::kServices:
+      return "services";
     case Writer::kSessions:
       return "sessions";
   }

@@ -14,7 +14,7 @@
 namespace muster::simulation {
 
 // Which part of the coordinator wrote.
-enum class Writer { kUsers, kControllers, kSessions };
+enum class Writer { kUsers, kControllers, kServices, kSessions };
 absl::string_view NameOf(Writer writer);
 
 // How a store behaves at present: the share of calls that go wrong.

@@ -31,7 +31,9 @@ bool IsUncertain(const absl::Status& status) {
 }  // namespace
 
 Users::Users(const Surroundings& surroundings)
-    : around_(surroundings), dice_(around_.stage.NewDice("users")) {}
+    : around_(surroundings),
+      dice_(around_.stage.NewDice("users")),
+      service_dice_(around_.stage.NewDice("users-of-services")) {}
 
 std::string Users::SpecBytes(const v1::Object& daemon_set) {
   v1::Object only_spec;
@@ -414,8 +416,47 @@ void Users::WriteDraft() {
   Settle(key, response.status(), response.ok() ? &response->object() : nullptr);
 }
 
+void Users::ChangeService() {
+  static const std::vector<std::string> kServices = {"front", "back", "names", "ports"};
+  CoordinatorProcess* coordinator = Coordinator();
+  if (coordinator == nullptr) return;
+  Dice& dice = service_dice_;
+  const std::string& name = dice.Pick(kServices);
+  absl::Status status;
+  std::string what;
+  if (dice.Chance(0.25)) {
+    admin::DeleteRequest request;
+    request.mutable_ref()->set_resource("services");
+    request.mutable_ref()->set_namespace_(kNamespace);
+    request.mutable_ref()->set_name(name);
+    what = "delete service ";
+    status = coordinator->api().Delete(request).status();
+  } else {
+    admin::ApplyRequest request;
+    v1::Service& service = *request.add_objects()->mutable_service();
+    service.set_api_version("v1");
+    service.set_kind("Service");
+    service.mutable_metadata()->set_namespace_(kNamespace);
+    service.mutable_metadata()->set_name(name);
+    v1::ServiceSpec& spec = *service.mutable_spec();
+    (*spec.mutable_selector())["app"] = dice.Pick(kNames);
+    if (name == "names") spec.set_cluster_ip("None");
+    if (name == "ports") spec.set_type("NodePort");
+    if (name == "back") spec.set_ip_family_policy("PreferDualStack");
+    spec.set_publish_not_ready_addresses(name == "names" && dice.Chance(0.3));
+    v1::ServicePort& port = *spec.add_ports();
+    port.set_port(80);
+    port.set_protocol("TCP");
+    what = "apply service ";
+    status = coordinator->api().Apply(request).status();
+  }
+  coordinator->CheckPulse();
+  Say(absl::StrCat(what, name), status);
+}
+
 void Users::Act() {
   WriteDraft();
+  if (service_dice_.Chance(0.15)) return ChangeService();
   switch (dice_.Roll(21)) {
     case 0:
       return DeleteDaemonSet();

@@ -19,8 +19,8 @@
 namespace muster::simulation {
 
 // People at work, who do not talk to each other: they apply, change, delete and recreate
-// DaemonSets, steer their rollouts, change what pods read, delete pods, label, taint and cordon
-// nodes, and write back what they read a while ago. They remember what they were promised.
+// DaemonSets and Services, steer rollouts, change what pods read, delete pods, label, taint and
+// cordon nodes, and write back what they read a while ago. They remember what they were promised.
 class Users {
  public:
   struct Surroundings {
@@ -72,6 +72,7 @@ class Users {
   void DeleteDaemonSet();
   void DeletePod();
   absl::Status DeletePod(const std::string& name, std::optional<int64_t> grace_seconds);
+  void ChangeService();
   void ChangeNode();
   bool EditNode(const std::string& name, const std::function<void(v1::Node&)>& edit);
   void StartDraft();
@@ -83,7 +84,7 @@ class Users {
   std::vector<std::string> KeysOf(absl::string_view prefix) const;
 
   const Surroundings around_;
-  Dice dice_;
+  Dice dice_, service_dice_;
   std::map<std::string, Wish> wishes_;  // By name.
   int last_variant_ = 0;
   std::map<std::string, std::string> configs_;  // What the pods of a DaemonSet are to read.

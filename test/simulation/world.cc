@@ -226,6 +226,7 @@ void World::AddNode() {
                             }},
       name, relist_period_);
   agent::FakeRuntime& runtime = machine->runtime();
+  runtime.SetPodNetwork(absl::StrCat("10.", last_node_ % 250));
   for (const char* image : kReleasedImages) runtime.AddToRegistry(image);
   runtime.InstallProgram("serve", {});
   runtime.InstallProgram("slow-stop", {.on_term = 0, .term_takes = 4s});

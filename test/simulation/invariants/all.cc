@@ -17,6 +17,7 @@ std::vector<std::unique_ptr<Invariant>> AllInvariants() {
   all.push_back(NewCountersAgree());
   all.push_back(NewFleetComplete());
   all.push_back(NewNothingLeftBehind());
+  all.push_back(NewServicesHold());
   return all;
 }
 

@@ -57,5 +57,6 @@ std::unique_ptr<Invariant> NewIntentKept();
 std::unique_ptr<Invariant> NewCountersAgree();
 std::unique_ptr<Invariant> NewFleetComplete();
 std::unique_ptr<Invariant> NewNothingLeftBehind();
+std::unique_ptr<Invariant> NewServicesHold();
 
 }  // namespace muster::simulation

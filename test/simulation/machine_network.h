@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/network/network.h"
+
+namespace muster::simulation {
+
+// What a machine keeps of the fleet's network: the table, on a disk that outlives the agent. It
+// asks for subnets for its pods; nothing is programmed, and nobody is without a network meanwhile.
+class MachineNetwork final : public agent::Network {
+ public:
+  explicit MachineNetwork(std::shared_ptr<std::string> disk) : disk_(std::move(disk)) {
+    network::v1::Update saved;
+    if (saved.ParseFromString(*disk_)) Take(saved);
+  }
+
+  int64_t revision() const override { return table_ == nullptr ? 0 : table_->revision(); }
+  void Take(const network::v1::Update& update) override {
+    const agent::ServiceTable* table = builder_.Take(update);
+    if (table == nullptr) return;
+    table_ = std::make_shared<const agent::ServiceTable>(*table);
+    *disk_ = table_->Snapshot().SerializeAsString();
+  }
+  void Forget() override {
+    builder_ = agent::ServiceTableBuilder();
+    table_ = nullptr;
+    disk_->clear();
+  }
+  void SetConnected(bool) override {}
+  void SetHostDns(const std::vector<std::string>&) override {}
+  std::vector<std::string> Resolvers() const override { return {}; }
+  std::optional<agent::PodNetworkState> pod_network() const override {
+    return agent::PodNetworkState{false, "BridgeIsUp", ""};
+  }
+  std::shared_ptr<const agent::ServiceTable> table() const override { return table_; }
+
+ private:
+  const std::shared_ptr<std::string> disk_;
+  agent::ServiceTableBuilder builder_;
+  std::shared_ptr<const agent::ServiceTable> table_;
+};
+
+}  // namespace muster::simulation
