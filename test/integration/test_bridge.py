@@ -405,7 +405,8 @@ def test_a_host_cut_off_keeps_its_network_and_what_it_knew(fleet):
                                      "show", "dev", "eth0", "scope", "global", check=False).out or
                             "[]") for pid in tasks]
         return {a["local"] for links in shown for link in links for a in link["addr_info"]
-                if any(ipaddress.ip_address(a["local"]) in s for s in own_subnets)}
+                if "local" in a and any(ipaddress.ip_address(a["local"]) in s
+                                        for s in own_subnets)}
 
     def both_answer():
         there = addresses_there()
@@ -451,7 +452,7 @@ def test_another_cni_configuration_has_the_host_to_itself(fleet):
 
 def test_reset_leaves_nothing_behind(fleet):
     def links(host):
-        return {line.split()[1].split("@")[0]
+        return {line.split()[1].split("@")[0].rstrip(":")
                 for line in fleet.on(host, "ip", "-o", "link").out.splitlines()
                 if "veth" not in line}
 
