@@ -35,9 +35,8 @@ void ReleaseRange(uintptr_t first, uintptr_t pages, Release& release) {
     while (end < pages && IsAsInFile(entries[end])) ++end;
     const size_t length = (end - begin) * release.page_bytes;
     // What the kernel itself maps into every process refuses.
-    if (length > 0 &&
-        ::madvise(reinterpret_cast<void*>((first + begin) * release.page_bytes), length,
-                  MADV_DONTNEED) == 0) {
+    if (length > 0 && ::madvise(reinterpret_cast<void*>((first + begin) * release.page_bytes),
+                                length, MADV_DONTNEED) == 0) {
       release.released += length;
     }
     begin = end + 1;
