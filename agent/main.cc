@@ -25,6 +25,7 @@
 #include "agent/enrol/join.h"
 #include "agent/enrol/node_identity.h"
 #include "agent/gate/gate.h"
+#include "agent/host/code_pages.h"
 #include "agent/host/folder_watch.h"
 #include "agent/host/linux_host.h"
 #include "agent/host/process_exits.h"
@@ -73,6 +74,8 @@ constexpr int kFailed = 1;
 constexpr int kTimedOut = 3;
 // As sysexits.h has it: systemd does not start an agent again that would find the same settings.
 constexpr int kWrongSettings = 78;
+// By then a start, and the first handshake, are over; and again, for what came up since.
+constexpr std::chrono::minutes kStartIsOverAfter{1}, kCodePagesPeriod{10};
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
@@ -403,6 +406,13 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
                                                       step();
                                                     });
   }
+  // Most of what is resident is code, and most of that is for the start.
+  std::unique_ptr<EventLoop::Timer> code_timer;
+  code_timer = events->NewTimer([&] {
+    spdlog::debug("{} KiB of code were not kept resident", ReleaseCodePages() / 1024);
+    code_timer->Set(clock.Mono() + kCodePagesPeriod);
+  });
+  code_timer->Set(clock.Mono() + kStartIsOverAfter);
   std::vector<std::unique_ptr<EventLoop::Source>> signals;
   for (const int signal : {SIGTERM, SIGINT}) {
     MUSTER_ASSIGN_OR_RETURN(std::unique_ptr<EventLoop::Source> source,

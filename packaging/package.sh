@@ -129,7 +129,11 @@ deb_next() {
     # The cache has nearly all of it, for a build that lies as that one does in its sources.
     use_ccache
     if command -v mold >/dev/null; then export CC_LD=mold CXX_LD=mold; fi
-    logged "$dir/setup.log" meson setup "$dir/muster/build/next" "$dir/muster" -Dtests=false
+    local -a options
+    mapfile -t options < <(meson introspect --buildoptions "$MUSTER_BUILT_IN" | jq -r '
+      .[] | select(.name == "buildtype" or .name == "optimization") | "-D\(.name)=\(.value)"')
+    logged "$dir/setup.log" meson setup "$dir/muster/build/next" "$dir/muster" -Dtests=false \
+      "${options[@]}"
     logged "$dir/build.log" ninja -C "$dir/muster/build/next" -j "${MUSTER_JOBS:-$(nproc)}"
     # Nobody debugs these.
     DEB_BUILD_OPTIONS="noautodbgsym ${DEB_BUILD_OPTIONS:-}" \
@@ -177,6 +181,7 @@ check_rpms() { # DIR
     file=$(echo "$1"/muster-$name-*.rpm)
     rpm_says "$file" -l "^/usr/bin/muster-$name$"
     rpm_says "$file" -l "^/usr/lib/systemd/system/muster-$name.service$"
+    rpm_says "$file" -l "^/usr/lib/systemd/system/muster-$name.socket$"
     rpm_says "$file" -l "^/usr/share/man/man8/muster-$name.8.gz$"
     rpm_says "$file" -c "^/etc/muster/$name.yaml$"
     rpm_says "$file" -R '^libgrpc\+\+\.so'

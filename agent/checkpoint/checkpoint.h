@@ -15,11 +15,12 @@
 
 namespace muster::agent {
 
-// What probes and hooks have told of a running container. Plain value.
+// What is known of a running container that the runtime does not tell. Plain value.
 struct ContainerMemory {
   bool started = false, ready = false;
   WallTime ready_since;  // Epoch: not since a probe said so.
   bool post_start_over = false;
+  std::string resized_to;  // The cpu and memory that it was given since it was made, or empty.
   bool operator==(const ContainerMemory&) const = default;
 };
 using ContainerMemories = std::map<std::string, ContainerMemory>;  // By container id.

@@ -213,7 +213,7 @@ ContainerMemories FileCheckpoint::LoadContainers(std::string* problem) const {
   ContainerMemories containers;
   for (const v1::ContainerMemoryEntry& entry : file.containers()) {
     containers[entry.id()] = {entry.started(), entry.ready(), TimeOf(entry.ready_since_ms()),
-                              entry.post_start_over()};
+                              entry.post_start_over(), entry.resized_to()};
   }
   return containers;
 }
@@ -229,6 +229,7 @@ absl::Status FileCheckpoint::SaveContainers(const ContainerMemories& containers)
         std::chrono::duration_cast<std::chrono::milliseconds>(memory.ready_since.time_since_epoch())
             .count());
     entry.set_post_start_over(memory.post_start_over);
+    entry.set_resized_to(memory.resized_to);
   }
   const std::string content = file.SerializeAsString();
   const std::string beside = containers_path_ + ".new";

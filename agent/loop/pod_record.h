@@ -9,15 +9,21 @@
 #include "agent/hygiene/eviction.h"
 #include "agent/loop/pod_set.h"
 #include "agent/workload/plan.h"
+#include "agent/workload/resize.h"
 
 namespace muster::agent {
 
 // One pod and all that is remembered about it.
 struct PodSet::Record {
   std::string uid, name, namespace_;
-  std::shared_ptr<const v1::Pod> pod;  // As last told; null when only the runtime knows it.
-  bool desired = false;                // In the assignment.
-  bool is_own = false;                 // From a file of the host, whose owner wants it.
+  // As last told; null when only the runtime knows it.
+  std::shared_ptr<const v1::Pod> wanted;
+  // The same, but with the cpu and memory that it has where it cannot be given others.
+  std::shared_ptr<const v1::Pod> pod;
+  bool unallocated = false;  // It may be about to get more than it has, which is to be judged.
+  std::optional<ResizeRefusal> resize_refusal;
+  bool desired = false;  // In the assignment.
+  bool is_own = false;   // From a file of the host, whose owner wants it.
   std::shared_ptr<const ConfigSnapshot> configs;
   std::string inputs;
 

@@ -24,6 +24,8 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kDefaultGrace{30};
+// A pod that waits for more than the node can give it is looked at again.
+constexpr seconds kResizeRetry{10};
 
 bool IsFinal(const std::string& phase) { return phase == "Failed" || phase == "Succeeded"; }
 
@@ -163,11 +165,11 @@ void PodSet::SetAssignment(const Assignment& assignment, const StaticPodMap& sta
       }
     }
     std::string inputs = assignment.InputsOf(*pod);
-    if (record->pod != pod || !record->desired || record->inputs != inputs) record->dirty = true;
+    if (record->wanted != pod || !record->desired || record->inputs != inputs) record->dirty = true;
     record->desired = true;
     const auto own = static_pods.find(uid);
     record->is_own = own != static_pods.end() && own->second == pod;
-    record->pod = std::move(pod);
+    Want(*record, std::move(pod));
     record->inputs = std::move(inputs);
     record->configs = assignment.ConfigsOf(record->namespace_);
   }
@@ -265,10 +267,11 @@ std::optional<ContainerMemories> PodSet::TakeMemories() {
   return all;
 }
 
-// Those that may wait for this one's name or ports.
+// Those that may wait for this one's name, ports or resources.
 void PodSet::MarkNeighbours(const Record& record) {
   for (auto& [uid, other] : records_) {
-    if (other.get() != &record && other->observed.sandboxes.empty()) other->dirty = true;
+    if (other.get() == &record) continue;
+    if (other->observed.sandboxes.empty() || other->resize_refusal) other->dirty = true;
   }
 }
 
@@ -333,8 +336,11 @@ void PodSet::SyncHealth(Record& record) {
     if (container.instances.empty()) continue;
     const std::string& id = container.instances.front().status.id;
     const auto recalled = recalled_.find(id);
-    if (recalled != recalled_.end() && recalled->second.post_start_over) {
-      container.post_start_over = id;
+    if (recalled == recalled_.end()) continue;
+    if (recalled->second.post_start_over) container.post_start_over = id;
+    if (!recalled->second.resized_to.empty()) {
+      container.resized = id;
+      container.resized_to = recalled->second.resized_to;
     }
   }
   std::string ip;
@@ -388,6 +394,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
     record.starting_since.reset();
   }
   SyncHealth(record);
+  Allocate(record);
   pre_puller_.See(record.uid, record.IsTerminating() ? nullptr : record.pod, record.configs,
                   node_.context);
   const bool is_static = record.pod != nullptr && model::IsStatic(*record.pod);
@@ -419,6 +426,9 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
   MeasureStart(record, now);
   TellWaiting(record, plan);
   record.wake_at = plan.wake_at;
+  if (record.resize_refusal) {
+    record.wake_at = std::min(record.wake_at.value_or(MonoTime::max()), now + kResizeRetry);
+  }
   if (plan.gone) {
     record.gone = true;
     MarkNeighbours(record);
@@ -431,15 +441,17 @@ void PodSet::UpdateStatus(Record& record, const PodIntent& intent, const Plan& p
   if (record.pod == nullptr || record.status_final) return;
   std::optional<Disruption> disruption;
   if (record.evicted) disruption = {record.evicted->reason, record.evicted->message};
-  const StatusInput input{.pod = *record.pod,
-                          .observed = record.observed,
-                          .plan = plan,
-                          .terminating = intent.terminate,
-                          .host_ips = node_.context.host_ips,
-                          .start_time = *record.start_time,
-                          .runtime_name = node_.runtime_name,
-                          .termination_messages = record.exit_messages,
-                          .disruption = disruption ? &*disruption : nullptr};
+  const StatusInput input{
+      .pod = *record.pod,
+      .observed = record.observed,
+      .plan = plan,
+      .terminating = intent.terminate,
+      .host_ips = node_.context.host_ips,
+      .start_time = *record.start_time,
+      .runtime_name = node_.runtime_name,
+      .termination_messages = record.exit_messages,
+      .disruption = disruption ? &*disruption : nullptr,
+      .resize_refusal = record.resize_refusal ? &*record.resize_refusal : nullptr};
   record.status = MakePodStatus(input, record.status.value_or(record.pod->status()), clock_.Wall());
   if (auto pulled = pre_puller_.ResultOf(record.uid)) {
     *record.status->mutable_pre_pull() = *std::move(pulled);

@@ -151,6 +151,9 @@ class PodSet {
   void Refuse(Record& record, const std::string& reason, const std::string& message);
   void RefuseUnfit(Record& record, PodIntent& intent);
   void Admit(Record& record);
+  // Takes over what the pod is to be. What it may have of cpu and memory is for Allocate to say.
+  void Want(Record& record, std::shared_ptr<const v1::Pod> wanted);
+  void Allocate(Record& record);
   bool RunsAgain(const Record& record) const;
   std::unique_ptr<Record> BeginAnew(const Record& record);
   bool IsDue(Record& record, MonoTime now) const;

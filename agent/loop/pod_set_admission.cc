@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +18,9 @@
 #include "agent/workload/host_ports.h"
 #include "agent/workload/host_rules.h"
 #include "agent/workload/pod_status.h"
+#include "agent/workload/resize.h"
 #include "agent/workload/sysctls.h"
+#include "common/model/resources.h"
 
 namespace muster::agent {
 
@@ -74,6 +78,51 @@ void PodSet::RefuseUnfit(Record& record, PodIntent& intent) {
     Admit(record);
   }
   if (record.refused) intent = MakeIntent(record);
+}
+
+void PodSet::Want(Record& record, std::shared_ptr<const v1::Pod> wanted) {
+  if (record.wanted == wanted) return;
+  record.wanted = std::move(wanted);
+  record.resize_refusal.reset();
+  record.unallocated = true;
+  // Until it is planned it has what it has, to itself and to others.
+  record.pod = record.pod == nullptr || !record.HasInstances()
+                   ? record.wanted
+                   : std::make_shared<v1::Pod>(WithWhatItHas(*record.wanted, record.observed));
+}
+
+// The pod gets the cpu and memory that it is to have, once the node can give them; until then it
+// is the pod that it was. What was given once is not taken back, so it is looked at only here.
+void PodSet::Allocate(Record& record) {
+  if (!std::exchange(record.unallocated, false)) return;
+  record.resize_refusal.reset();
+  auto has = std::make_shared<v1::Pod>(WithWhatItHas(*record.wanted, record.observed));
+  model::ResourceAmounts others, allocatable;
+  for (const auto& [uid, other] : records_) {
+    if (other.get() == &record || other->pod == nullptr || other->gone || other->refused ||
+        other->IsFinished()) {
+      continue;
+    }
+    for (const auto& [name, amount] : model::PodRequests(other->pod->spec())) {
+      others[name] += amount;
+    }
+  }
+  for (const char* name : {"cpu", "memory"}) {
+    const auto found = node_.context.allocatable.find(name);
+    if (found == node_.context.allocatable.end()) continue;
+    if (auto amount = model::Quantity::Parse(found->second.text()); amount.ok()) {
+      allocatable[name] = *amount;
+    }
+  }
+  if (!record.IsTerminating()) {
+    record.resize_refusal = JudgeResize(record.wanted->spec(), has->spec(), others, allocatable);
+  }
+  if (record.resize_refusal) {
+    record.unallocated = true;
+    record.pod = std::move(has);
+  } else {
+    record.pod = record.wanted;
+  }
 }
 
 bool PodSet::IsDue(Record& record, MonoTime now) const {

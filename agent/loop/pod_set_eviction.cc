@@ -91,7 +91,7 @@ std::unique_ptr<PodSet::Record> PodSet::BeginAnew(const Record& record) {
   fresh->uid = record.uid;
   fresh->name = record.name;
   fresh->namespace_ = record.namespace_;
-  fresh->pod = record.pod;
+  fresh->wanted = fresh->pod = record.wanted;
   fresh->desired = true;
   fresh->configs = record.configs;
   fresh->inputs = record.inputs;

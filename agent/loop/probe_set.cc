@@ -277,9 +277,11 @@ void ProbeSet::AddMemories(const ObservedPod& observed, const std::string& uid,
     if (newest.status.state != ContainerState::kRunning) continue;
     const bool hooked = newest.owes_post_start && container.post_start_over == newest.status.id;
     const bool probed = pod != pods_.end() && pod->second.containers.contains(name);
-    if (!hooked && !probed) continue;
+    const bool resized = container.resized == newest.status.id;
+    if (!hooked && !probed && !resized) continue;
     memories[newest.status.id] = {container.health.started(), container.health.ready(),
-                                  container.health.ready_since.value_or(WallTime()), hooked};
+                                  container.health.ready_since.value_or(WallTime()), hooked,
+                                  resized ? container.resized_to : ""};
   }
 }
 

@@ -7,7 +7,6 @@
 #include "absl/strings/str_join.h"
 #include "agent/workload/completion.h"
 #include "agent/workload/container_statuses.h"
-#include "agent/workload/resize.h"
 #include "common/model/daemon_job.h"
 #include "common/model/resources.h"
 
@@ -15,6 +14,12 @@ namespace muster::agent {
 namespace {
 
 constexpr char kResizeInProgress[] = "PodResizeInProgress";
+constexpr char kResizePending[] = "PodResizePending";
+
+// They are there as long as they hold, and never False.
+bool IsOfResize(const std::string& type) {
+  return type == kResizeInProgress || type == kResizePending;
+}
 
 const v1::ContainerStatus* FindByName(
     const google::protobuf::RepeatedPtrField<v1::ContainerStatus>& statuses,
@@ -153,6 +158,15 @@ void SetResizeInProgress(const StatusInput& input, const v1::PodStatus& previous
   condition.set_message(error);
 }
 
+void SetResizePending(const StatusInput& input, const v1::PodStatus& previous, WallTime now,
+                      v1::PodStatus& status) {
+  if (input.resize_refusal == nullptr) return;
+  SetCondition(kResizePending, {true, "", "", std::nullopt}, previous, now, status);
+  v1::PodCondition& condition = *status.mutable_conditions(status.conditions_size() - 1);
+  condition.set_reason(input.resize_refusal->reason);
+  condition.set_message(input.resize_refusal->message);
+}
+
 // A container is just being started, and may yet come up.
 bool IsLaunching(const ObservedPod& observed) {
   return std::ranges::any_of(observed.in_flight, [](const InFlight& flight) {
@@ -221,6 +235,7 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
   SetCondition("Ready", ready, previous, now, status);
   SetCondition("ContainersReady", ready, previous, now, status);
   SetCondition("PodScheduled", scheduled, previous, now, status);
+  SetResizePending(input, previous, now, status);
   SetResizeInProgress(input, previous, now, status);
   if (input.disruption != nullptr) {
     SetCondition("DisruptionTarget", {true, "", "", std::nullopt}, previous, now, status);
@@ -231,7 +246,7 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
   for (const v1::PodCondition& old : previous.conditions()) {
     const bool ours = std::ranges::any_of(
         status.conditions(), [&old](const v1::PodCondition& c) { return c.type() == old.type(); });
-    if (!ours && old.type() != kResizeInProgress) *status.add_conditions() = old;
+    if (!ours && !IsOfResize(old.type())) *status.add_conditions() = old;
   }
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include "agent/workload/observed.h"
 #include "agent/workload/plan.h"
+#include "agent/workload/resize.h"
 #include "common/base/clock.h"
 #include "muster/v1/pod.pb.h"
 #include "muster/v1/pod_status.pb.h"
@@ -30,6 +31,8 @@ struct StatusInput {
   // Messages that instances left behind, by container id.
   const std::map<std::string, std::string>& termination_messages;
   const Disruption* disruption = nullptr;
+  // Why the pod has less than it is to have; `pod` is the one with what it has.
+  const ResizeRefusal* resize_refusal = nullptr;
 };
 
 // The status of a pod as kubelet reports it: phase, conditions, container states.

@@ -1,8 +1,10 @@
 #include "common/daemon/local_listener.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,6 +66,22 @@ absl::Status RemoveStale(const Options& options, const sockaddr_un& address) {
   return absl::OkStatus();
 }
 
+// The one of this path that systemd made (a .socket unit) and keeps while we are away: what
+// connects meanwhile waits there. -1 without it.
+int Inherited(const Options& options) {
+  const int count = sd_listen_fds(/*unset_environment=*/0);
+  for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
+    if (sd_is_socket_unix(fd, SOCK_STREAM, 1, options.path.c_str(), 0) > 0) return fd;
+  }
+  if (count > 0) {
+    spdlog::warn(
+        "{} is none of the sockets that systemd keeps for this service: whoever connects to"
+        " those gets no answer; set ListenStream= of the .socket unit",
+        Named(options));
+  }
+  return -1;
+}
+
 // A daemon whose own group it is need not give it away, and its unit may forbid it to.
 bool BelongsTo(gid_t group, const std::string& path) {
   struct stat info;
@@ -89,25 +107,37 @@ absl::StatusOr<std::unique_ptr<LocalListener>> LocalListener::Listen(Options opt
                                                                      OnConnection on_connection) {
   MUSTER_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(options));
   const std::string path = options.path;
-  MUSTER_RETURN_IF_ERROR(MakeDirectories(path.substr(0, path.rfind('/')), 0755));
-  MUSTER_RETURN_IF_ERROR(RemoveStale(options, address));
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return SocketError(options, "cannot make a socket");
+  int fd = Inherited(options);
+  const bool inherited = fd >= 0;
+  if (!inherited) {
+    MUSTER_RETURN_IF_ERROR(MakeDirectories(path.substr(0, path.rfind('/')), 0755));
+    MUSTER_RETURN_IF_ERROR(RemoveStale(options, address));
+    fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return SocketError(options, "cannot make a socket");
+  }
   // Owns the descriptor from here on.
   std::unique_ptr<LocalListener> listener(
       new LocalListener(std::move(options), fd, std::move(on_connection)));
   const Options& named = listener->options_;
-  // The mode of the socket itself becomes the mode of its file: nobody else, at no moment.
-  if (::fchmod(fd, 0600) != 0 ||
-      ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return SocketError(named, "cannot be made");
+  if (inherited) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+      return SocketError(named, "cannot be made non-blocking");
+    }
+  } else {
+    // The mode of the socket itself becomes the mode of its file: nobody else, at no moment.
+    if (::fchmod(fd, 0600) != 0 ||
+        ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+      return SocketError(named, "cannot be made");
+    }
+    listener->bound_ = true;
   }
-  listener->bound_ = true;
   if (named.group && !BelongsTo(*named.group, path) &&
       ::chown(path.c_str(), static_cast<uid_t>(-1), *named.group) != 0) {
     return SocketError(named, "cannot be given to its group");
   }
-  if (::chmod(path.c_str(), named.group ? 0660 : 0600) != 0 || ::listen(fd, kBacklog) != 0) {
+  if (::chmod(path.c_str(), named.group ? 0660 : 0600) != 0 ||
+      (!inherited && ::listen(fd, kBacklog) != 0)) {
     return SocketError(named, "cannot listen");
   }
   MUSTER_ASSIGN_OR_RETURN(listener->source_,

@@ -16,7 +16,10 @@ namespace muster {
 // runs as, and the members of `group`; nobody else can even open it (mode 0600, or 0660 with a
 // group), and each connection's peer credentials are checked on top.
 //
-// Lives on the loop thread, and goes before the loop. Removes its socket file when it goes.
+// Where systemd has made the socket for the service (a .socket unit of the same path), that one is
+// taken, stays when the listener goes, and holds what connects until the next one is there.
+//
+// Lives on the loop thread, and goes before the loop. Removes the socket file that it has made.
 class LocalListener {
  public:
   struct Options {
@@ -42,7 +45,7 @@ class LocalListener {
   const Options options_;
   const int fd_;
   const OnConnection on_connection_;
-  bool bound_ = false;  // The file is ours.
+  bool bound_ = false;  // We have made the file.
   std::unique_ptr<EventLoop::Source> source_;
 };
 

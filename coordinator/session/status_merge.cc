@@ -41,7 +41,7 @@ RepeatedPtrField<Condition> MergeConditions(RepeatedPtrField<Condition> stored,
 
 // The agent's own, and over when it says nothing of it any more.
 bool IsOver(const v1::PodCondition& condition, const v1::PodStatus& reported) {
-  return condition.type() == "PodResizeInProgress" &&
+  return (condition.type() == "PodResizeInProgress" || condition.type() == "PodResizePending") &&
          std::none_of(reported.conditions().begin(), reported.conditions().end(),
                       [&](const v1::PodCondition& c) { return c.type() == condition.type(); });
 }

@@ -27,6 +27,7 @@ case ${1:-} in
     settings agent.yaml
     viewers
     unit muster-agent.service
+    unit muster-agent.socket
     unit muster-node-ready.service
     unit muster-node-ready.target
     systemctl daemon-reload
@@ -38,6 +39,7 @@ case ${1:-} in
     getent passwd muster-coordinator >/dev/null ||
       useradd -r -M -d /var/lib/muster/coordinator -s /usr/sbin/nologin muster-coordinator
     unit muster-coordinator.service
+    unit muster-coordinator.socket
     systemctl daemon-reload
     systemctl enable --now muster-coordinator.service
     echo "Next: $here/bin/musterctl token create"

@@ -26,6 +26,12 @@ sys.path.insert(0, str(REPO / "test/integration"))
 from testbed import daemonset, run, wait_until  # noqa: E402
 
 
+def processor_seconds(process):
+    """What a process has used so far, in seconds of one processor."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Coordinator:
     """A coordinator of its own, in a directory."""
 
@@ -115,14 +121,17 @@ def main():
             sent = fleet.await_held(agents)
             print(f"each has its pod; the coordinator has {coordinator.memory():.0f} MiB RSS")
             for _ in range(rounds):
+                used = processor_seconds(fleet.process)
                 coordinator.kill()
                 killed = time.monotonic()
                 coordinator.start()
                 fleet.await_line("down")
                 fleet.await_line("up")
                 took = time.monotonic() - killed
-                print(f"killed and started: all back after {took:.1f} s; "
-                      f"{coordinator.memory():.0f} MiB RSS")
+                print(f"killed and started: all back after {took:.1f} s, for which the coordinator "
+                      f"used {processor_seconds(coordinator.process):.1f} s of a processor, the "
+                      f"agents {processor_seconds(fleet.process) - used:.1f} s; "
+                      f"{coordinator.memory():.0f} MiB RSS", flush=True)
             # Each agent gets one more, and before it whatever would be sent again.
             applied = coordinator.ctl("apply", "-f", "-", stdin=json.dumps(daemonset("last")))
             assert applied.code == 0, applied

@@ -194,3 +194,44 @@ def test_resources_of_a_running_pod_change_in_place(cluster):
                       {"cpu": "150m", "memory": "48Mi"})
     assert refused.code != 0 and "Pod QOS Class may not change" in refused.err, refused
     cluster.ctl("delete", "daemonset", "elastic", timeout=90)
+
+
+def test_more_than_the_node_can_give_is_waited_for(cluster):
+    # Spec: pod/24/resize
+    allocatable = cluster.get("node", HOST)["status"]["allocatable"]["cpu"]
+    whole = int(allocatable[:-1]) if allocatable.endswith("m") else int(allocatable) * 1000
+    half = f"{whole // 2}m"
+    cluster.apply(pods_of("grows", container("main", {"cpu": "100m"})),
+                  pods_of("other", container("main", {"cpu": half})))
+    cluster.wait_ready("other", [HOST])
+    pod = cluster.wait_ready("grows", [HOST])[HOST]
+    name, first = pod["metadata"]["name"], identity(pod)
+    of_pod = f"/kubepods/burstable/pod{pod['metadata']['uid']}"
+
+    def pending():
+        now = cluster.pod("grows", HOST)
+        return [(c["reason"], c["message"]) for c in now["status"]["conditions"]
+                if c["type"] == "PodResizePending"]
+
+    def asks_for(cpu, reason, message):
+        result = resized(cluster, name, {"cpu": cpu}, {})
+        assert result.code == 0, result
+        wait_until(lambda: pending() and pending()[0][0] == reason, 20, reason)
+        assert message in pending()[0][1], pending()
+        assert container_status(cluster.pod("grows", HOST))["allocatedResources"]["cpu"] == "100m"
+
+    asks_for(f"{whole + 1}m", "Infeasible",
+             f"Node didn't have enough capacity: cpu, requested: {whole + 1}, capacity: {whole}")
+    asks_for(f"{whole // 2 + 100}m", "Deferred",
+             f"Node didn't have enough resource: cpu, requested: {whole // 2 + 100}")
+    cluster.testbed("kill", HOST, "agent")
+    cluster.wait_nodes_ready(HOST)
+    assert pending()[0][0] == "Deferred"
+    groups = Groups(cluster)
+    groups.expect(of_pod, 102, -1, -1)
+
+    cluster.ctl("delete", "daemonset", "other", timeout=90)
+    wait_until(lambda: not pending(), 30, "there is room now")
+    groups.expect(of_pod, (whole // 2 + 100) * 1024 // 1000, -1, -1)
+    assert identity(cluster.pod("grows", HOST)) == first
+    cluster.ctl("delete", "daemonset", "grows", timeout=90)

@@ -8,7 +8,7 @@ import pytest
 HERE = os.path.dirname(__file__)
 sys.path[:0] = [HERE, os.path.join(HERE, "../integration")]
 
-from machines import Machines  # noqa: E402
+from machines import AGENT, COORDINATOR, Machines  # noqa: E402
 from testbed import wait_until  # noqa: E402
 
 STATE = os.environ.get("MUSTER_TESTBED", "/var/tmp/muster-system")
@@ -30,13 +30,21 @@ def all_machines():
 
 @pytest.fixture
 def machines(all_machines):
-    """Every test finds the nodes ready and without pods."""
+    """Every test finds the daemons as the first did, the nodes ready and without pods."""
+    for host, unit in [("control", COORDINATOR), *((node, AGENT) for node in NODES)]:
+        all_machines.find_as_first(host, unit)
+    clear(all_machines)
     yield all_machines
     all_machines.undo()
+    clear(all_machines)
+
+
+def clear(all_machines):
     wait_until(all_machines.answers, 60)
-    names = all_machines.ctl("get", "daemonsets", "-o", "name").out.split()
-    if names:
-        all_machines.ctl("delete", *names, timeout=120)
+    for kind in ("daemonsets", "configmaps", "secrets"):
+        names = all_machines.ctl("get", kind, "-o", "name").out.split()
+        if names:
+            all_machines.ctl("delete", *names, timeout=120)
     all_machines.wait_nodes_ready(*NODES, timeout=90)
     wait_until(lambda: not all_machines.list("pods", "-A"), 120, "no pod is left")
 

@@ -102,8 +102,9 @@ def test_a_purge_leaves_nothing(machines, spare):
     machines.on(spare, "dpkg", "--purge", "muster-agent", "muster-coordinator", "muster-ctl",
                 timeout=120)
     assert files() - before == set()
-    for unit in (AGENT, COORDINATOR):
-        assert machines.show(spare, unit, "LoadState")["LoadState"] == "not-found"
+    for unit in (AGENT, COORDINATOR, "muster-agent.socket", "muster-coordinator.socket"):
+        shown = machines.show(spare, unit, "LoadState", "ActiveState")
+        assert shown == {"LoadState": "not-found", "ActiveState": "inactive"}, unit
 
 
 def test_the_rpms_do_with_systemd_what_the_debs_do(machines, spare):
@@ -122,7 +123,7 @@ def test_the_rpms_do_with_systemd_what_the_debs_do(machines, spare):
     machines.wait_nodes_ready(spare)
     removed = machines.on(spare, *rpm, "-e", "muster-agent", "muster-coordinator")
     assert "keep running" in removed.text, removed
-    for unit in (AGENT, COORDINATOR):
+    for unit in (AGENT, COORDINATOR, "muster-agent.socket", "muster-coordinator.socket"):
         assert machines.show(spare, unit, "LoadState", "ActiveState") == {
             "LoadState": "not-found", "ActiveState": "inactive"}
 

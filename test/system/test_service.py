@@ -143,6 +143,41 @@ def test_who_looks_through_the_local_socket_is_called_by_name(machines):
     assert as_user("otto", "get", "nodes").code == 1
 
 
+ASKS = {AGENT: ["muster-agent", "status"], COORDINATOR: ["musterctl", "get", "nodes"]}
+
+
+@pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
+def test_who_asks_while_a_daemon_is_away_waits_for_the_answer(machines, host, unit):
+    """The local sockets are systemd's: nobody is refused between one process and the next."""
+    pid = machines.pid(host, unit)
+    machines.on(host, "systemctl", "kill", "-s", "KILL", unit)
+    for _ in range(3):  # One of them comes before the next process does.
+        machines.on(host, *ASKS[unit])
+    assert machines.await_new_pid(host, unit, pid) != pid
+    asked = machines.shell(host, f"systemctl restart --no-block {unit}; {' '.join(ASKS[unit])}")
+    assert "node-1" in asked.out, asked
+
+
+@pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
+def test_a_socket_starts_its_service_and_is_stopped_with_it(machines, host, unit):
+    socket = unit.replace(".service", ".socket")
+    machines.undoings.append(lambda: machines.on(host, "systemctl", "start", unit))
+    machines.on(host, "systemctl", "stop", unit)
+    assert not machines.is_active(host, socket)
+    refused = machines.on(host, *ASKS[unit], check=False)
+    assert refused.code == (3 if unit == AGENT else 1), refused
+    assert not machines.is_active(host, unit), "what was stopped is not started by asking"
+
+    machines.on(host, "systemctl", "start", socket)
+    assert not machines.is_active(host, unit)
+    assert "node-1" in machines.on(host, *ASKS[unit]).out
+    wait_until(lambda: machines.is_active(host, unit), 20)
+    # Who may ask is the same as without.
+    path = machines.show(host, socket, "Listen")["Listen"].split()[0]
+    owner = "root muster" if unit == AGENT else "muster-coordinator muster"
+    assert machines.on(host, "stat", "-c", "%a %U %G", path).out.strip() == f"660 {owner}"
+
+
 def test_the_units_are_what_systemd_has_them_for(machines):
     both = {"Type": "notify", "Restart": "always", "WatchdogUSec": "20s", "NotifyAccess": "main"}
     wanted = {
@@ -162,7 +197,8 @@ def test_the_units_are_what_systemd_has_them_for(machines):
 
 def test_systemd_finds_the_units_in_order(machines):
     gate = ("muster-node-ready.target", "muster-node-ready.service")
-    for host, units in (("node-1", (AGENT,) + gate), ("control", (COORDINATOR,))):
+    for host, units in (("node-1", (AGENT, "muster-agent.socket") + gate),
+                        ("control", (COORDINATOR, "muster-coordinator.socket"))):
         for unit in units:
             verified = machines.on(host, "systemd-analyze", "verify", "--man=no", unit, check=False)
             assert verified.code == 0 and unit not in verified.text, verified

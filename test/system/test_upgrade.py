@@ -5,7 +5,7 @@ import time
 
 import pytest
 from machines import AGENT, COORDINATOR
-from testbed import daemonset, identity, wait_until
+from testbed import daemonset, identity, run, wait_until
 
 NODES = ["node-1", "node-2"]
 SERVES = re.compile(r"^([0-9.]+) .* serves agents on port")
@@ -139,3 +139,37 @@ def test_a_restarted_coordinator_is_found_within_two_seconds(steady, signal, cap
               + ", ".join(f"{took:.2f} s" for took in found.values()))
     assert max(found.values()) <= 2, found
     assert ready_since(machines) == since_ready, "readiness of nodes changed"
+
+
+@pytest.fixture
+def without_sockets(machines, tmp_path):
+    """The packages as they were when the daemons made their local sockets themselves."""
+    made = {}
+    for name in ("muster-agent", "muster-coordinator"):
+        tree = tmp_path / name
+        assert run("dpkg-deb", "-R", machines.debs()[name], tree).code == 0
+        (socket,) = tree.rglob(f"{name}.socket")
+        socket.unlink()
+        (unit,) = tree.rglob(f"{name}.service")
+        text = re.sub(rf"(?m)^PropagatesStopTo=.*\n| {name}\.socket", "", unit.read_text())
+        # Such a daemon does not look for what it is given.
+        unit.write_text(text.replace("[Service]\n",
+                                     "[Service]\nUnsetEnvironment=LISTEN_FDS LISTEN_PID\n"))
+        made[name] = tmp_path / f"{name}.deb"
+        assert run("dpkg-deb", "--build", "--root-owner-group", tree, made[name]).code == 0
+    return made
+
+
+@pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
+def test_a_version_that_made_its_own_socket_goes_up_and_comes_back(steady, without_sockets, host,
+                                                                   unit):
+    machines = steady
+    asks = ["muster-agent", "status"] if unit == AGENT else ["musterctl", "get", "nodes"]
+    socket = unit.replace(".service", ".socket")
+    for debs, is_systemds in ((without_sockets, False), (machines.debs(), True),
+                              (without_sockets, False), (machines.debs(), True)):
+        install(machines, host, unit, debs)
+        wait_until(lambda: "node-1" in machines.on(host, *asks, check=False).out, 20)
+        assert machines.is_active(host, socket) == is_systemds
+        assert machines.is_active(host, unit)
+        machines.wait_nodes_ready(*NODES)

@@ -38,6 +38,97 @@ class PodSetTest : public testing::Test {
   v1::Object object_ = PodObject("web", "u1");
 };
 
+class ResizeOnANode : public testing::Test {
+ protected:
+  // A pod with so much cpu; a later version of it is another resize.
+  static v1::Object Having(const std::string& uid, const std::string& cpu, int64_t version = 1) {
+    v1::Object object = PodObject("pod-" + uid, uid, version);
+    v1::Pod& pod = *object.mutable_pod();
+    pod.mutable_metadata()->set_generation(version);
+    v1::ResourceRequirements& resources =
+        *pod.mutable_spec()->mutable_containers(0)->mutable_resources();
+    (*resources.mutable_requests())["cpu"].set_text(cpu);
+    return object;
+  }
+  std::string Pending(const std::string& uid) const {
+    const v1::PodStatus status = node_.Status(uid);
+    for (const v1::PodCondition& condition : status.conditions()) {
+      if (condition.type() == "PodResizePending") {
+        return absl::StrCat(condition.reason(), ": ", condition.message());
+      }
+    }
+    return "";
+  }
+  std::string Allocated(const std::string& uid) const {
+    const v1::ContainerStatus web = node_.Status(uid).container_statuses(0);
+    return absl::StrCat(web.allocated_resources().at("cpu").text(), " ",
+                        web.resources().requests().at("cpu").text());
+  }
+  int64_t Shares(const std::string& uid) {
+    return node_.host.groups["/kubepods/burstable/pod" + uid].cpu_shares;
+  }
+
+  NodeHarness node_;  // With four CPUs.
+};
+
+// Spec: pod/24/resize
+TEST_F(ResizeOnANode, WaitsForWhatOthersHaveAlsoThroughAnotherAgent) {
+  node_.Settle();
+  node_.Welcome({Having("a", "2500m"), Having("b", "1")});
+  node_.Run(seconds(2));
+  ASSERT_EQ(Allocated("b"), "1 1");
+
+  const std::string why =
+      "Deferred: Node didn't have enough resource: cpu, requested: 2000, used: 2500, capacity: "
+      "4000";
+  node_.Assign({Having("b", "2", 2)});
+  node_.Run(seconds(30));
+  EXPECT_EQ(Pending("b"), why);
+  EXPECT_EQ(Allocated("b"), "1 1") << "it keeps what it has";
+  EXPECT_EQ(Shares("b"), 1024);
+  EXPECT_EQ(node_.Status("b").container_statuses(0).restart_count(), 0);
+
+  node_.RestartAgent();
+  node_.Settle();
+  node_.Welcome({});
+  node_.Run(seconds(5));
+  EXPECT_EQ(Pending("b"), why);
+  EXPECT_EQ(Allocated("b"), "1 1");
+
+  node_.Assign({Deleted(Having("a", "2500m", 3), 1)});
+  node_.Run(seconds(15));
+  EXPECT_EQ(Pending("b"), "");
+  EXPECT_EQ(Allocated("b"), "2 2");
+  EXPECT_EQ(Shares("b"), 2048);
+
+  // What it was given counts for the next agent, too, which neither asks nor tells again.
+  node_.RestartAgent();
+  node_.Settle();
+  node_.Welcome({Having("c", "2"), Having("d", "500m")});
+  node_.Run(seconds(2));
+  EXPECT_EQ(Allocated("b"), "2 2");
+  EXPECT_EQ(Shares("b"), 2048);
+  node_.Assign({Having("b", "1", 4)});
+  node_.Run(seconds(2));
+  EXPECT_EQ(Allocated("b"), "1 1") << "less can be had at once, on a node that is overfull";
+}
+
+// Spec: pod/24/resize
+TEST_F(ResizeOnANode, ThatTheNodeCanNeverGiveIsInfeasible) {
+  node_.Settle();
+  node_.Welcome({Having("b", "1")});
+  node_.Run(seconds(2));
+  node_.Assign({Having("b", "5", 2)});
+  node_.Run(seconds(15));
+  EXPECT_EQ(Pending("b"),
+            "Infeasible: Node didn't have enough capacity: cpu, requested: 5000, capacity: 4000");
+  EXPECT_EQ(Allocated("b"), "1 1");
+  node_.Assign({Having("b", "3", 3)});
+  node_.Run(seconds(2));
+  EXPECT_EQ(Pending("b"), "");
+  EXPECT_EQ(Allocated("b"), "3 3");
+}
+
 // Spec: pod/3/sysctls
 TEST_F(PodSetTest, PodThatMayNotSetItsSysctlFails) {
   v1::Sysctl& sysctl = *Spec().mutable_security_context()->add_sysctls();

@@ -83,7 +83,8 @@ class ResizeOfAPod : public testing::Test {
     Begin(plan.actions[0], intent_, kNow, observed_);
     Finish(plan.actions[0], {outcome}, intent_, kNow, observed_);
   }
-  v1::PodStatus Status(const v1::PodStatus& previous = {}) const {
+  v1::PodStatus Status(const v1::PodStatus& previous = {},
+                       const ResizeRefusal* refusal = nullptr) const {
     const Plan plan;
     const std::map<std::string, std::string> messages;
     const StatusInput input{.pod = pod_,
@@ -91,7 +92,8 @@ class ResizeOfAPod : public testing::Test {
                             .plan = plan,
                             .start_time = kWall,
                             .runtime_name = "containerd",
-                            .termination_messages = messages};
+                            .termination_messages = messages,
+                            .resize_refusal = refusal};
     return MakePodStatus(input, previous, kWall);
   }
   static std::string InProgress(const v1::PodStatus& status) {
@@ -144,6 +146,75 @@ TEST_F(ResizeOfAPod, ThatTheRuntimeRefusesIsShownAndTriedAgain) {
   *Web().mutable_resources() = Resources("100m", "16Mi");
   EXPECT_THAT(Described(Next()), ElementsAre("set control group /pod shares=204"));
   EXPECT_EQ(InProgress(Status(Status())), "");
+}
+
+// Spec: pod/24/resize
+TEST_F(ResizeOfAPod, ThatIsPendingIsAConditionWithItsReason) {
+  const ResizeRefusal refusal{"Deferred", "Node didn't have enough resource: cpu"};
+  const v1::PodStatus pending = Status({}, &refusal);
+  const v1::PodCondition& condition = pending.conditions(5);
+  EXPECT_EQ(condition.type(), "PodResizePending");
+  EXPECT_EQ(condition.status(), "True");
+  EXPECT_EQ(condition.reason(), "Deferred");
+  EXPECT_EQ(condition.message(), refusal.message);
+  const v1::PodStatus over = Status(pending);
+  for (const v1::PodCondition& left : over.conditions()) {
+    EXPECT_NE(left.type(), "PodResizePending") << "it is over";
+  }
+}
+
+// Spec: pod/24/resize
+TEST_F(ResizeOfAPod, HasWhatItWasMadeWithOrResizedTo) {
+  EXPECT_EQ(ResizeTarget(WithWhatItHas(pod_, observed_).spec().containers(0).resources()),
+            "cpu=100m/100m memory=16Mi/16Mi");
+  observed_.containers["web"].resized = "c0";
+  observed_.containers["web"].resized_to = "cpu=150m/0 memory=16Mi/24Mi";
+  EXPECT_EQ(ResizeTarget(WithWhatItHas(pod_, observed_).spec().containers(0).resources()),
+            "cpu=150m/0 memory=16Mi/24Mi");
+  // Of an instance that is gone.
+  observed_.containers["web"].resized = "c-before";
+  EXPECT_EQ(ResizeTarget(WithWhatItHas(pod_, observed_).spec().containers(0).resources()),
+            "cpu=100m/100m memory=16Mi/16Mi");
+  // Nobody knows, or there is none yet: what it is to have.
+  observed_.containers["web"].instances[0].resources.reset();
+  EXPECT_EQ(ResizeTarget(WithWhatItHas(pod_, observed_).spec().containers(0).resources()),
+            "cpu=200m/200m memory=32Mi/32Mi");
+}
+
+// Spec: pod/24/resize
+TEST(JudgeResize, IsByWhatTheNodeHasAndOthersLeave) {
+  const auto spec = [](const char* cpu, const char* memory) {
+    v1::PodSpec made;
+    *made.add_containers()->mutable_resources() = Resources(cpu, memory);
+    return made;
+  };
+  const auto amounts = [](int64_t milli_cpu, int64_t bytes) {
+    return model::ResourceAmounts{{"cpu", model::Quantity::FromMilli(milli_cpu)},
+                                  {"memory", model::Quantity::FromUnits(bytes)}};
+  };
+  const v1::PodSpec has = spec("100m", "16Mi");
+  const model::ResourceAmounts node = amounts(4000, 64 << 20), others = amounts(2000, 16 << 20);
+  const auto said = [&](const v1::PodSpec& wanted) {
+    const auto refusal = JudgeResize(wanted, has, others, node);
+    return refusal ? refusal->reason + ": " + refusal->message : "";
+  };
+  EXPECT_EQ(said(spec("2", "48Mi")), "") << "all that is left";
+  EXPECT_EQ(said(spec("2001m", "16Mi")),
+            "Deferred: Node didn't have enough resource: cpu, requested: 2001, used: 2000, "
+            "capacity: 4000");
+  EXPECT_EQ(said(spec("100m", "49Mi")),
+            "Deferred: Node didn't have enough resource: memory, requested: 51380224, used: "
+            "16777216, capacity: 67108864");
+  EXPECT_EQ(said(spec("4001m", "16Mi")),
+            "Infeasible: Node didn't have enough capacity: cpu, requested: 4001, capacity: 4000");
+  // What can never be had wins over what has to wait.
+  EXPECT_EQ(said(spec("2001m", "65Mi")),
+            "Infeasible: Node didn't have enough capacity: memory, requested: 68157440, capacity: "
+            "67108864");
+  // Less, or as much, is given whatever the others have.
+  EXPECT_FALSE(JudgeResize(spec("50m", "16Mi"), has, amounts(9000, 1 << 30), node));
+  // What the node does not tell of is not limited.
+  EXPECT_FALSE(JudgeResize(spec("64", "16Mi"), has, others, {}));
 }
 
 // Spec: pod/24/resize

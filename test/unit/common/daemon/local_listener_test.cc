@@ -1,5 +1,6 @@
 #include "common/daemon/local_listener.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -159,6 +160,65 @@ TEST_F(LocalListenerTest, AFileOfTheNameIsNotTouched) {
 TEST_F(LocalListenerTest, APathThatIsTooLongIsRefused) {
   path_ = folder_ + "/" + std::string(200, 'x');
   EXPECT_EQ(Listen().status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// As systemd does it: descriptors from 3 on, in the environment of that very process.
+class InheritedSocketTest : public LocalListenerTest {
+ protected:
+  void SetUp() override {
+    LocalListenerTest::SetUp();
+    std::filesystem::create_directories(folder_ + "/run");
+    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(fd_, 8), 0);
+    kept_ = ::dup(fd_);  // systemd's own.
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    // All descriptors below this one are open, too, and passed for all that anybody can see.
+    ::setenv("LISTEN_FDS", std::to_string(fd_ - 2).c_str(), 1);
+  }
+  void TearDown() override {
+    ::unsetenv("LISTEN_PID");
+    ::unsetenv("LISTEN_FDS");
+    ::close(kept_);
+    LocalListenerTest::TearDown();
+  }
+  int fd_ = -1, kept_ = -1;
+};
+
+TEST_F(InheritedSocketTest, WhoConnectedBeforeIsServedAndTheSocketStays) {
+  const int early = Connect();
+  ASSERT_GE(early, 0);
+  {
+    const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    EXPECT_NE(::fcntl(fd_, F_GETFL) & O_NONBLOCK, 0);
+    ASSERT_TRUE(loop_->Run().ok());
+    EXPECT_EQ(connections_, 1);
+    struct stat info;
+    ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u);
+  }
+  ::close(early);
+  // For the one after this.
+  EXPECT_TRUE(std::filesystem::exists(path_));
+  const int late = Connect();
+  EXPECT_GE(late, 0);
+  ::close(late);
+}
+
+TEST_F(InheritedSocketTest, OneOfAnotherPathIsNotTaken) {
+  path_ = folder_ + "/run/other.sock";
+  const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  const int fd = Connect();
+  ASSERT_GE(fd, 0);
+  ASSERT_TRUE(loop_->Run().ok());
+  EXPECT_EQ(connections_, 1);
+  ::close(fd);
+  ::close(fd_);
 }
 
 }  // namespace

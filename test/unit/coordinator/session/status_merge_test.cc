@@ -66,7 +66,8 @@ TEST(MergePodStatus, AResizeThatIsOverIsNoConditionAnyMore) {
   const std::string ready = "conditions { type: 'Ready' status: 'True' }";
   EXPECT_EQ(MergePod(ready, ready + resizing).conditions_size(), 2);
   EXPECT_EQ(MergePod(resizing + ready, ready + resizing).conditions_size(), 2);
-  const v1::PodStatus over = MergePod(resizing + ready, ready);
+  const std::string pending = "conditions { type: 'PodResizePending' status: 'True' }";
+  const v1::PodStatus over = MergePod(pending + resizing + ready, ready);
   ASSERT_EQ(over.conditions_size(), 1);
   EXPECT_EQ(over.conditions(0).type(), "Ready");
 }
