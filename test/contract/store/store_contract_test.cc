@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <latch>
@@ -95,12 +94,11 @@ class OwnSealedStore final : public Store {
   absl::StatusOr<int64_t> CurrentRevision() override { return store_.CurrentRevision(); }
 
  private:
-  // "/a" is "/secrets/a" in there, so that every value of the contract is sealed.
-  static std::string Sealed(const std::string& key) {
-    return "/secrets/" + key.substr(std::min<size_t>(1, key.size()));
-  }
+  // In there, so that every value of the contract is sealed.
+  static constexpr char kSecrets[] = "/secrets/";
+  static std::string Sealed(const std::string& key) { return kSecrets + key; }
   static KeyValue Plain(KeyValue item) {
-    item.key.erase(0, std::string("/secrets").size());
+    item.key.erase(0, std::string(kSecrets).size());
     return item;
   }
   static absl::StatusOr<std::optional<KeyValue>> Plain(

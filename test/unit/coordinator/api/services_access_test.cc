@@ -215,7 +215,7 @@ TEST_F(ServicesTest, EveryRpcOfAgentsIsRefusedToWhoIsNoNode) {
       *session::v1::Hello::descriptor()->file()->FindServiceByName("AgentSession");
   const std::vector<std::pair<std::shared_ptr<grpc::Channel>, grpc::StatusCode>> others = {
       {Channel(), grpc::StatusCode::UNAUTHENTICATED},
-      {PersonChannel({"root", {}, Role::kAdmin, {}, {}}), grpc::StatusCode::PERMISSION_DENIED},
+      {PersonChannel({"anna", {}, Role::kAdmin, {}, {}}), grpc::StatusCode::PERMISSION_DENIED},
       {Channel("system:node:n1", "system:masters"), grpc::StatusCode::PERMISSION_DENIED},
       {Channel("n1", pki::kNodeOrganization), grpc::StatusCode::PERMISSION_DENIED}};
   for (int i = 0; i < service.method_count(); ++i) {
