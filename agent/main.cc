@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "agent/checkpoint/file_checkpoint.h"
+#include "agent/checkpoint/key_file_seal.h"
 #include "agent/checkpoint/state_lock.h"
 #include "agent/doctor/examine.h"
 #include "agent/doctor/look.h"
@@ -62,8 +63,8 @@
 #include "common/daemon/logging.h"
 #include "common/daemon/notify.h"
 #include "common/pki/grpc_credentials.h"
+#include "common/protolog/protobuf_log.h"
 #include "common/seal/key_file.h"
-#include "common/seal/seal_ring.h"
 #include "common/version/version.h"
 #include "spdlog/spdlog.h"
 
@@ -289,12 +290,11 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   std::function<void()> step;
   const auto inbox =
       std::make_shared<NodeInbox>([&events = *events, &step] { events.Post([&step] { step(); }); });
-  MUSTER_ASSIGN_OR_RETURN(std::vector<seal::SealingKey> sealing_keys,
-                          seal::LoadOrCreateKeys(seal::FindKeySource(
-                              std::getenv("CREDENTIALS_DIRECTORY"), "sealing-key",
-                              settings.state_dir + "/pki/sealing.key")));
-  const seal::SealRing seals(std::move(sealing_keys));
-  FileCheckpoint checkpoint(settings.state_dir + "/checkpoint", &seals);
+  MUSTER_ASSIGN_OR_RETURN(
+      const std::unique_ptr<KeyFileSeal> seal,
+      KeyFileSeal::Open(seal::FindKeySource(std::getenv("CREDENTIALS_DIRECTORY"), "sealing-key",
+                                            settings.state_dir + "/pki/sealing.key")));
+  FileCheckpoint checkpoint(settings.state_dir + "/checkpoint", &seal->ring());
   LinuxHost host({.storage_path = settings.pods_root()});
   LinuxVolumeHost volumes({.root = settings.pods_root()});
   LinuxPodLogs logs(settings.log_link_dir);
@@ -323,7 +323,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   ProcessExits exits(*events);
   NodeLoop node(
       {clock, runtime, prober, link, checkpoint, host, volumes, logs, worker, inbox, &exits,
-       &chores, &runtime, certificate.get(), &network},
+       &chores, &runtime, certificate.get(), &network, seal.get()},
       MakeNodeOptions(settings, identity.node_name),
       [&tunnels](const TunnelRequest& request, const absl::StatusOr<ContainerTarget>& target) {
         if (!target.ok()) return tunnels.Serve(request, target.status());
@@ -331,6 +331,10 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
                                             target->sandbox_id});
       });
   MUSTER_RETURN_IF_ERROR(node.Start());
+  if (absl::Status settled = seal->Settle(checkpoint); !settled.ok()) {
+    spdlog::warn("cannot forget an old sealing key, trying again at the next start: {}",
+                 Text(settled));
+  }
 
   network.OnPodNetwork([&events = *events, &step] { events.Post([&step] { step(); }); });
   const std::unique_ptr<EventLoop::Timer> timer = events->NewTimer([&step] { step(); });
@@ -435,6 +439,9 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
 
 int Main(int argc, const char* const* argv) {
   pki::RequireTls13();
+  TakeProtobufLog([](bool fatal, const std::string& line) {
+    fatal ? spdlog::critical("{}", line) : spdlog::debug("{}", line);
+  });
   // gRPC's own resolver asks DNS for an IPv6 address even where /etc/hosts has the answer, and
   // waits for seconds where no DNS answers. Whoever set it otherwise has a reason.
   ::setenv("GRPC_DNS_RESOLVER", "native", /*overwrite=*/0);

@@ -13,6 +13,7 @@
 #include "common/daemon/event_loop.h"
 #include "common/daemon/logging.h"
 #include "common/pki/grpc_credentials.h"
+#include "common/protolog/protobuf_log.h"
 #include "coordinator/backup/backup.h"
 #include "coordinator/init/init_survey.h"
 #include "coordinator/process/coordinator.h"
@@ -80,6 +81,9 @@ int RunBackup(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  TakeProtobufLog([](bool fatal, const std::string& line) {
+    fatal ? spdlog::critical("{}", line) : spdlog::debug("{}", line);
+  });
   if (argc > 1 && std::string_view(argv[1]) == "init") return RunInit(argc - 1, argv + 1);
   if (argc > 1 &&
       (std::string_view(argv[1]) == "backup" || std::string_view(argv[1]) == "restore")) {

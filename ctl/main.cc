@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
 #include "common/pki/grpc_credentials.h"
+#include "common/protolog/protobuf_log.h"
 #include "ctl/client/connect.h"
 #include "ctl/client/expiry.h"
 #include "ctl/commands/all.h"
@@ -64,6 +65,9 @@ int Run(int argc, char** argv) {
   // What went wrong is said once, by us.
   ::setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   pki::RequireTls13();
+  TakeProtobufLog([](bool fatal, const std::string& line) {
+    if (fatal) std::cerr << line << std::endl;
+  });
   CommandLine line;
   AddAllCommands(line);
   if (argc > 1 && std::string_view(argv[1]) == "__complete") {

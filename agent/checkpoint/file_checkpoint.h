@@ -35,6 +35,9 @@ class FileCheckpoint final : public Checkpoint {
   absl::StatusOr<CheckpointState> Load(std::string* problem) override;
   absl::Status Save(const CheckpointChange& change) override;
   absl::Status SaveContainers(const ContainerMemories& containers) override;
+  // After Load: writes everything anew, with Secrets sealed by the key that seals now. What it says
+  // stays the same.
+  absl::Status Reseal() { return Compact(); }
 
  private:
   absl::Status OpenForAppend(uint64_t keep_bytes);

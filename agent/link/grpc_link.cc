@@ -197,4 +197,8 @@ void GrpcLink::SendStaticPods(const std::vector<v1::Pod>& pods) {
   Send([&](Outbox& outbox) { outbox.SetStaticPods(pods); });
 }
 
+void GrpcLink::SendSealingKey(const std::string& id, const std::string& problem) {
+  Send([&](Outbox& outbox) { outbox.SetSealingKey(id, problem); });
+}
+
 }  // namespace muster::agent

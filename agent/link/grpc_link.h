@@ -27,6 +27,7 @@ class GrpcLink final : public Link {
   void SendEvent(const v1::Event& event) override;
   void SendHeartbeat() override;
   void SendStaticPods(const std::vector<v1::Pod>& pods) override;
+  void SendSealingKey(const std::string& id, const std::string& problem) override;
 
  private:
   class Stream;

@@ -42,6 +42,10 @@ struct LinkTrust {
   std::string issuer_hash;  // sha256:HEX
 };
 // kUnknown: what a later coordinator asks for and this agent does not know.
+// Seal what is kept with another key than this one.
+struct LinkReplaceSealingKey {
+  std::string id;
+};
 enum class TunnelPurpose { kUnknown, kLogs, kExec, kAttach, kPortForward, kStats };
 struct TunnelRequest {
   std::string tunnel_id;
@@ -69,7 +73,7 @@ struct LinkDown {
   absl::Status why;
 };
 using LinkEvent = std::variant<LinkWelcome, LinkAssignment, LinkNodeRemoved, TunnelRequest,
-                               LinkTrust, LinkNetwork, LinkDown>;
+                               LinkTrust, LinkNetwork, LinkReplaceSealingKey, LinkDown>;
 
 // What goes up.
 struct LinkHello {
@@ -78,6 +82,7 @@ struct LinkHello {
   v1::NodeStatus node_status;
   std::vector<std::string> trusted_cas;     // sha256:HEX
   std::optional<int64_t> network_revision;  // Of the table of Services; none: it is not wanted.
+  std::string sealing_key_id;               // Empty: it cannot be replaced.
 };
 struct PodReport {
   std::string namespace_, name, uid;
@@ -105,6 +110,8 @@ class Link {
   virtual void SendHeartbeat() = 0;
   // The objects that are to stand for the node's static pods, all of them.
   virtual void SendStaticPods(const std::vector<v1::Pod>& pods) = 0;
+  // With which key everything is sealed now, and why with no other one; empty: it was replaced.
+  virtual void SendSealingKey(const std::string& id, const std::string& problem) = 0;
 };
 
 }  // namespace muster::agent

@@ -40,11 +40,23 @@ void Outbox::SetStaticPods(std::vector<v1::Pod> pods) {
   static_pods_ = items_.insert(items_.end(), std::move(pods));
 }
 
+void Outbox::SetSealingKey(std::string id, std::string problem) {
+  session::v1::SealingKey key;
+  key.set_id(std::move(id));
+  key.set_problem(std::move(problem));
+  if (sealing_key_) {
+    **sealing_key_ = std::move(key);
+    return;
+  }
+  sealing_key_ = items_.insert(items_.end(), std::move(key));
+}
+
 void Outbox::Clear() {
   items_.clear();
   node_status_.reset();
   heartbeat_.reset();
   static_pods_.reset();
+  sealing_key_.reset();
   reports_.clear();
   events_.clear();
 }
@@ -66,6 +78,10 @@ std::optional<session::v1::FromAgent> Outbox::Next() {
     session::v1::StaticPods& said = *message.mutable_static_pods();
     for (v1::Pod& pod : *pods) *said.add_pods() = std::move(pod);
     static_pods_.reset();
+    items_.pop_front();
+  } else if (auto* key = std::get_if<session::v1::SealingKey>(&first)) {
+    *message.mutable_sealing_key() = std::move(*key);
+    sealing_key_.reset();
     items_.pop_front();
   } else if (std::holds_alternative<Heartbeat>(first)) {
     message.mutable_heartbeat();

@@ -16,9 +16,8 @@ namespace muster::agent {
 // What waits to be sent on a stream, in order.
 //
 // Bounded however slow the other end is: a newer node status takes the place of one that still
-// waits, likewise a newer report of the same pod (by uid), a newer list of static pods and a
-// heartbeat; of events the oldest
-// are dropped. Not thread-safe.
+// waits, likewise a newer report of the same pod (by uid), a newer list of static pods, a newer
+// word about the sealing key and a heartbeat; of events the oldest are dropped. Not thread-safe.
 class Outbox {
  public:
   struct Limits {
@@ -34,6 +33,7 @@ class Outbox {
   void AddEvent(v1::Event event);
   void AddHeartbeat();
   void SetStaticPods(std::vector<v1::Pod> pods);
+  void SetSealingKey(std::string id, std::string problem);
 
   bool empty() const { return items_.empty(); }
   void Clear();
@@ -43,7 +43,8 @@ class Outbox {
 
  private:
   struct Heartbeat {};
-  using Item = std::variant<v1::NodeStatus, PodReport, v1::Event, Heartbeat, std::vector<v1::Pod>>;
+  using Item = std::variant<v1::NodeStatus, PodReport, v1::Event, Heartbeat, std::vector<v1::Pod>,
+                            session::v1::SealingKey>;
   using Items = std::list<Item>;
 
   const Limits limits_;
@@ -51,6 +52,7 @@ class Outbox {
   std::optional<Items::iterator> node_status_;
   std::optional<Items::iterator> heartbeat_;
   std::optional<Items::iterator> static_pods_;
+  std::optional<Items::iterator> sealing_key_;
   std::map<std::string, Items::iterator> reports_;  // By pod uid.
   std::list<Items::iterator> events_;               // Oldest first.
 };

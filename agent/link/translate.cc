@@ -95,6 +95,7 @@ session::v1::FromAgent HelloMessage(const LinkHello& hello) {
   sent->mutable_known()->insert(hello.known.begin(), hello.known.end());
   *sent->mutable_node_status() = hello.node_status;
   sent->mutable_trusted_cas()->Assign(hello.trusted_cas.begin(), hello.trusted_cas.end());
+  sent->set_sealing_key_id(hello.sealing_key_id);
   if (hello.network_revision) sent->set_network_revision(*hello.network_revision);
   const auto* purposes = session::v1::OpenTunnel::descriptor()->FindOneofByName("purpose");
   for (int i = 0; i < purposes->field_count(); ++i) sent->add_tunnels(purposes->field(i)->name());
@@ -117,6 +118,7 @@ std::optional<LinkEvent> EventFrom(ToAgent message) {
     case ToAgent::kNetwork:
       return LinkNetwork{std::move(*message.mutable_network())};
     case ToAgent::kReplaceSealingKey:
+      return LinkReplaceSealingKey{std::move(*message.mutable_replace_sealing_key()->mutable_id())};
     case ToAgent::MESSAGE_NOT_SET:
       return std::nullopt;
   }

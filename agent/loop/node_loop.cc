@@ -237,6 +237,7 @@ LinkHello NodeLoop::MakeHello() {
   LinkHello hello{options_.agent_version, facts_.boot_id, assignment_.Known(), node_status_, {}};
   if (seams_.network != nullptr) hello.network_revision = seams_.network->revision();
   if (seams_.certificate != nullptr) hello.trusted_cas = seams_.certificate->TrustedCas();
+  if (seams_.seal != nullptr) hello.sealing_key_id = seams_.seal->KeyId();
   return hello;
 }
 
@@ -303,6 +304,19 @@ void NodeLoop::ReadStaticPods(MonoTime now) {
   if (now < static_pods_due_) return;
   static_pods_due_ = now + options_.facts_period;
   if (static_pods_.Read()) GiveAssignment();
+}
+
+void NodeLoop::OnEvent(const LinkReplaceSealingKey& replace) {
+  if (seams_.seal == nullptr) return;
+  const std::string before = seams_.seal->KeyId();
+  const absl::Status replaced = seams_.seal->Replace(replace.id);
+  const std::string now = seams_.seal->KeyId();
+  if (!replaced.ok()) {
+    spdlog::error("cannot replace the sealing key: {}", Text(replaced));
+  } else if (now != before) {
+    spdlog::info("what is kept of Secrets is sealed with the new key {}", now);
+  }
+  seams_.link.SendSealingKey(now, Text(replaced));
 }
 
 void NodeLoop::OnEvent(const LinkNodeRemoved&) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/checkpoint/checkpoint.h"
+#include "agent/checkpoint/checkpoint_seal.h"
 #include "agent/host/exit_watch.h"
 #include "agent/host/host.h"
 #include "agent/link/link.h"
@@ -97,6 +98,7 @@ class NodeLoop {
     RuntimeEvents* events = nullptr;         // None: the runtime is only looked at.
     NodeCertificate* certificate = nullptr;  // None: it stays as it is.
     Network* network = nullptr;              // None: Services are not this node's business.
+    CheckpointSeal* seal = nullptr;          // None: its key stays as it is.
   };
   // What came through the tunnel; the target is an error when there is no such container or pod.
   using OnTunnel =
@@ -146,6 +148,7 @@ class NodeLoop {
   void OnEvent(const TunnelRequest& request);
   void OnEvent(const LinkTrust& trust);
   void OnEvent(const LinkNetwork& network);
+  void OnEvent(const LinkReplaceSealingKey& replace);
   void OnEvent(const LinkDown& down);
 
   LinkHello MakeHello();

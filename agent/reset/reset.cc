@@ -49,6 +49,7 @@ class NoLink final : public Link {
   void SendStaticPods(const std::vector<v1::Pod>&) override {}
   void SendEvent(const v1::Event&) override {}
   void SendHeartbeat() override {}
+  void SendSealingKey(const std::string&, const std::string&) override {}
 };
 
 std::string SocketPath(const std::string& endpoint) {

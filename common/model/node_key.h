@@ -11,5 +11,10 @@ inline constexpr char kRevokedKey[] = "revoked";
 // one that it was last seen with, provided that it trusts that CA too. The coordinator's own notes.
 inline constexpr char kCertificateExpiresAnnotation[] = "muster.dev/certificate-expires";
 inline constexpr char kCertificateAuthorityAnnotation[] = "muster.dev/certificate-authority";
+// The id of the key that its agent seals with, as it said last; of the one that it was asked to
+// replace, until it has; and why it has not. Notes of the coordinator as well.
+inline constexpr char kSealingKeyAnnotation[] = "muster.dev/sealing-key";
+inline constexpr char kReplaceSealingKeyAnnotation[] = "muster.dev/sealing-key-to-replace";
+inline constexpr char kSealingKeyProblemAnnotation[] = "muster.dev/sealing-key-problem";
 
 }  // namespace muster::model

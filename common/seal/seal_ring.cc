@@ -15,6 +15,8 @@ namespace {
 
 // Field number 0, which no message has.
 constexpr std::string_view kMark("\0MSEAL1", 7);
+// The digit is the way of sealing.
+constexpr std::string_view kAnyMark = kMark.substr(0, 6);
 constexpr size_t kIdLength = 16;
 constexpr size_t kNonceBytes = 12;
 constexpr size_t kTagBytes = 16;
@@ -41,7 +43,7 @@ bool AddNames(EVP_CIPHER_CTX& context, bool seals, std::string_view header, std:
 
 }  // namespace
 
-bool IsSealed(std::string_view record) { return record.substr(0, kMark.size()) == kMark; }
+bool IsSealed(std::string_view record) { return record.substr(0, kAnyMark.size()) == kAnyMark; }
 
 std::string KeyIdOf(std::string_view record) {
   if (!IsSealed(record)) return "";
@@ -61,6 +63,11 @@ void SealRing::Add(SealingKey key) {
   std::vector<SealingKey> all = {std::move(key)};
   all.insert(all.end(), keys_->begin(), keys_->end());
   keys_ = std::make_shared<const std::vector<SealingKey>>(std::move(all));
+}
+
+void SealRing::KeepFirst() {
+  MutexLock lock(&mutex_);
+  keys_ = std::make_shared<const std::vector<SealingKey>>(1, keys_->front());
 }
 
 absl::StatusOr<std::string> SealRing::Seal(std::string_view plain, std::string_view name) const {
@@ -88,7 +95,12 @@ absl::StatusOr<std::string> SealRing::Seal(std::string_view plain, std::string_v
 }
 
 absl::StatusOr<std::string> SealRing::Open(std::string_view sealed, std::string_view name) const {
-  if (!IsSealed(sealed) || sealed.size() < kHeaderBytes + kTagBytes) {
+  if (sealed.size() > kMark.size() && IsSealed(sealed) && sealed.substr(0, kMark.size()) != kMark &&
+      absl::ascii_isdigit(static_cast<unsigned char>(sealed[kAnyMark.size()]))) {
+    return absl::FailedPreconditionError(
+        "sealed by a newer version of Muster, which has to be installed again");
+  }
+  if (sealed.substr(0, kMark.size()) != kMark || sealed.size() < kHeaderBytes + kTagBytes) {
     return absl::DataLossError("not a sealed record, or cut short");
   }
   const std::string id = KeyIdOf(sealed);

@@ -23,12 +23,15 @@ class SealRing {
   explicit SealRing(std::vector<SealingKey> keys);
 
   absl::StatusOr<std::string> Seal(std::string_view plain, std::string_view name) const;
-  // FailedPrecondition: sealed with a key that is not here; the message names it and those that
-  // are. DataLoss: the record was changed, or is that of another name.
+  // FailedPrecondition: sealed with a key that is not here (the message names it and those that
+  // are), or in a way that only a newer Muster knows. DataLoss: the record was changed, or is that
+  // of another name.
   absl::StatusOr<std::string> Open(std::string_view sealed, std::string_view name) const;
 
   // Which seals from now on; the others go on opening.
   void Add(SealingKey key) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The others open nothing any more.
+  void KeepFirst() ABSL_LOCKS_EXCLUDED(mutex_);
   std::string current_id() const { return keys()->front().id(); }
   // The first one seals.
   std::shared_ptr<const std::vector<SealingKey>> keys() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -38,7 +41,7 @@ class SealRing {
   std::shared_ptr<const std::vector<SealingKey>> keys_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Pure looks at what is stored.
+// Pure looks at what is stored. What a later version seals in another way is sealed as well.
 bool IsSealed(std::string_view record);
 // The id of the key that a record is sealed with; empty when it is not sealed.
 std::string KeyIdOf(std::string_view record);

@@ -36,8 +36,12 @@ void GuardNodeKey(const v1::Object* stored, v1::Object& object, Problems& proble
   } else {
     Keep(stored, key, *object.mutable_node());
   }
-  Keep(stored, model::kCertificateExpiresAnnotation, *object.mutable_node());
-  Keep(stored, model::kCertificateAuthorityAnnotation, *object.mutable_node());
+  for (const char* note :
+       {model::kCertificateExpiresAnnotation, model::kCertificateAuthorityAnnotation,
+        model::kSealingKeyAnnotation, model::kReplaceSealingKeyAnnotation,
+        model::kSealingKeyProblemAnnotation}) {
+    Keep(stored, note, *object.mutable_node());
+  }
 }
 
 }  // namespace muster::coordinator

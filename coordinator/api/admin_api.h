@@ -12,6 +12,7 @@
 #include "coordinator/admission/may_run.h"
 #include "coordinator/api/call_notes.h"
 #include "coordinator/api/watch_feed.h"
+#include "coordinator/quota/object_census.h"
 #include "coordinator/services/allocation.h"
 #include "coordinator/store/object_store.h"
 #include "muster/admin/v1/admin.pb.h"
@@ -31,6 +32,9 @@ class AdminApi {
         clock_(clock),
         service_ranges_(std::move(service_ranges)),
         rules_(std::move(rules)) {}
+
+  // From now on what is written has to have room; `census` outlives it. Before the first call.
+  void SetCensus(ObjectCensus* census) { census_ = census; }
 
   // The namespaces that are always there. Once at the start.
   absl::Status CreateBuiltInNamespaces();
@@ -106,6 +110,7 @@ class AdminApi {
   absl::StatusOr<std::vector<Warning>> RefusedFromNowOn(const std::string& ns,
                                                         PodSecurityLevel enforce);
   absl::StatusOr<int64_t> ObjectsInNamespace(const std::string& ns);
+  absl::StatusOr<CommittedObjects> Commit(ObjectTransaction transaction);
   // What an apply should know of a template that failed before; empty if it did not.
   absl::StatusOr<std::string> RejectionOf(const v1::DaemonSet& proposed,
                                           const v1::DaemonSet& stored);
@@ -114,6 +119,7 @@ class AdminApi {
   const Clock& clock_;
   const ServiceRanges service_ranges_;
   const RunRules rules_;
+  ObjectCensus* census_ = nullptr;  // Null: there may be any number.
 };
 
 }  // namespace muster::coordinator

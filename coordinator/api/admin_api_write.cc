@@ -208,9 +208,12 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(const admin::v1::App
                   absl::StrCat("namespace \"", ns, "\" was not there; it is created")}},
                 response);
   }
+  if (request.dry_run() && census_ != nullptr) {
+    MUSTER_RETURN_IF_ERROR(census_->Check(transaction));
+  }
   if (request.dry_run() || transaction.empty()) return response;
   addresses.AddTo(transaction);
-  MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
+  MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, Commit(std::move(transaction)));
   for (size_t i = 0; i < written.size(); ++i) {
     admin::v1::ApplyResult& result = *response.mutable_results(written[i]);
     const bool created = result.outcome() == admin::v1::ApplyResult::CREATED;
@@ -272,7 +275,7 @@ absl::StatusOr<admin::v1::UpdateResponse> AdminApi::TryUpdate(
   ObjectTransaction transaction;
   transaction.Update(std::move(admitted.object));
   addresses.AddTo(transaction);
-  MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
+  MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, Commit(std::move(transaction)));
   notes.Add(stored, RevisionOrZero(stored), committed.revision);
   *response.mutable_object() = std::move(committed.objects.front());
   return response;
@@ -313,10 +316,15 @@ absl::StatusOr<admin::v1::DeleteResponse> AdminApi::TryDelete(
   } else {
     transaction.Update(std::move(deletion.object));
   }
-  MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
+  MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, Commit(std::move(transaction)));
   notes.Add(stored, RevisionOrZero(stored), committed.revision);
   if (!deletion.remove) *response.mutable_object() = std::move(committed.objects.front());
   return response;
+}
+
+absl::StatusOr<CommittedObjects> AdminApi::Commit(ObjectTransaction transaction) {
+  return census_ != nullptr ? census_->Commit(std::move(transaction))
+                            : objects_.Commit(std::move(transaction));
 }
 
 absl::StatusOr<int64_t> AdminApi::ObjectsInNamespace(const std::string& ns) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/base/macros.h"
 #include "coordinator/authz/access.h"
 #include "coordinator/authz/authorize.h"
@@ -105,6 +106,7 @@ absl::Status AdminCall::Enter() {
   }
   caller_ = *std::move(caller);
   known_ = true;
+  if (guards_.on_known) guards_.on_known(peer_, caller_.name);
   if (guards_.limiter != nullptr) {
     MUSTER_RETURN_IF_ERROR(guards_.limiter->TakeCall(caller_.name));
     if (kind_ == Kind::kStream) {
@@ -142,6 +144,18 @@ absl::Status AdminCall::Allow(const Message& request) {
 absl::Status AdminCall::Begin(const Message& request) {
   MUSTER_RETURN_IF_ERROR(Enter());
   return Allow(request);
+}
+
+absl::Status AdminCall::CheckCreates() const {
+  if (guards_.limiter == nullptr || dry_run_ || !caller_.until) return absl::OkStatus();
+  return guards_.limiter->CheckObjects(caller_.name);
+}
+
+void AdminCall::ChargeCreates() {
+  if (guards_.limiter == nullptr || !caller_.until) return;
+  int64_t created = 0;
+  for (const ChangedObject& change : notes_.changes) created += change.old_revision == 0 ? 1 : 0;
+  guards_.limiter->ChargeObjects(caller_.name, created);
 }
 
 AuditRecord AdminCall::NewRecord() const {
@@ -197,9 +211,25 @@ void AdminCall::Detach() {
   cut_ = nullptr;
 }
 
+void AdminCall::WriteBegins() {
+  if (guards_.clock != nullptr) writing_since_ = guards_.clock->Mono();
+}
+
+absl::Status AdminCall::CheckReader() const {
+  const MonoTime since = writing_since_;
+  if (guards_.clock == nullptr || since == MonoTime() ||
+      guards_.clock->Mono() - since < guards_.reader_wait_max) {
+    return absl::OkStatus();
+  }
+  return absl::DeadlineExceededError(absl::StrCat(
+      "nothing was read for ", absl::FormatDuration(absl::FromChrono(guards_.reader_wait_max)),
+      ": who does not read is cut off (limits.readerWait of the coordinator's settings)"));
+}
+
 void AdminCall::CheckAgain() {
   MutexLock lock(&mutex_);
   if (!cut_) return;
+  if (const absl::Status read = CheckReader(); !read.ok()) return cut_(read);
   const absl::StatusOr<Identity> caller = authenticate_(context_);
   absl::Status status = caller.status();
   if (status.ok()) status = Authorize(*caller, rpc_, *request_);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "coordinator/api/call_notes.h"
 #include "coordinator/api/live_calls.h"
@@ -27,6 +30,11 @@ struct CallGuards {
   AuditSink* audit = nullptr;
   CallLimiter* limiter = nullptr;
   LiveCalls* live = nullptr;
+  // For how long what is written to a stream may be left untaken; seen when LiveCalls are checked.
+  const Clock* clock = nullptr;  // Null: for ever.
+  Duration reader_wait_max = std::chrono::minutes(5);
+  // Called when a caller has proved who it is; on any thread.
+  std::function<void(const std::string& peer, const std::string& name)> on_known;
 };
 
 // One call of the admin API from its coming to its end: who calls, may it, how often, and what is
@@ -51,6 +59,11 @@ class AdminCall final : public LiveCall, public std::enable_shared_from_this<Adm
   // Both.
   absl::Status Begin(const google::protobuf::Message& request);
 
+  // Of a call that makes objects: may it, and what came of it. Who is at the local socket may make
+  // any number.
+  absl::Status CheckCreates() const;
+  void ChargeCreates();
+
   const Identity& caller() const { return caller_; }  // After Enter.
   CallNotes& notes() { return notes_; }               // Of whoever answers the call.
 
@@ -61,13 +74,19 @@ class AdminCall final : public LiveCall, public std::enable_shared_from_this<Adm
   void OnCut(std::function<void(const absl::Status&)> cut) ABSL_LOCKS_EXCLUDED(mutex_);
   // After it `cut` is not running and is never called again.
   void Detach() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of a stream: something was handed to gRPC, and gRPC could pass it on to the reader.
+  void WriteBegins();
+  void WriteEnds() { writing_since_ = MonoTime(); }
   void CheckAgain() override ABSL_LOCKS_EXCLUDED(mutex_);
+  std::optional<WallTime> until() const override { return caller_.until; }
 
  private:
   AdminCall(Kind kind, std::string_view rpc, const Authenticate& authenticate,
             const CallGuards& guards, const grpc::CallbackServerContext& context);
   AuditRecord NewRecord() const;
   void Remember(AuditRecord record, const absl::Status& status);
+  // DeadlineExceeded when it takes nothing.
+  absl::Status CheckReader() const;
 
   const Kind kind_;
   const std::string rpc_;
@@ -86,6 +105,7 @@ class AdminCall final : public LiveCall, public std::enable_shared_from_this<Adm
   CallNotes notes_;
 
   std::atomic<bool> finished_ = false;
+  std::atomic<MonoTime> writing_since_ = MonoTime();  // The epoch: nothing is under way.
   Mutex mutex_;
   std::function<void(const absl::Status&)> cut_ ABSL_GUARDED_BY(mutex_);
 };

@@ -76,8 +76,14 @@ grpc::ServerUnaryReactor* AdminService::Reply(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* AdminService::Apply(grpc::CallbackServerContext* context,
                                               const admin::v1::ApplyRequest* request,
                                               admin::v1::ApplyResponse* response) {
-  return ReplyTo(context, *request, *response,
-                 [this](AdminCall& call, const auto& r) { return api_.Apply(r, &call.notes()); });
+  return ReplyTo(
+      context, *request, *response,
+      [this](AdminCall& call, const auto& r) -> absl::StatusOr<admin::v1::ApplyResponse> {
+        MUSTER_RETURN_IF_ERROR(call.CheckCreates());
+        auto applied = api_.Apply(r, &call.notes());
+        if (applied.ok()) call.ChargeCreates();
+        return applied;
+      });
 }
 
 grpc::ServerUnaryReactor* AdminService::Update(grpc::CallbackServerContext* context,

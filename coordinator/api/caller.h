@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
@@ -15,11 +16,13 @@ namespace muster::coordinator {
 
 // Who makes a call, and with what powers at this moment.
 
-// Over the network: its certificate, which gRPC has checked against our CA, says who it is, and the
-// store what that person may do now. Unauthenticated without a certificate or without such a user
+// Over the network: its certificate says who it is, and the store what that person may do now.
+// Unauthenticated without a certificate, with one whose time is over or whose CA is not in the
+// bundle `trusted_pem` by now (gRPC looked when the connection was made), or without such a user
 // (any more); PermissionDenied with a certificate that is not a person's.
 absl::StatusOr<Identity> RemoteCaller(const grpc::ServerContextBase& context,
-                                      const UserStore& users, WallTime now);
+                                      const UserStore& users, std::string_view trusted_pem,
+                                      WallTime now);
 
 // At the local socket, where powers follow from what the kernel said when the connection came.
 Identity LocalCaller(std::string name, Role role);

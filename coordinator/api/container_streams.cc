@@ -22,18 +22,7 @@ class LogsStream final : public TunnelStream<grpc::ServerWriteReactor<LogsChunk>
  private:
   std::optional<LogsChunk> Translate(TunnelFromAgent frame,
                                      std::optional<absl::Status>& ret_last) override {
-    LogsChunk chunk;
-    if (frame.has_stdout()) {
-      chunk.set_data(std::move(*frame.mutable_stdout()));
-    } else if (frame.has_stderr()) {
-      chunk.set_data(std::move(*frame.mutable_stderr()));
-    } else if (frame.has_error()) {
-      ret_last = StatusOf(frame.error());
-      return std::nullopt;
-    } else {
-      return std::nullopt;
-    }
-    return chunk;
+    return LogsChunkFrom(std::move(frame), ret_last);
   }
   absl::Status AtEnd(const absl::Status& why) override { return why; }
 };
@@ -62,19 +51,12 @@ class ExecStream final
       }
       return Start();
     }
-    TunnelToAgent frame;
-    if (!ok || input_.has_stdin_closed()) {
-      // Done with writing is as good as closed.
-      if (std::exchange(stdin_closed_, true)) return;
-      frame.set_stdin_closed(true);
-    } else if (input_.has_stdin()) {
-      frame.set_stdin(std::move(*input_.mutable_stdin()));
-    } else if (input_.has_resize()) {
-      frame.set_terminal_size(uint64_t{input_.resize().columns()} << 32 | input_.resize().rows());
-    } else {
-      return Leave(absl::InvalidArgumentError("a call has one start"));
-    }
-    tunnel().to_agent().Push(std::move(frame), [self = shared_from_this(), this, ok] {
+    // Done with writing is as good as closed.
+    if (!ok) input_.set_stdin_closed(true);
+    std::optional<TunnelToAgent> frame = FrameFrom(std::exchange(input_, {}));
+    if (!frame) return Leave(absl::InvalidArgumentError("a call has one start"));
+    if (frame->has_stdin_closed() && std::exchange(stdin_closed_, true)) return;
+    tunnel().to_agent().Push(*std::move(frame), [self = shared_from_this(), this, ok] {
       if (ok) Read();
     });
   }
@@ -118,21 +100,7 @@ class ExecStream final
 
   std::optional<ExecOutput> Translate(TunnelFromAgent frame,
                                       std::optional<absl::Status>& ret_last) override {
-    ExecOutput output;
-    if (frame.has_stdout()) {
-      output.set_stdout(std::move(*frame.mutable_stdout()));
-    } else if (frame.has_stderr()) {
-      output.set_stderr(std::move(*frame.mutable_stderr()));
-    } else if (frame.has_exit_code()) {
-      output.set_exit_code(frame.exit_code());
-      ret_last = absl::OkStatus();
-    } else if (frame.has_error()) {
-      ret_last = StatusOf(frame.error());
-      return std::nullopt;
-    } else {
-      return std::nullopt;
-    }
-    return output;
+    return ExecOutputFrom(std::move(frame), ret_last);
   }
   absl::Status AtEnd(const absl::Status& why) override {
     return why.ok() ? absl::InternalError("the node ended the call without an exit code") : why;

@@ -40,17 +40,12 @@ class ForwardStream final
       if (const absl::Status allowed = call().Allow(input_); !allowed.ok()) return Leave(allowed);
       return Start(input_.start());
     }
-    TunnelToAgent frame;
-    if (!ok || input_.has_closed()) {
-      // Done with writing is as good as closed.
-      if (std::exchange(closed_, true)) return;
-      frame.set_stdin_closed(true);
-    } else if (input_.has_data()) {
-      frame.set_stdin(std::move(*input_.mutable_data()));
-    } else {
-      return Leave(absl::InvalidArgumentError("a call has one start"));
-    }
-    tunnel().to_agent().Push(std::move(frame), [self = shared_from_this(), this, ok] {
+    // Done with writing is as good as closed.
+    if (!ok) input_.set_closed(true);
+    std::optional<TunnelToAgent> frame = FrameFrom(std::exchange(input_, {}));
+    if (!frame) return Leave(absl::InvalidArgumentError("a call has one start"));
+    if (frame->has_stdin_closed() && std::exchange(closed_, true)) return;
+    tunnel().to_agent().Push(*std::move(frame), [self = shared_from_this(), this, ok] {
       if (ok) Read();
     });
   }
@@ -70,16 +65,7 @@ class ForwardStream final
 
   std::optional<PortForwardOutput> Translate(TunnelFromAgent frame,
                                              std::optional<absl::Status>& ret_last) override {
-    PortForwardOutput output;
-    if (frame.has_stdout()) {
-      output.set_data(std::move(*frame.mutable_stdout()));
-    } else if (frame.has_stdout_closed()) {
-      output.set_closed(true);
-    } else {
-      if (frame.has_error()) ret_last = StatusOf(frame.error());
-      return std::nullopt;
-    }
-    return output;
+    return PortForwardOutputFrom(std::move(frame), ret_last);
   }
   absl::Status AtEnd(const absl::Status& why) override { return why; }
 

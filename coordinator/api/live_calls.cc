@@ -6,8 +6,15 @@
 namespace muster::coordinator {
 
 void LiveCalls::Add(const std::shared_ptr<LiveCall>& call) {
-  MutexLock lock(&mutex_);
-  calls_[call.get()] = call;
+  const std::optional<WallTime> until = call->until();
+  bool sooner = false;
+  {
+    MutexLock lock(&mutex_);
+    calls_[call.get()] = call;
+    sooner = until && (!first_end_ || *until < *first_end_);
+    if (sooner) first_end_ = until;
+  }
+  if (sooner && on_sooner_) on_sooner_();
 }
 
 void LiveCalls::Remove(const LiveCall* call) {
@@ -24,6 +31,17 @@ void LiveCalls::CheckAll() {
     }
   }
   for (const auto& call : calls) call->CheckAgain();
+}
+
+std::optional<WallTime> LiveCalls::FirstEnd() {
+  MutexLock lock(&mutex_);
+  first_end_.reset();
+  for (const auto& [address, weak] : calls_) {
+    const std::shared_ptr<LiveCall> call = weak.lock();
+    const std::optional<WallTime> until = call == nullptr ? std::nullopt : call->until();
+    if (until && (!first_end_ || *until < *first_end_)) first_end_ = until;
+  }
+  return first_end_;
 }
 
 bool LiveCalls::empty() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@
 #include "common/model/node_key.h"
 #include "common/model/time_text.h"
 #include "common/pki/pki.h"
+#include "coordinator/api/retry.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
@@ -201,11 +203,64 @@ absl::StatusOr<admin::v1::GetSealStatusResponse> TrustApi::GetSealStatus(
   }
   response.set_plain(status.plain);
   response.set_key_from(seals_.source().path);
+  MUSTER_RETURN_IF_ERROR(
+      objects_
+          .Scan({model::Kind::kNode},
+                [&](const v1::Object& object) {
+                  const v1::Node& node = object.node();
+                  admin::v1::GetSealStatusResponse::Node& out = *response.add_nodes();
+                  out.set_name(node.metadata().name());
+                  out.set_key_id(AnnotationOf(node, model::kSealingKeyAnnotation));
+                  out.set_replacing(
+                      !AnnotationOf(node, model::kReplaceSealingKeyAnnotation).empty());
+                  out.set_problem(AnnotationOf(node, model::kSealingKeyProblemAnnotation));
+                })
+          .status());
+  return response;
+}
+
+// What is asked for stands in the Node, so that a node that is off does it when it comes back, and
+// one that has done it is not asked again.
+absl::StatusOr<admin::v1::RotateSealResponse> TrustApi::AskNodes(
+    const admin::v1::RotateSealRequest& request) {
+  std::set<std::string> names(request.nodes().begin(), request.nodes().end());
+  std::vector<v1::Object> nodes;
+  MUSTER_RETURN_IF_ERROR(objects_
+                             .Scan({model::Kind::kNode},
+                                   [&](const v1::Object& object) {
+                                     const bool is_named =
+                                         names.erase(object.node().metadata().name()) > 0;
+                                     if (is_named || request.all_nodes()) nodes.push_back(object);
+                                   })
+                             .status());
+  if (!names.empty()) return ObjectNotFound(model::Kind::kNode, *names.begin());
+  admin::v1::RotateSealResponse response;
+  ObjectTransaction transaction;
+  for (v1::Object& object : nodes) {
+    const std::string name = object.node().metadata().name();
+    const std::string key = AnnotationOf(object.node(), model::kSealingKeyAnnotation);
+    if (key.empty()) {
+      response.add_nodes_passed_over(name);
+      continue;
+    }
+    response.add_nodes_asked(name);
+    auto& annotations = *object.mutable_node()->mutable_metadata()->mutable_annotations();
+    // Who asks again while it has not been done asks for the same.
+    if (annotations[model::kReplaceSealingKeyAnnotation] == key) continue;
+    annotations[model::kReplaceSealingKeyAnnotation] = key;
+    transaction.Update(std::move(object));
+  }
+  if (!transaction.empty()) {
+    MUSTER_RETURN_IF_ERROR(objects_.Commit(std::move(transaction)).status());
+  }
   return response;
 }
 
 absl::StatusOr<admin::v1::RotateSealResponse> TrustApi::RotateSeal(
-    const admin::v1::RotateSealRequest&) {
+    const admin::v1::RotateSealRequest& request) {
+  if (request.all_nodes() || !request.nodes().empty()) {
+    return WithRetries([&] { return AskNodes(request); });
+  }
   MUSTER_ASSIGN_OR_RETURN(const SealKeeper::Rotated rotated, seals_.Rotate());
   admin::v1::RotateSealResponse response;
   response.set_key_id(rotated.key_id);

@@ -57,6 +57,8 @@ class TrustApi {
       const admin::v1::RotateSealRequest& request);
 
  private:
+  absl::StatusOr<admin::v1::RotateSealResponse> AskNodes(
+      const admin::v1::RotateSealRequest& request);
   absl::StatusOr<bool> Finish(bool force);
   absl::Status AddDependents(admin::v1::GetCaStatusResponse& status);
 

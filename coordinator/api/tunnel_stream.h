@@ -8,17 +8,13 @@
 #include "absl/status/status.h"
 #include "common/base/mutex.h"
 #include "coordinator/api/admin_call.h"
+#include "coordinator/api/tunnel_frames.h"
 #include "coordinator/rpc/status.h"
 #include "coordinator/tunnel/tunnel.h"
 #include "grpcpp/server_context.h"
 #include "muster/session/v1/session.pb.h"
 
 namespace muster::coordinator {
-
-// To a user "unavailable" means that the coordinator cannot be reached, which is not the case.
-absl::Status ForUser(const absl::Status& status);
-// What an agent said went wrong, for the user.
-absl::Status StatusOf(const session::v1::TunnelError& error);
 
 // What all streams through a tunnel have in common: the way from the agent to the user, and one
 // end. The pipes' callbacks keep the stream as long as they wait, gRPC keeps it until OnDone.
@@ -32,6 +28,7 @@ class TunnelStream : public Reactor,
   static void Own(const std::shared_ptr<TunnelStream>& stream) { stream->self_ = stream; }
 
   void OnWriteDone(bool ok) override {
+    call_->WriteEnds();
     {
       MutexLock lock(&mutex_);
       writing_ = false;
@@ -105,6 +102,7 @@ class TunnelStream : public Reactor,
     if (ended_) return;
     output_ = std::move(output);
     writing_ = true;
+    call_->WriteBegins();
     this->StartWrite(&output_);
   }
 

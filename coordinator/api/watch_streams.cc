@@ -39,6 +39,7 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
     Pull();
   }
   void OnWriteDone(bool ok) override {
+    call_->WriteEnds();
     {
       MutexLock lock(&mutex_);
       writing_ = false;
@@ -81,6 +82,7 @@ class FeedStream : public grpc::ServerWriteReactor<Message> {
     MutexLock lock(&mutex_);
     if (ended_) return;
     writing_ = true;
+    call_->WriteBegins();
     this->StartWrite(&message_);
   }
 

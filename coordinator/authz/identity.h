@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/clock.h"
+
 namespace muster::coordinator {
 
 // What a person may do, in one word. The table is in coordinator/authz/authorize.cc.
@@ -30,6 +32,7 @@ struct Identity {
   Role role = Role::kViewer;
   std::set<std::string> namespaces;  // The role and the rights hold in these. Empty: everywhere.
   std::set<Right> rights;
+  std::optional<WallTime> until;  // When what proves it ends; not set: it does not.
 };
 
 }  // namespace muster::coordinator

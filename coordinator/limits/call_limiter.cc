@@ -28,7 +28,8 @@ CallLimiter::Caller& CallLimiter::Find(const std::string& key, MonoTime now) {
   if (callers_.size() >= options_.callers_max) {
     for (auto it = callers_.begin(); it != callers_.end();) {
       const Caller& caller = it->second;
-      const bool idle = caller.streams == 0 && caller.refused == 0 && caller.calls.IsFull(now);
+      const bool idle = caller.streams == 0 && caller.refused == 0 && caller.calls.IsFull(now) &&
+                        caller.objects.IsFull(now);
       it = idle ? callers_.erase(it) : std::next(it);
     }
     if (callers_.size() >= options_.callers_max) return callers_[kOthers];
@@ -56,6 +57,27 @@ absl::Status CallLimiter::TakeCall(const std::string& user) {
 absl::Status CallLimiter::TakeUnknownCall(const std::string& peer) {
   return Take(absl::StrCat("address ", peer.substr(0, peer.rfind(':'))),
               "an address without a known user", options_.unknown_calls);
+}
+
+absl::Status CallLimiter::CheckObjects(const std::string& user) {
+  MutexLock lock(&mutex_);
+  const MonoTime now = clock_.Mono();
+  Caller& caller = Find(UserKey(user), now);
+  const std::optional<Duration> wait = caller.objects.Wait(options_.objects, now);
+  if (!wait) return absl::OkStatus();
+  ++caller.refused;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "too many new objects: user \"", user, "\" may make ", options_.objects.burst,
+      " at once and as many again in a day (limits.objectsPerUser of the coordinator's settings); "
+      "try again in ",
+      WaitText(*wait)));
+}
+
+void CallLimiter::ChargeObjects(const std::string& user, int64_t count) {
+  if (count == 0) return;
+  MutexLock lock(&mutex_);
+  const MonoTime now = clock_.Mono();
+  Find(UserKey(user), now).objects.Charge(options_.objects, static_cast<double>(count), now);
 }
 
 absl::Status CallLimiter::TakeStream(const std::string& user) {

@@ -24,6 +24,8 @@ class CallLimiter {
     TokenBucket::Rate calls{100, 400};
     TokenBucket::Rate unknown_calls{2, 20};
     int64_t streams_max = 256;
+    // Objects that one user may make: so many at once, and as many again in a day.
+    TokenBucket::Rate objects{10'000.0 / 86'400, 10'000};
     size_t callers_max = 4'096;
   };
 
@@ -34,6 +36,11 @@ class CallLimiter {
   // `peer` as gRPC calls it; the port plays no role.
   absl::Status TakeUnknownCall(const std::string& peer) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // May the user make objects at all? How many it makes is only known afterwards, so one request
+  // may be over; the next one waits for it.
+  absl::Status CheckObjects(const std::string& user) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ChargeObjects(const std::string& user, int64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Each that is OK has to be given back.
   absl::Status TakeStream(const std::string& user) ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveStream(const std::string& user) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -43,7 +50,7 @@ class CallLimiter {
 
  private:
   struct Caller {
-    TokenBucket calls;
+    TokenBucket calls, objects;
     int64_t streams = 0;
     int64_t refused = 0;
   };

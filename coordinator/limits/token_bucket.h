@@ -27,6 +27,21 @@ class TokenBucket {
     full_at_ = full_again;
     return std::nullopt;
   }
+  // Takes so many whether they are there or not, so that there are none until they have come back;
+  // they have at the latest when twice the burst has.
+  void Charge(const Rate& rate, double count, MonoTime now) {
+    const MonoTime full_again = (full_at_ > now ? full_at_ : now) +
+                                std::chrono::duration_cast<Duration>(
+                                    std::chrono::duration<double>(count / rate.per_second));
+    const MonoTime most = now + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(
+                                    2 * rate.burst / rate.per_second));
+    full_at_ = full_again < most ? full_again : most;
+  }
+  // How long until there is one; nothing: there is.
+  std::optional<Duration> Wait(const Rate& rate, MonoTime now) const {
+    TokenBucket other = *this;
+    return other.Take(rate, now);
+  }
   // As one that nothing was ever taken from.
   bool IsFull(MonoTime now) const { return full_at_ <= now; }
 

@@ -4,11 +4,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -62,7 +64,8 @@ using namespace std::chrono_literals;
 constexpr auto kTunnelOpenWait = 15s;
 constexpr auto kShutdownPatience = 500ms;
 constexpr auto kHealthWait = 2s;
-// How soon a call that goes on ends when the time of its user's certificate is over.
+// How often calls that go on are looked at in any case; they are when something is known to have
+// changed, or that the time of a certificate is over.
 constexpr auto kCheckCallsEvery = 1min;
 
 std::string HostName() {
@@ -78,6 +81,14 @@ void TakeAllDescriptors() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Of those, an eighth stays for the store, the local socket and whatever else there is.
+size_t ConnectionsMax() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 1 << 20;
+  return limit.rlim_cur -
+         std::max<rlim_t>(limit.rlim_cur / 8, std::min<rlim_t>(limit.rlim_cur / 2, 64));
 }
 
 // All parts of a coordinator, from the bottom up; they go the other way round. Only Run composes
@@ -98,6 +109,7 @@ class Coordinator {
   absl::Status Build();
   absl::Status StartServers();
   void CheckCalls();
+  void SetCheckCalls();
   void Reload();
   void Stop();
   std::string StatusLine() const;
@@ -141,6 +153,7 @@ class Coordinator {
 
   std::unique_ptr<Guards> guards_;
   std::unique_ptr<EventLoop::Timer> check_calls_;
+  std::unique_ptr<ObjectCensus> census_;
   std::unique_ptr<AdminApi> api_;
   std::unique_ptr<SessionService> session_service_;
   std::unique_ptr<AccessApi> access_;
@@ -236,6 +249,9 @@ absl::Status Coordinator::Build() {
     session_options.network_ranges.add_pods(ToText(range));
   }
   session_options.on_contact = [this](const std::string& node) { controllers_->TouchNode(node); };
+  session_options.on_worthless = [this](const std::string& node, const absl::Status& why) {
+    tunnels_->CloseAllOf(node, why);
+  };
   sessions_ = std::make_unique<SessionHub>(*store_, clock_, *agent_events_, session_options,
                                            [this] { session_stepper_->Wake(); });
   tunnels_ = std::make_unique<TunnelBroker>(
@@ -266,9 +282,13 @@ absl::Status Coordinator::Build() {
 
   MUSTER_ASSIGN_OR_RETURN(guards_, Guards::Create(settings_, clock_));
   check_calls_ = loop_->NewTimer([this] { CheckCalls(); });
+  guards_->live().OnSooner([this] { loop_->Post([this] { SetCheckCalls(); }); });
   CheckCalls();
   api_ = std::make_unique<AdminApi>(*objects_, clock_, ranges, RulesOf(settings_.guards.may_run));
   MUSTER_RETURN_IF_ERROR(Annotate(api_->CreateBuiltInNamespaces(), "built-in namespaces"));
+  MUSTER_ASSIGN_OR_RETURN(
+      census_, ObjectCensus::Open(*objects_, clock_, CensusLimitsOf(settings_.guards.limits)));
+  api_->SetCensus(census_.get());
   MUSTER_RETURN_IF_ERROR(Annotate(sessions_->Start(), "sessions"));
   return absl::OkStatus();
 }
@@ -284,7 +304,11 @@ absl::Status Coordinator::StartServers() {
   doors.authority_of = [this](const std::string& certificate_pem) {
     return pki::IssuerAmong(certificate_pem, ca_->trusted_pem()).value_or("");
   };
-  session_service_ = std::make_unique<SessionService>(*sessions_, *tunnels_, std::move(doors));
+  doors.on_known = [this](const std::string& peer, const std::string& node) {
+    servers_->Known(peer, absl::StrCat("node ", node));
+  };
+  session_service_ =
+      std::make_unique<SessionService>(*sessions_, *tunnels_, clock_, std::move(doors));
   SpreadTrust();
   MUSTER_ASSIGN_OR_RETURN(
       serving_, ServingCertificate::Create(*ca_, ServerNames(settings_, host_name_), clock_));
@@ -298,16 +322,23 @@ absl::Status Coordinator::StartServers() {
   TrustApi::Options trust;
   trust.return_window =
       std::chrono::duration_cast<std::chrono::seconds>(settings_.node_return_window);
-  trust.on_change = [this] { SpreadTrust(); };
+  trust.on_change = [this] {
+    SpreadTrust();
+    guards_->live().CheckAll();
+  };
   trust.server_not_after = [this] { return serving_->Current()->not_after; };
   trust_ = std::make_unique<TrustApi>(*ca_, *enrolment_, *users_, *objects_, *seals_, clock_,
                                       std::move(trust));
+  CallGuards remote_guards = guards_->ForCalls();
+  remote_guards.on_known = [this](const std::string& peer, const std::string& name) {
+    servers_->Known(peer, absl::StrCat("user ", name));
+  };
   remote_admin_ = std::make_unique<AdminService>(
       *api_, *access_, *trust_, *tunnels_,
       [this](const grpc::CallbackServerContext& context) {
-        return RemoteCaller(context, *users_, clock_.Wall());
+        return RemoteCaller(context, *users_, ca_->trusted_pem(), clock_.Wall());
       },
-      guards_->ForCalls());
+      remote_guards);
   // Whose connection it is was settled when it was accepted, and it was handed to one of these.
   const auto local = [this](Role role) {
     return std::make_unique<AdminService>(
@@ -323,6 +354,8 @@ absl::Status Coordinator::StartServers() {
 
   RpcServers::Options options;
   options.listen = settings_.listen;
+  options.gate.unknown_max = static_cast<size_t>(settings_.guards.limits.new_connections);
+  options.gate.all_max = ConnectionsMax();
   options.message_bytes_max = settings_.guards.limits.message_mib << 20;
   options.identity = [this] {
     const std::shared_ptr<const ServingCertificate::Identity> identity = serving_->Current();
@@ -333,6 +366,7 @@ absl::Status Coordinator::StartServers() {
   options.local_admin = local_admin_.get();
   options.local_viewer = local_viewer_.get();
   MUSTER_ASSIGN_OR_RETURN(servers_, RpcServers::Start(options));
+  servers_->LetIn();
   MUSTER_ASSIGN_OR_RETURN(listener_,
                           LocalListener::Listen({settings_.admin_socket, "admin socket",
                                                  GroupToOpenTo(settings_.viewer_group)},
@@ -366,7 +400,15 @@ void Coordinator::TellStatus() {
 // Deleting a user ends its calls at once; this is for those whose time is over.
 void Coordinator::CheckCalls() {
   guards_->live().CheckAll();
-  check_calls_->Set(clock_.Mono() + kCheckCallsEvery);
+  SetCheckCalls();
+}
+
+void Coordinator::SetCheckCalls() {
+  Duration wait = std::min<Duration>(kCheckCallsEvery, settings_.guards.limits.reader_wait / 4);
+  if (const std::optional<WallTime> end = guards_->live().FirstEnd()) {
+    wait = std::clamp<Duration>(*end - clock_.Wall() + 1ms, 1ms, wait);
+  }
+  check_calls_->Set(clock_.Mono() + std::chrono::duration_cast<MonoTime::duration>(wait));
 }
 
 void Coordinator::Reload() {
@@ -446,7 +488,11 @@ void Coordinator::SpreadTrust() {
   session::v1::Trust trust;
   trust.set_ca_pem(ca_->trusted_pem());
   trust.set_issuer_hash(ca_->issuer_hash());
-  sessions_->Post(TrustChanged{std::move(trust)});
+  TrustChanged changed{std::move(trust), {}};
+  if (const auto hashes = pki::HashesOf(ca_->trusted_pem()); hashes.ok()) {
+    changed.authorities = {hashes->begin(), hashes->end()};
+  }
+  sessions_->Post(std::move(changed));
 }
 
 // On a thread of the health server: does the loop still turn, and the store still answer?

@@ -25,14 +25,19 @@ CallLimiter::Options LimitsOf(const LimitSettings& settings) {
   options.calls = {static_cast<double>(settings.requests_per_second),
                    static_cast<double>(settings.request_burst)};
   options.streams_max = settings.open_calls;
+  const auto objects = static_cast<double>(settings.objects_per_user);
+  options.objects = {objects / (24 * 60 * 60), objects};
   return options;
 }
 
 }  // namespace
 
+Guards::Guards(const LimitSettings& limits, const Clock& clock)
+    : clock_(clock), reader_wait_(limits.reader_wait), limiter_(clock, LimitsOf(limits)) {}
+
 absl::StatusOr<std::unique_ptr<Guards>> Guards::Create(const Settings& settings,
                                                        const Clock& clock) {
-  std::unique_ptr<Guards> guards(new Guards(LimitsOf(settings.guards.limits), clock));
+  std::unique_ptr<Guards> guards(new Guards(settings.guards.limits, clock));
   if (settings.guards.audit.enabled) {
     MUSTER_ASSIGN_OR_RETURN(guards->audit_,
                             AuditLog::Open(AuditOptionsOf(settings), clock, Version()));
@@ -54,6 +59,15 @@ void Guards::RememberEnrolment(const std::string& token, const std::string& node
   record.code = status.code();
   if (!status.ok()) record.message = std::string(status.message());
   audit_->Write(std::move(record));
+}
+
+ObjectCensus::Limits CensusLimitsOf(const LimitSettings& settings) {
+  ObjectCensus::Limits limits;
+  limits.objects = settings.objects;
+  limits.objects_per_namespace = settings.objects_per_namespace;
+  limits.bytes = settings.data_mib << 20;
+  limits.bytes_per_namespace = settings.data_per_namespace_mib << 20;
+  return limits;
 }
 
 RunRules RulesOf(const MayRunSettings& settings) {

@@ -29,16 +29,16 @@ absl::StatusOr<NodeCertificate> NodeOf(const grpc::ServerContextBase& context) {
   MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, pki::ParseCertificate(pem));
   std::string node = pki::NodeNameOf(info.common_name, info.organization);
   if (node.empty()) return absl::PermissionDeniedError("this is not a node's certificate");
-  return NodeCertificate{std::move(node), info.public_key_hash, std::move(pem)};
+  return NodeCertificate{std::move(node), info.public_key_hash, std::move(pem), info.not_after};
 }
 
 absl::StatusOr<UserCertificate> UserOf(const grpc::ServerContextBase& context) {
-  MUSTER_ASSIGN_OR_RETURN(const std::string pem, PeerPem(context));
+  MUSTER_ASSIGN_OR_RETURN(std::string pem, PeerPem(context));
   MUSTER_ASSIGN_OR_RETURN(const pki::CertificateInfo info, pki::ParseCertificate(pem));
   if (info.organization != pki::kUserOrganization) {
     return absl::PermissionDeniedError("this is not a person's certificate");
   }
-  return UserCertificate{info.common_name, info.public_key_hash};
+  return UserCertificate{info.common_name, info.public_key_hash, std::move(pem), info.not_after};
 }
 
 }  // namespace muster::coordinator

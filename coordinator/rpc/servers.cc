@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "common/base/macros.h"
 #include "grpc/impl/codegen/grpc_types.h"
 #include "grpc/support/log.h"
 #include "grpcpp/security/server_credentials.h"
@@ -64,7 +64,8 @@ absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& opt
     return absl::InternalError("cannot start the local gRPC servers");
   }
 
-  int port = 0;
+  MUSTER_ASSIGN_OR_RETURN(std::unique_ptr<Acceptor> acceptor,
+                          Acceptor::Listen({options.listen, options.gate}));
   grpc::ServerBuilder tls_builder;
   SetCommonOptions(tls_builder);
   tls_builder.SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes_max));
@@ -72,30 +73,39 @@ absl::StatusOr<std::unique_ptr<RpcServers>> RpcServers::Start(const Options& opt
   SetKeepalive(tls_builder);
   std::shared_ptr<grpc::ServerCredentials> credentials =
       pki::MakeServerCredentials(options.identity);
-  tls_builder.AddListeningPort(options.listen, credentials, &port);
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> door =
+      tls_builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
   tls_builder.RegisterService(options.sessions);
   if (options.remote_admin != nullptr) tls_builder.RegisterService(options.remote_admin);
   std::unique_ptr<grpc::Server> tls = tls_builder.BuildAndStart();
-  if (tls == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.listen,
-                     ": is the address one of this host, and does no other program listen there?"));
-  }
+  if (tls == nullptr) return absl::InternalError("cannot start the gRPC server of the network");
   return std::unique_ptr<RpcServers>(new RpcServers(std::move(credentials), std::move(tls),
                                                     std::move(local_admin), std::move(local_viewer),
-                                                    port));
+                                                    std::move(acceptor), std::move(door)));
 }
 
 RpcServers::RpcServers(std::shared_ptr<grpc::ServerCredentials> credentials,
                        std::unique_ptr<grpc::Server> tls, std::unique_ptr<grpc::Server> local_admin,
-                       std::unique_ptr<grpc::Server> local_viewer, int port)
+                       std::unique_ptr<grpc::Server> local_viewer,
+                       std::unique_ptr<Acceptor> acceptor,
+                       std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> door)
     : credentials_(std::move(credentials)),
       tls_(std::move(tls)),
       local_admin_(std::move(local_admin)),
       local_viewer_(std::move(local_viewer)),
-      port_(port) {}
+      door_(std::move(door)),
+      acceptor_(std::move(acceptor)) {}
 
 RpcServers::~RpcServers() = default;
+
+void RpcServers::LetIn() {
+  acceptor_->Begin([door = door_.get()](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    door->HandleNewConnection(&connection);
+  });
+}
 
 void RpcServers::AddLocalConnection(int fd, bool trusted) {
   grpc::AddInsecureChannelFromFd(trusted ? local_admin_.get() : local_viewer_.get(), fd);
@@ -103,6 +113,7 @@ void RpcServers::AddLocalConnection(int fd, bool trusted) {
 
 void RpcServers::Shutdown(std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::system_clock::now() + patience;
+  acceptor_->Stop();
   tls_->Shutdown(deadline);
   local_admin_->Shutdown(deadline);
   local_viewer_->Shutdown(deadline);

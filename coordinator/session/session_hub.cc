@@ -85,6 +85,7 @@ std::optional<MonoTime> SessionHub::Step() {
   std::optional<MonoTime> wake = resync_at_;
   Earlier(wake, EndWithoutHello(now));
   Earlier(wake, EndSilent(now));
+  Earlier(wake, EndExpired(now));
   Earlier(wake, ReadHeld(now));
   Earlier(wake, mirrors_.Flush());
   Earlier(wake, writer_.Flush());
@@ -118,6 +119,8 @@ void SessionHub::Handle(SessionOpened input) {
   session->key_hash = std::move(input.key_hash);
   session->ca_hash = std::move(input.ca_hash);
   session->peer = std::move(input.peer);
+  session->not_after = input.not_after;
+  if (session->not_after) expiring_.emplace(*session->not_after, session->id);
   session->opened_at = clock_.Mono();
   no_hello_.push_back(session->id);
   session->peer->ReadNext();
@@ -194,14 +197,6 @@ void SessionHub::Handle(TunnelWanted input) {
   ready_.insert(session.id);
 }
 
-void SessionHub::Handle(TrustChanged input) {
-  trust_ = std::move(input.trust);
-  for (const auto& [node, session] : by_node_) {
-    *session->control.emplace_back().mutable_trust() = *trust_;
-    ready_.insert(session->id);
-  }
-}
-
 // What agents say.
 
 void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
@@ -217,6 +212,7 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
   if (auto old = by_node_.find(session.node); old != by_node_.end()) {
     End(*old->second, absl::AbortedError("another session of this node took over"));
   }
+  session.peer->Accepted();
   session.state = Session::State::kActive;
   session.agent_version = hello.agent_version();
   session.tunnels.assign(hello.tunnels().begin(), hello.tunnels().end());
@@ -240,6 +236,7 @@ void SessionHub::ReceiveHello(Session& session, session::v1::Hello& hello) {
        std::find(trusted.begin(), trusted.end(), session.ca_hash) != trusted.end())) {
     writer_.ReportAuthority(session.node, session.ca_hash);
   }
+  BeginSealingKey(session, hello.sealing_key_id(), **node);
   session.feed.Begin({hello.known().begin(), hello.known().end()}, session.node, index_);
   if (hello.has_network_revision()) session.network.Begin(hello.network_revision());
   ready_.insert(session.id);
@@ -272,9 +269,11 @@ void SessionHub::Receive(Session& session, FromAgent& message) {
                                      std::make_move_iterator(pods->end())});
       break;
     }
+    case FromAgent::kSealingKey:
+      ReceiveSealingKey(session, *message.mutable_sealing_key());
+      break;
     case FromAgent::kHeartbeat:
     case FromAgent::kHello:
-    case FromAgent::kSealingKey:
     case FromAgent::MESSAGE_NOT_SET:
       break;
   }
@@ -319,6 +318,8 @@ void SessionHub::RemoveNode(Session& session) {
   }
   writer_.ForgetNode(session.node);
   mirrors_.ForgetNode(session.node);
+  TellWorthless(session.node,
+                absl::NotFoundError(absl::StrCat("nodes \"", session.node, "\" not found")));
   if (session.state == Session::State::kActive) active_.erase(session.active_at);
   session.state = Session::State::kLeaving;
   session.leaving_because =
@@ -343,6 +344,7 @@ void SessionHub::End(Session& session, absl::Status why, Ending ending) {
     if (options_.on_contact) options_.on_contact(session.node);
   }
   session.peer->Finish(std::move(why));
+  if (session.not_after) expiring_.erase({*session.not_after, session.id});
   ready_.erase(session.id);
   sessions_.erase(session.id);
 }
@@ -505,8 +507,10 @@ void SessionHub::Absorb(const Change& change) {
 
 void SessionHub::NodeChanged(Session& session, const v1::Node& node) {
   if (absl::Status known = CheckNodeKey(node, session.key_hash); !known.ok()) {
+    TellWorthless(session.node, known);
     return End(session, std::move(known));
   }
+  AskToReplaceSealingKey(session, node);
   const std::string ready = ReadyStatus(node);
   session.given_up = ready == "Unknown";
   if (ready != "True") {

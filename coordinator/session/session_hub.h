@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,6 +40,8 @@ class SessionPeer {
   virtual void Write(session::v1::ToAgent message) = 0;
   // Asks for one more SessionReceived.
   virtual void ReadNext() = 0;
+  // It has proved to be the node: once, after its hello.
+  virtual void Accepted() {}
   // The last call. What was handed over before may still be written.
   virtual void Finish(absl::Status why) = 0;
 };
@@ -58,8 +61,9 @@ struct SessionOpened {
   SessionId id = 0;
   std::string node;  // As the client certificate names it.
   std::shared_ptr<SessionPeer> peer;
-  std::string key_hash;  // sha256:HEX of that certificate's key.
-  std::string ca_hash;   // Likewise, of the CA that signed it. Empty: not known.
+  std::string key_hash;               // sha256:HEX of that certificate's key.
+  std::string ca_hash;                // Likewise, of the CA that signed it. Empty: not known.
+  std::optional<WallTime> not_after;  // When that certificate ends. Not set: not known.
 };
 struct SessionReceived {
   SessionId id = 0;
@@ -87,6 +91,8 @@ struct TunnelWanted {
 // Whom nodes are to trust, and who signs them: told to every agent, now and when it says hello.
 struct TrustChanged {
   session::v1::Trust trust;
+  // All CAs of it, by hash: sessions of others end. Empty: not known.
+  std::set<std::string> authorities;
 };
 
 // Everything the coordinator knows of its agents' sessions, and the one that talks to them.
@@ -107,6 +113,8 @@ class SessionHub final {
     Duration silence_max = std::chrono::seconds(30);
     // Called in Step when a node's contact began or ended.
     std::function<void(const std::string& node)> on_contact;
+    // Called in Step when a node's key, or the Node itself, counts for nothing any more.
+    std::function<void(const std::string& node, const absl::Status& why)> on_worthless;
     std::string coordinator_version;
     // An assignment beyond this is sent in parts. A message may be larger by one object.
     size_t assignment_bytes_max = 1 << 20;
@@ -185,6 +193,13 @@ class SessionHub final {
   absl::Status Pump(Session& session);
   Session* Find(SessionId id);
 
+  // session_hub_trust.cc
+  std::optional<MonoTime> EndExpired(MonoTime now);
+  void TellWorthless(const std::string& node, const absl::Status& why);
+  void BeginSealingKey(Session& session, const std::string& id, const v1::Node& node);
+  void ReceiveSealingKey(Session& session, session::v1::SealingKey& key);
+  void AskToReplaceSealingKey(Session& session, const v1::Node& node);
+
   // session_hub_limits.cc
   absl::Status CheckOpened(const std::string& node);
   void NoMoreWithoutHello(Session& session);
@@ -212,12 +227,13 @@ class SessionHub final {
   std::optional<MonoTime> resync_at_;  // Set while there is no watch.
 
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
-  std::deque<SessionId> no_hello_;            // In the order of opening; may have said it since.
-  std::list<Session*> active_;                // The one that was last heard at the end.
-  std::map<std::string, Session*> by_node_;   // Those that said hello.
-  std::set<SessionId> ready_;                 // May have something to send.
-  std::map<std::string, int> without_hello_;  // By node; none that has none.
-  std::multimap<MonoTime, SessionId> held_;   // Whose next message is read then.
+  std::deque<SessionId> no_hello_;  // In the order of opening; may have said it since.
+  std::set<std::pair<WallTime, SessionId>> expiring_;  // By the end of their certificates.
+  std::list<Session*> active_;                         // The one that was last heard at the end.
+  std::map<std::string, Session*> by_node_;            // Those that said hello.
+  std::set<SessionId> ready_;                          // May have something to send.
+  std::map<std::string, int> without_hello_;           // By node; none that has none.
+  std::multimap<MonoTime, SessionId> held_;            // Whose next message is read then.
   std::map<std::string, NodeContact> contacts_;
   std::optional<session::v1::Trust> trust_;
   std::optional<absl::Status> closing_;

@@ -3,6 +3,7 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct SessionHub::Session {
   std::string node, key_hash, ca_hash;
   std::shared_ptr<SessionPeer> peer;
   State state = State::kOpened;
+  std::optional<WallTime> not_after;  // Of its certificate.
   MonoTime opened_at{};
   std::list<Session*>::iterator active_at;  // Of a session that is active.
   bool writing = false;
@@ -34,6 +36,8 @@ struct SessionHub::Session {
   // As its hello said.
   std::string agent_version;
   std::vector<std::string> tunnels;
+  std::string sealing_key_id;    // As it said last. Empty: it cannot replace it.
+  std::string asked_to_replace;  // The key that it was asked to replace last, in this session.
   AssignmentFeed feed;
   NetworkFeed network;
   absl::Status leaving_because;

@@ -1,9 +1,10 @@
 #include "coordinator/session/session_service.h"
 
+#include <functional>
 #include <memory>
 #include <utility>
 
-#include "coordinator/rpc/identity.h"
+#include "common/base/macros.h"
 #include "coordinator/rpc/status.h"
 #include "coordinator/session/tunnel_reactor.h"
 
@@ -19,11 +20,11 @@ class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
                              public SessionPeer {
  public:
   static SessionReactor* Open(SessionHub& hub, SessionId id, NodeCertificate node,
-                              std::string ca_hash) {
-    std::shared_ptr<SessionReactor> reactor(new SessionReactor(hub, id));
+                              std::string ca_hash, std::function<void()> on_accepted) {
+    std::shared_ptr<SessionReactor> reactor(new SessionReactor(hub, id, std::move(on_accepted)));
     reactor->self_ = reactor;
     hub.Post(SessionOpened{id, std::move(node.name), reactor, std::move(node.key_hash),
-                           std::move(ca_hash)});
+                           std::move(ca_hash), node.not_after});
     return reactor.get();
   }
 
@@ -33,6 +34,7 @@ class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
     StartWrite(&to_agent_);
   }
   void ReadNext() override { StartRead(&from_agent_); }
+  void Accepted() override { on_accepted_(); }
   // A message that is still under way goes first; a peer that never takes it keeps the stream until
   // its connection breaks, but nothing else.
   void Finish(absl::Status why) override { ServerBidiReactor::Finish(ToGrpc(why)); }
@@ -50,10 +52,12 @@ class SessionReactor final : public grpc::ServerBidiReactor<FromAgent, ToAgent>,
   void OnDone() override { self_.reset(); }
 
  private:
-  SessionReactor(SessionHub& hub, SessionId id) : hub_(hub), id_(id) {}
+  SessionReactor(SessionHub& hub, SessionId id, std::function<void()> on_accepted)
+      : hub_(hub), id_(id), on_accepted_(std::move(on_accepted)) {}
 
   SessionHub& hub_;
   const SessionId id_;
+  const std::function<void()> on_accepted_;
   std::shared_ptr<SessionReactor> self_;  // Until OnDone.
   FromAgent from_agent_;                  // gRPC's while a read is under way.
   ToAgent to_agent_;                      // gRPC's while a write is under way.
@@ -69,8 +73,22 @@ class RefusedReactor final : public grpc::ServerBidiReactor<In, Out> {
 
 }  // namespace
 
-SessionService::SessionService(SessionHub& hub, TunnelBroker& tunnels, Doors doors)
-    : hub_(hub), tunnels_(tunnels), doors_(std::move(doors)) {}
+SessionService::SessionService(SessionHub& hub, TunnelBroker& tunnels, const Clock& clock,
+                               Doors doors)
+    : hub_(hub), tunnels_(tunnels), clock_(clock), doors_(std::move(doors)) {}
+
+absl::StatusOr<SessionService::Caller> SessionService::CallerOf(
+    const grpc::CallbackServerContext& context) const {
+  MUSTER_ASSIGN_OR_RETURN(NodeCertificate node, NodeOf(context));
+  if (clock_.Wall() >= node.not_after) {
+    return absl::UnauthenticatedError("the time of this certificate is over");
+  }
+  std::string ca_hash = doors_.authority_of(node.pem);
+  if (ca_hash.empty()) {
+    return absl::UnauthenticatedError("this certificate is of a CA that is no longer trusted");
+  }
+  return Caller{std::move(node), std::move(ca_hash)};
+}
 
 grpc::ServerUnaryReactor* SessionService::Enrol(grpc::CallbackServerContext* context,
                                                 const session::v1::EnrolRequest* request,
@@ -94,20 +112,24 @@ grpc::ServerUnaryReactor* SessionService::Renew(grpc::CallbackServerContext* con
 
 grpc::ServerBidiReactor<FromAgent, ToAgent>* SessionService::Session(
     grpc::CallbackServerContext* context) {
-  absl::StatusOr<NodeCertificate> node = NodeOf(*context);
-  if (!node.ok()) return new RefusedReactor<FromAgent, ToAgent>(node.status());
-  std::string ca_hash = doors_.authority_of(node->pem);
-  return SessionReactor::Open(hub_, next_id_++, *std::move(node), std::move(ca_hash));
+  absl::StatusOr<Caller> caller = CallerOf(*context);
+  if (!caller.ok()) return new RefusedReactor<FromAgent, ToAgent>(caller.status());
+  auto on_accepted = [this, peer = context->peer(), node = caller->certificate.name] {
+    if (doors_.on_known) doors_.on_known(peer, node);
+  };
+  return SessionReactor::Open(hub_, next_id_++, std::move(caller->certificate),
+                              std::move(caller->ca_hash), std::move(on_accepted));
 }
 
 grpc::ServerBidiReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>*
 SessionService::Tunnel(grpc::CallbackServerContext* context) {
-  absl::StatusOr<NodeCertificate> node = NodeOf(*context);
-  if (!node.ok()) {
+  absl::StatusOr<Caller> caller = CallerOf(*context);
+  if (!caller.ok()) {
     return new RefusedReactor<session::v1::TunnelFromAgent, session::v1::TunnelToAgent>(
-        node.status());
+        caller.status());
   }
-  return NewAgentTunnelReactor(tunnels_, std::move(node->name), context);
+  return NewAgentTunnelReactor(tunnels_, std::move(caller->certificate.name),
+                               caller->certificate.not_after, context);
 }
 
 }  // namespace muster::coordinator

@@ -17,6 +17,19 @@ namespace {
 // Somebody else wrote one of the objects between our reading and writing: simply once more.
 constexpr int kConflictsMax = 5;
 
+// True when it was another one. An empty value is none.
+bool Note(const char* key, const std::string& value,
+          google::protobuf::Map<std::string, std::string>& notes) {
+  const auto found = notes.find(key);
+  if (found == notes.end() ? value.empty() : found->second == value) return false;
+  if (value.empty()) {
+    notes.erase(found);
+  } else {
+    notes[key] = value;
+  }
+  return true;
+}
+
 }  // namespace
 
 StatusWriter::StatusWriter(Store& store, const Clock& clock, const Options& options)
@@ -33,6 +46,11 @@ void StatusWriter::ReportNode(const std::string& node, v1::NodeStatus status) {
 
 void StatusWriter::ReportAuthority(const std::string& node, std::string ca_hash) {
   nodes_[node].ca_hash = std::move(ca_hash);
+}
+
+void StatusWriter::ReportSealingKey(const std::string& node, std::string id, std::string problem) {
+  nodes_[node].sealing_key_id = std::move(id);
+  nodes_[node].sealing_key_problem = std::move(problem);
 }
 
 std::optional<MonoTime> StatusWriter::Flush() {
@@ -119,6 +137,16 @@ absl::StatusOr<std::optional<Write>> StatusWriter::NodeWrite(const KeyValue& sto
                                ->mutable_annotations())[model::kCertificateAuthorityAnnotation];
     changed |= noted != word.ca_hash;
     noted = word.ca_hash;
+  }
+  if (!word.sealing_key_id.empty()) {
+    auto& notes = *object.mutable_node()->mutable_metadata()->mutable_annotations();
+    changed |= Note(model::kSealingKeyAnnotation, word.sealing_key_id, notes);
+    changed |= Note(model::kSealingKeyProblemAnnotation, word.sealing_key_problem, notes);
+    const auto replace = notes.find(model::kReplaceSealingKeyAnnotation);
+    if (replace != notes.end() && replace->second != word.sealing_key_id) {
+      notes.erase(replace);
+      changed = true;
+    }
   }
   if (!changed) return std::nullopt;
   return Write{stored.key, EncodeObject(object)};

@@ -34,6 +34,8 @@ class StatusWriter {
   void ReportNode(const std::string& node, v1::NodeStatus status);
   // Which CA it depends on, by hash (common/model/node_key).
   void ReportAuthority(const std::string& node, std::string ca_hash);
+  // With which key its agent seals now, by id, and why with no other one; empty: it has no problem.
+  void ReportSealingKey(const std::string& node, std::string id, std::string problem);
   void ForgetNode(const std::string& node) { nodes_.erase(node); }
 
   // Writes what is due. A refused write is kept, logged once and tried again at the returned time;
@@ -50,7 +52,9 @@ class StatusWriter {
 
   struct NodeWord {
     std::optional<v1::NodeStatus> status;
-    std::string ca_hash;  // Empty: not said.
+    std::string ca_hash;         // Empty: not said.
+    std::string sealing_key_id;  // Likewise.
+    std::string sealing_key_problem;
   };
 
   // The oldest names first, in one transaction; what needs no more writing is forgotten.

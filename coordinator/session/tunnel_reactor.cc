@@ -20,10 +20,10 @@ using session::v1::TunnelToAgent;
 class AgentTunnelReactor final : public grpc::ServerBidiReactor<TunnelFromAgent, TunnelToAgent>,
                                  public std::enable_shared_from_this<AgentTunnelReactor> {
  public:
-  static AgentTunnelReactor* Open(TunnelBroker& tunnels, std::string node,
+  static AgentTunnelReactor* Open(TunnelBroker& tunnels, std::string node, WallTime until,
                                   grpc::CallbackServerContext* context) {
     std::shared_ptr<AgentTunnelReactor> reactor(
-        new AgentTunnelReactor(tunnels, std::move(node), context));
+        new AgentTunnelReactor(tunnels, std::move(node), until, context));
     reactor->self_ = reactor;
     reactor->Read();
     return reactor.get();
@@ -49,11 +49,13 @@ class AgentTunnelReactor final : public grpc::ServerBidiReactor<TunnelFromAgent,
   void OnDone() override { self_.reset(); }
 
  private:
-  AgentTunnelReactor(TunnelBroker& tunnels, std::string node, grpc::CallbackServerContext* context)
-      : tunnels_(tunnels), node_(std::move(node)), context_(context) {}
+  AgentTunnelReactor(TunnelBroker& tunnels, std::string node, WallTime until,
+                     grpc::CallbackServerContext* context)
+      : tunnels_(tunnels), node_(std::move(node)), until_(until), context_(context) {}
 
   void Begin(const TunnelFromAgent& first) {
-    absl::StatusOr<std::shared_ptr<Tunnel>> tunnel = tunnels_.Accept(node_, first.tunnel_id());
+    absl::StatusOr<std::shared_ptr<Tunnel>> tunnel =
+        tunnels_.Accept(node_, first.tunnel_id(), until_);
     if (!tunnel.ok()) return End(tunnel.status());
     {
       MutexLock lock(&mutex_);
@@ -110,6 +112,7 @@ class AgentTunnelReactor final : public grpc::ServerBidiReactor<TunnelFromAgent,
 
   TunnelBroker& tunnels_;
   const std::string node_;
+  const WallTime until_;                        // The end of the certificate that it came with.
   grpc::CallbackServerContext* const context_;  // Valid until OnDone.
   std::shared_ptr<AgentTunnelReactor> self_;    // Until OnDone.
   TunnelFromAgent incoming_;                    // gRPC's while a read is under way.
@@ -123,8 +126,8 @@ class AgentTunnelReactor final : public grpc::ServerBidiReactor<TunnelFromAgent,
 }  // namespace
 
 grpc::ServerBidiReactor<TunnelFromAgent, TunnelToAgent>* NewAgentTunnelReactor(
-    TunnelBroker& tunnels, std::string node, grpc::CallbackServerContext* context) {
-  return AgentTunnelReactor::Open(tunnels, std::move(node), context);
+    TunnelBroker& tunnels, std::string node, WallTime until, grpc::CallbackServerContext* context) {
+  return AgentTunnelReactor::Open(tunnels, std::move(node), until, context);
 }
 
 }  // namespace muster::coordinator

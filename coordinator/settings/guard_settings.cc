@@ -1,11 +1,15 @@
 #include "coordinator/settings/guard_settings.h"
 
+#include <chrono>
+
 #include "absl/strings/str_cat.h"
 #include "common/config/allow_list.h"
 #include "common/model/host_reach.h"
 
 namespace muster::coordinator {
 namespace {
+
+using namespace std::chrono_literals;
 
 const std::vector<std::string> kLevels = {"privileged", "baseline", "restricted"};
 const std::vector<std::string> kRequests = {"all", "changes"};
@@ -34,6 +38,13 @@ void ReadLimits(ConfigSection section, LimitSettings& limits) {
   section.Read("requestBurst", limits.request_burst, 1, 1'000'000);
   section.Read("openCalls", limits.open_calls, 1, 1'000'000);
   section.Read("messageMiB", limits.message_mib, 4, 1'024);
+  section.Read("readerWait", limits.reader_wait, 5s, 24h);
+  section.Read("newConnections", limits.new_connections, 16, 1'000'000);
+  section.Read("objects", limits.objects, 100, 100'000'000);
+  section.Read("objectsPerNamespace", limits.objects_per_namespace, 10, 100'000'000);
+  section.Read("objectsPerUser", limits.objects_per_user, 10, 100'000'000);
+  section.Read("dataMiB", limits.data_mib, 16, 1'000'000);
+  section.Read("dataPerNamespaceMiB", limits.data_per_namespace_mib, 1, 1'000'000);
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/base/clock.h"
 #include "common/config/config_file.h"
 
 namespace muster::coordinator {
@@ -38,6 +40,14 @@ struct LimitSettings {
   int64_t request_burst = 400;
   int64_t open_calls = 256;
   int64_t message_mib = 16;  // That comes over the network.
+  Duration reader_wait = std::chrono::minutes(5);
+  // Of what people make, in the store; pods and what else controllers make are not counted.
+  int64_t objects = 100'000;
+  int64_t objects_per_namespace = 10'000;  // Of each kind.
+  int64_t objects_per_user = 10'000;       // At once; as many again in a day.
+  int64_t data_mib = 4'096;
+  int64_t data_per_namespace_mib = 1'024;
+  int64_t new_connections = 1'024;  // That have not said yet who they are.
 
   bool operator==(const LimitSettings&) const = default;
 };

@@ -2,8 +2,10 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -56,18 +58,52 @@ std::shared_ptr<Tunnel> TunnelBroker::Open(const std::string& node,
 }
 
 absl::StatusOr<std::shared_ptr<Tunnel>> TunnelBroker::Accept(const std::string& node,
-                                                             const std::string& id) {
+                                                             const std::string& id,
+                                                             WallTime until) {
   MutexLock lock(&mutex_);
   auto it = waiting_.find(id);
   if (it == waiting_.end() || it->second.node != node) {
     return absl::NotFoundError("nobody waits for this tunnel");
   }
-  return std::move(waiting_.extract(it).mapped().tunnel);
+  std::shared_ptr<Tunnel> tunnel = std::move(waiting_.extract(it).mapped().tunnel);
+  if (accepted_.size() >= forget_at_) ForgetEnded();
+  accepted_.emplace(until, Accepted{node, tunnel});
+  return tunnel;
+}
+
+void TunnelBroker::ForgetEnded() {
+  for (auto it = accepted_.begin(); it != accepted_.end();) {
+    it = it->second.tunnel.expired() ? accepted_.erase(it) : std::next(it);
+  }
+  forget_at_ = std::max<size_t>(64, 2 * accepted_.size());
+}
+
+void TunnelBroker::CloseAllOf(const std::string& node, const absl::Status& why) {
+  std::vector<std::shared_ptr<Tunnel>> tunnels;
+  {
+    MutexLock lock(&mutex_);
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+      if (it->second.node != node) {
+        ++it;
+        continue;
+      }
+      tunnels.push_back(std::move(it->second.tunnel));
+      it = waiting_.erase(it);
+    }
+    for (const auto& [until, accepted] : accepted_) {
+      if (accepted.node == node) tunnels.push_back(accepted.tunnel.lock());
+    }
+  }
+  for (const auto& tunnel : tunnels) {
+    if (tunnel != nullptr) tunnel->Close(why);
+  }
 }
 
 std::optional<MonoTime> TunnelBroker::Expire() {
   const MonoTime now = clock_.Mono();
+  const WallTime wall = clock_.Wall();
   std::vector<Waiting> late;
+  std::vector<std::shared_ptr<Tunnel>> over;
   std::optional<MonoTime> next;
   {
     MutexLock lock(&mutex_);
@@ -80,6 +116,13 @@ std::optional<MonoTime> TunnelBroker::Expire() {
       if (!next || it->second.until < *next) next = it->second.until;
       ++it;
     }
+    while (!accepted_.empty() && accepted_.begin()->first <= wall) {
+      over.push_back(accepted_.extract(accepted_.begin()).mapped().tunnel.lock());
+    }
+  }
+  for (const auto& tunnel : over) {
+    if (tunnel == nullptr) continue;
+    tunnel->Close(absl::UnauthenticatedError("the time of the node's certificate is over"));
   }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(open_wait_max_).count();
   for (const Waiting& waiting : late) {

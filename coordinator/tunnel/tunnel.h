@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -54,10 +55,15 @@ class TunnelBroker {
   // agent does not open its end in time, with Unavailable when the node is not connected.
   std::shared_ptr<Tunnel> Open(const std::string& node, session::v1::OpenTunnel request);
   // For the agent's call, once. NotFound when nobody waits (any more) for this id from this node.
-  absl::StatusOr<std::shared_ptr<Tunnel>> Accept(const std::string& node, const std::string& id);
+  // The tunnel is closed at `until`, when what the agent proved itself by ends.
+  absl::StatusOr<std::shared_ptr<Tunnel>> Accept(const std::string& node, const std::string& id,
+                                                 WallTime until = WallTime::max());
 
-  // Closes what waited too long; returns when to call it again.
+  // Closes what waited too long, or whose time is over; returns when to call it again for what
+  // waits. It has to be called now and then for the rest.
   std::optional<MonoTime> Expire();
+  // Closes all that the node has, and what waits for it.
+  void CloseAllOf(const std::string& node, const absl::Status& why);
 
  private:
   struct Waiting {
@@ -65,13 +71,21 @@ class TunnelBroker {
     MonoTime until;
     std::shared_ptr<Tunnel> tunnel;
   };
+  struct Accepted {
+    std::string node;
+    std::weak_ptr<Tunnel> tunnel;
+  };
   void Refuse(const std::string& id, absl::Status why);
+  void ForgetEnded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock& clock_;
   const Duration open_wait_max_;
   const Ask ask_;
   Mutex mutex_;
   std::map<std::string, Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // By id.
+  // That both ends have; some may have ended. By when they end at the latest.
+  std::multimap<WallTime, Accepted> accepted_ ABSL_GUARDED_BY(mutex_);
+  size_t forget_at_ ABSL_GUARDED_BY(mutex_) = 64;  // So many of them.
 };
 
 }  // namespace muster::coordinator

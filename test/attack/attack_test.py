@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""Attacks on a running coordinator over its sockets. Usage: attack_test.py COORDINATOR MUSTERCTL
+"""Attacks on a running coordinator over its sockets.
+
+Usage: attack_test.py COORDINATOR MUSTERCTL AGENT
 
 Each attack is made by somebody who can reach the port and has no rights. While it goes on, others
 have to be served within SERVED_WITHIN seconds, the coordinator may not grow by more than
@@ -19,11 +21,15 @@ import tempfile
 import time
 import unittest
 
-COORDINATOR, MUSTERCTL = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+COORDINATOR, MUSTERCTL, AGENT = (os.path.abspath(path) for path in sys.argv[1:4])
 SERVED_WITHIN = 5.0  # Seconds, beyond ten times what it takes just before the attack.
 GROWTH_MAX = 128 << 20  # Bytes of memory.
 HALF_OPEN = 10_000
 HALF_OPEN_EACH = 100 << 10  # Bytes of memory until it is closed.
+FEW_DESCRIPTORS = 400
+# Seconds until others get in, and until a node's session says what it has to, while somebody takes
+# every descriptor there is.
+SERVED_WITHOUT_DESCRIPTORS = 5.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST, SETTINGS, CONTINUATION = 0, 1, 3, 4, 9
 END_STREAM, END_HEADERS = 1, 4
@@ -61,8 +67,10 @@ def call(path, *more):
 class Coordinator:
     """The program with a fleet of its own, and what an attacker sees of it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, descriptors=None):
         self.folder = folder
+        self.descriptors_max = descriptors
+        os.makedirs(folder, exist_ok=True)
         self.port = free_port()
         self.socket = f"{folder}/admin.sock"
         self.config = f"{folder}/coordinator.yaml"
@@ -76,6 +84,8 @@ class Coordinator:
         # As a shell starts it: the limit of open files is a soft one, and small.
         def limit():
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            if self.descriptors_max:
+                hard = min(hard, self.descriptors_max)
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
 
         with open(f"{self.folder}/log", "ab") as log:
@@ -89,6 +99,10 @@ class Coordinator:
     def said(self):
         with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as file:
             return file.read()[-4000:]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
 
     def ctl(self, *words, check=True, text=None):
         return subprocess.run([MUSTERCTL, "--server", f"unix:{self.socket}", *words], check=check,
@@ -106,7 +120,7 @@ class Coordinator:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def connect(self, certificate=None, timeout=30.0):
+    def connect(self, certificate=None, timeout=30.0, source=None):
         """A connection with TLS; `certificate` is a file with key and certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -114,13 +128,14 @@ class Coordinator:
         context.set_alpn_protocols(["h2"])
         if certificate:
             context.load_cert_chain(certificate)
-        raw = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=timeout,
+                                       source_address=(source, 0) if source else None)
         return context.wrap_socket(raw)
 
-    def speaks(self, certificate=None):
+    def speaks(self, certificate=None, timeout=30.0, source=None):
         """Does it speak HTTP/2 with who shows this certificate?"""
         try:
-            with self.connect(certificate) as tls:
+            with self.connect(certificate, timeout, source) as tls:
                 tls.sendall(PREFACE + frame(SETTINGS, 0, 0, b""))
                 return len(tls.recv(9)) > 0
         except OSError:
@@ -164,6 +179,52 @@ def ended(tls, stream=1):
         return False
     except OSError:
         return True
+
+
+class Node:
+    """An agent's session, spoken by hand."""
+
+    def __init__(self, coordinator, name):
+        state = f"{coordinator.folder}/{name}"
+        words = coordinator.ctl("token", "create").stdout.split()
+        run(AGENT, "join", f"127.0.0.1:{coordinator.port}", "--node-name", name, "--config",
+            f"{state}.yaml", "--state-dir", state, *words[words.index("--token"):])
+        with open(f"{state}.pem", "w", encoding="ascii") as file:
+            for part in ("node.key", "node.crt"):
+                with open(f"{state}/pki/{part}", encoding="ascii") as source:
+                    file.write(source.read())
+        self.tls = coordinator.connect(f"{state}.pem")
+        self.tls.sendall(PREFACE + frame(SETTINGS, 0, 0, b"") +
+                         frame(HEADERS, END_HEADERS, 1, call(SESSION)))
+        # FromAgent.hello.tunnels
+        self.say(b"\x0a\x07\x2a\x05stats")
+        self.await_message(30)
+
+    def say(self, message):
+        self.tls.sendall(frame(DATA, 0, 1, b"\0" + struct.pack(">I", len(message)) + message))
+
+    def beat(self):
+        self.say(b"\x2a\0")  # FromAgent.heartbeat
+
+    def await_message(self, timeout):
+        """The next message of the coordinator; None when none comes."""
+        until, data = time.monotonic() + timeout, b""
+        while time.monotonic() < until:
+            self.tls.settimeout(max(0.01, until - time.monotonic()))
+            with contextlib.suppress(TimeoutError):
+                more = self.tls.recv(65536)
+                assert more, "the session was cut"
+                data += more
+            while len(data) >= 9 and len(data) >= 9 + int.from_bytes(data[:3], "big"):
+                length = int.from_bytes(data[:3], "big")
+                if data[3] == DATA and length > 0:
+                    return data[9:9 + length]
+                data = data[9 + length:]
+        return None
+
+    def drain(self):
+        while self.await_message(0.3):
+            pass
 
 
 class Attacks(unittest.TestCase):
@@ -255,8 +316,6 @@ class Attacks(unittest.TestCase):
     def test_half_open_handshakes(self):
         before = self.coordinator.descriptors()
         self.growth_max = HALF_OPEN * HALF_OPEN_EACH
-        # A new connection stands behind the ten thousand in the listener's queue.
-        self.connected_within = 4 * self.served_within
         sockets = []
         try:
             for number in range(HALF_OPEN):
@@ -280,6 +339,81 @@ class Attacks(unittest.TestCase):
         finally:
             for some in sockets:
                 some.close()
+
+    def test_no_descriptors_left(self):
+        coordinator = Coordinator(f"{self.place.name}/few", FEW_DESCRIPTORS)
+        self.addCleanup(coordinator.stop)
+        node = Node(coordinator, "n1")
+        node.drain()
+        sockets = []
+        self.addCleanup(lambda: [some.close() for some in sockets])
+
+        def half_open(address, count):
+            for _ in range(count):
+                some = socket.socket()
+                some.setblocking(False)
+                sockets.append(some)
+                some.bind((address, 0))
+                with contextlib.suppress(BlockingIOError):
+                    some.connect(("127.0.0.1", coordinator.port))
+                with contextlib.suppress(OSError):
+                    some.send(b"\x16\x03\x01\x02\x00\x01")
+
+        # From everywhere, one of them the address that the others come from.
+        for address in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"):
+            half_open(address, 5 * FEW_DESCRIPTORS // 4)
+        worst_in = worst_session = 0.0
+        for number in range(10):
+            half_open("127.0.0.2", FEW_DESCRIPTORS // 4)  # It goes on.
+            start = time.monotonic()
+            source = f"127.0.1.{number + 1}"
+            while not coordinator.speaks(timeout=SERVED_WITHOUT_DESCRIPTORS, source=source):
+                self.assertLess(time.monotonic() - start, SERVED_WITHOUT_DESCRIPTORS, source)
+            worst_in = max(worst_in, time.monotonic() - start)
+            # A node is heard, and is told what is wanted of it.
+            node.beat()
+            start = time.monotonic()
+            with subprocess.Popen([MUSTERCTL, "--server", f"unix:{coordinator.socket}", "top",
+                                   "node", "n1"], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL) as asks:
+                told = node.await_message(SERVED_WITHOUT_DESCRIPTORS)
+                asks.kill()
+            self.assertIsNotNone(told, "the session is delayed")
+            worst_session = max(worst_session, time.monotonic() - start)
+        self.assertLessEqual(coordinator.descriptors(), FEW_DESCRIPTORS)
+        # From the address of an attacker it takes until its connections have had their time.
+        start = time.monotonic()
+        while not coordinator.speaks(timeout=10):
+            self.assertLess(time.monotonic() - start, 30, "not from the attacker's address either")
+        print(f"without descriptors: others get in within {worst_in:.3f} s, a session says what it "
+              f"has to within {worst_session:.3f} s, the attacker's own address gets in within "
+              f"{time.monotonic() - start:.3f} s", flush=True)
+        for some in sockets:
+            some.close()
+        self.assertTrue(coordinator.speaks(), "afterwards")
+        self.assertIsNone(coordinator.process.poll(), coordinator.said())
+
+    def test_nobody_stays_without_saying_who_it_is(self):
+        with self.coordinator.connect(timeout=60) as tls:
+            tls.sendall(PREFACE + frame(SETTINGS, 0, 0, b""))
+            start = time.monotonic()
+            self.assertTrue(ended(tls), "a connection that says nothing stays")
+            self.assertLess(time.monotonic() - start, 45)
+
+    def test_what_is_no_text_fills_no_journal(self):
+        before = os.path.getsize(f"{self.coordinator.folder}/log")
+        body = b"\x12\x02\xff\xfe"  # EnrolRequest.node_name
+        for _ in range(20):
+            with self.coordinator.connect() as tls:
+                tls.sendall(PREFACE + frame(SETTINGS, 0, 0, b""))
+                for stream in range(1, 200, 2):
+                    tls.sendall(frame(HEADERS, END_HEADERS, stream, call(ENROL)) +
+                                frame(DATA, END_STREAM, stream,
+                                      b"\0" + struct.pack(">I", len(body)) + body))
+                self.assertTrue(ended(tls, 199))
+        with open(f"{self.coordinator.folder}/log", encoding="utf-8", errors="replace") as file:
+            file.seek(before)
+            self.assertNotIn("UTF-8", file.read())
 
     def test_slow_senders(self):
         streams = []
@@ -434,4 +568,4 @@ data: {key: "\\e[2Jx"}
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[3:]])
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[4:]])

@@ -65,4 +65,8 @@ void FakeLink::SendStaticPods(const std::vector<v1::Pod>& pods) {
   if (connected_) static_pods_.push_back(pods);
 }
 
+void FakeLink::SendSealingKey(const std::string& id, const std::string& problem) {
+  if (connected_) sealing_keys_.emplace_back(id, problem);
+}
+
 }  // namespace muster::agent

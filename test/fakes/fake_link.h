@@ -25,6 +25,10 @@ class FakeLink final : public Link {
   int heartbeats() const { return heartbeats_; }
   // Each list that was sent.
   const std::vector<std::vector<v1::Pod>>& static_pods() const { return static_pods_; }
+  // Each id, and what was wrong.
+  const std::vector<std::pair<std::string, std::string>>& sealing_keys() const {
+    return sealing_keys_;
+  }
   // The newest report about that pod; nullptr when none was sent.
   const PodReport* LastReport(const std::string& uid) const;
   void ClearSent();
@@ -45,6 +49,7 @@ class FakeLink final : public Link {
   void SendEvent(const v1::Event& event) override;
   void SendHeartbeat() override;
   void SendStaticPods(const std::vector<v1::Pod>& pods) override;
+  void SendSealingKey(const std::string& id, const std::string& problem) override;
 
  private:
   const std::function<void(LinkEvent)> on_event_;
@@ -57,6 +62,7 @@ class FakeLink final : public Link {
   std::vector<v1::Event> events_;
   int heartbeats_ = 0;
   std::vector<std::vector<v1::Pod>> static_pods_;
+  std::vector<std::pair<std::string, std::string>> sealing_keys_;
 };
 
 }  // namespace muster::agent

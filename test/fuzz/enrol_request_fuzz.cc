@@ -1,5 +1,5 @@
-// Any request to join, from anybody who reaches the port: without the token nothing comes of it,
-// and with it no more than the token allows.
+// Any request to join, or for another certificate, from anybody who reaches the port: without the
+// token nothing comes of it, and with it no more than the token allows.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -9,6 +9,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/macros.h"
+#include "common/model/kinds.h"
+#include "common/model/node_key.h"
 #include "common/pki/pki.h"
 #include "coordinator/enrol/certificate_authority.h"
 #include "coordinator/enrol/enrolment.h"
@@ -37,19 +39,45 @@ struct Keys {
   std::string csr;
 };
 
+// Anybody may ask for a certificate of a node that is there; it is given for that node's own key.
+void Renew(const Keys& keys, Enrolment& enrolment, ObjectStore& objects, bool has_key,
+           const session::v1::RenewRequest& wire) {
+  v1::Object node = model::NewObject(*model::FindKind(v1::Object::kNode));
+  model::MutableMetadataOf(node).set_name("n");
+  (*model::MutableMetadataOf(node).mutable_annotations())[model::kNodeKeyHashAnnotation] =
+      *pki::RequestPublicKeyHash(keys.csr);
+  ObjectTransaction transaction;
+  transaction.Create(std::move(node));
+  MUSTER_CHECK(objects.Commit(std::move(transaction)).ok());
+  const absl::StatusOr<EnrolResult> result =
+      enrolment.Renew(wire.node_name(), has_key ? keys.csr : wire.csr_pem());
+  if (!result.ok()) return;
+  MUSTER_CHECK(has_key && wire.node_name() == "n");
+}
+
 }  // namespace
 
-// The first byte says whether the token, and the proof of a key, are real ones.
+// The first byte says whether the token, and the proof of a key, are real ones, and which of the
+// two calls it is.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Keys keys;
   if (size == 0) return 0;
   session::v1::EnrolRequest wire;
-  if (!wire.ParseFromArray(data + 1, static_cast<int>(size - 1))) return 0;
+  session::v1::RenewRequest renew;
+  const bool is_renew = (data[0] & 4) != 0;
+  if (is_renew) {
+    if (!renew.ParseFromArray(data + 1, static_cast<int>(size - 1))) return 0;
+  } else if (!wire.ParseFromArray(data + 1, static_cast<int>(size - 1)))
+    return 0;
   const SystemClock clock;
   MemoryStore store;
   ObjectStore objects(store, clock);
   TokenStore tokens(store, clock);
   Enrolment enrolment(objects, tokens, *keys.ca, clock);
+  if (is_renew) {
+    Renew(keys, enrolment, objects, (data[0] & 2) != 0, renew);
+    return 0;
+  }
   TokenStore::Scope scope;
   scope.node_name = "n*";
   const TokenStore::Token token = *tokens.Create(std::chrono::seconds(60), 1, scope);

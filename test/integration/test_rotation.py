@@ -50,6 +50,11 @@ def trusted(cluster, node):
     return pki(cluster, node, "ca.crt").read_text().count("BEGIN CERTIFICATE")
 
 
+def sealing_key(cluster, node):
+    """By what its Node says, which is what its agent said last."""
+    return cluster.get("node", node)["metadata"]["annotations"]["muster.dev/sealing-key"]
+
+
 def steady(cluster, nodes):
     """What must stay as it is of the pods that have nothing to do with any of this."""
     return {node: identity(cluster.pod("steady", node)) for node in nodes}
@@ -126,6 +131,20 @@ def test_certificates_ca_and_sealing_key_change_and_nobody_notices(hasty, nodes)
         assert PASSWORD.encode() not in checkpoint.read_bytes(), node
         assert b"\0MSEAL1" in checkpoint.read_bytes(), node
 
+    # The nodes' own.
+    node_keys = {node: sealing_key(cluster, node) for node in nodes}
+    assert "3 nodes asked" in cluster.ctl("seal", "rotate", "--nodes").out
+    wait_until(lambda: all(sealing_key(cluster, node) != node_keys[node] for node in nodes), 10,
+               "every node seals with a new key")
+    wait_until(lambda: "being replaced" not in cluster.ctl("seal", "status").out, 10)
+    for node in nodes:
+        checkpoint = cluster.host_root(node) / "var/lib/muster/agent/checkpoint/assignment.log"
+        content = checkpoint.read_bytes()
+        assert node_keys[node].encode() not in content, "something is sealed with the old key"
+        assert sealing_key(cluster, node).encode() in content
+        assert PASSWORD.encode() not in content
+        key_file = pki(cluster, node, "sealing.key").read_text()
+        assert len([line for line in key_file.splitlines() if not line.startswith("#")]) == 1
     # The nodes' certificates, by age alone.
     wait_until(lambda: all(certificate(cluster, node) != second[node] for node in nodes),
                LIFETIME, "every certificate is renewed before it ends")
@@ -139,6 +158,13 @@ def test_certificates_ca_and_sealing_key_change_and_nobody_notices(hasty, nodes)
     print(f"{len(gaps)} sessions were opened anew, the longest gap {max(gaps):.3f} s; "
           "0 pod restarts, 3 of 3 restarts of bouncy were told of")
     assert max(gaps) < GAP_MAX, gaps
+
+    # What they kept can be opened by the next agents.
+    sealed_with = sealing_key(cluster, "node-1")
+    cluster.testbed("kill", "node-1", "agent")
+    cluster.wait_nodes_ready("node-1")
+    assert sealing_key(cluster, "node-1") == sealed_with
+    assert steady(cluster, nodes) == before
 
 
 def test_a_node_that_was_off_for_longer_than_its_certificate_comes_back(hasty, nodes):

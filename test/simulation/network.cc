@@ -91,6 +91,9 @@ class Network::SimLink final : public agent::Link {
   void SendStaticPods(const std::vector<v1::Pod>& pods) override {
     Send([&](agent::Outbox& outbox) { outbox.SetStaticPods(pods); });
   }
+  void SendSealingKey(const std::string& id, const std::string& problem) override {
+    Send([&](agent::Outbox& outbox) { outbox.SetSealingKey(id, problem); });
+  }
 
   void Deliver(agent::LinkEvent event) { on_event_(std::move(event)); }
   void Over(absl::Status why) {

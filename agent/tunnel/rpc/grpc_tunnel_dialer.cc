@@ -14,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "agent/tunnel/rpc/tunnel_input.h"
 #include "common/base/macros.h"
 #include "muster/session/v1/session.grpc.pb.h"
 
@@ -47,25 +48,6 @@ void SetUsage(const NodeUsage& usage, session::v1::TunnelUsage* message) {
     SetAmount(container.amount, sent->mutable_amount());
   }
   SetAmount(usage.node, message->mutable_node());
-}
-
-TunnelInput InputFrom(TunnelToAgent message) {
-  TunnelInput input;
-  switch (message.message_case()) {
-    case TunnelToAgent::kStdin:
-      input.stdin_bytes = std::move(*message.mutable_stdin());
-      break;
-    case TunnelToAgent::kStdinClosed:
-      input.stdin_closed = message.stdin_closed();
-      break;
-    case TunnelToAgent::kTerminalSize:
-      input.resize = TerminalSize{static_cast<uint32_t>(message.terminal_size() >> 32),
-                                  static_cast<uint32_t>(message.terminal_size())};
-      break;
-    case TunnelToAgent::MESSAGE_NOT_SET:
-      break;
-  }
-  return input;
 }
 
 class GrpcTunnelPeer final : public TunnelPeer,

@@ -85,7 +85,8 @@ absl::Status Prepare(Database& database) {
   if (mode != "wal") {
     return absl::FailedPreconditionError("its file system cannot hold a write-ahead log");
   }
-  return empty ? CreateTables(database) : absl::OkStatus();
+  if (empty) return CreateTables(database);
+  return database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <map>
 #include <memory>
@@ -13,7 +14,9 @@
 #include <thread>
 #include <vector>
 
+#include "common/seal/seal_ring.h"
 #include "coordinator/store/memory/memory_store.h"
+#include "coordinator/store/sealed/sealed_store.h"
 #include "coordinator/store/sqlite/sqlite_store.h"
 #include "coordinator/store/store.h"
 #include "test/contract/store/recorder.h"
@@ -43,6 +46,78 @@ std::unique_ptr<Store> MakeSqlite(const TempDir& dir, int64_t history_revisions)
   auto store = SqliteStore::Open({dir / "store.db", history_revisions});
   MUSTER_CHECK(store.ok());
   return *std::move(store);
+}
+
+// A sealed store with what it needs, which sees every key of these tests as one of a Secret.
+class OwnSealedStore final : public Store {
+ public:
+  explicit OwnSealedStore(std::unique_ptr<Store> below)
+      : ring_({*seal::SealingKey::Generate()}), below_(std::move(below)), store_(*below_, ring_) {}
+
+  absl::StatusOr<std::optional<KeyValue>> Get(const std::string& key) override {
+    return Plain(store_.Get(Sealed(key)));
+  }
+  absl::StatusOr<Listing> List(const std::string& prefix) override {
+    absl::StatusOr<Listing> listing = store_.List(Sealed(prefix));
+    if (listing.ok()) {
+      for (KeyValue& item : listing->items) item = Plain(std::move(item));
+    }
+    return listing;
+  }
+  absl::StatusOr<int64_t> Scan(const std::string& prefix,
+                               const std::function<void(const KeyValue&)>& each) override {
+    return store_.Scan(Sealed(prefix), [&](const KeyValue& item) { each(Plain(item)); });
+  }
+  absl::StatusOr<int64_t> Transact(const Transaction& transaction) override {
+    Transaction sealed = transaction;
+    for (Condition& condition : sealed.conditions) condition.key = Sealed(condition.key);
+    for (Write& write : sealed.writes) write.key = Sealed(write.key);
+    return store_.Transact(sealed);
+  }
+  absl::StatusOr<std::unique_ptr<Watch>> WatchFrom(const std::string& prefix,
+                                                   int64_t after_revision,
+                                                   OnChanges on_changes) override {
+    return store_.WatchFrom(Sealed(prefix), after_revision,
+                            [on_changes](absl::StatusOr<std::vector<Change>> changes) {
+                              if (changes.ok()) {
+                                for (Change& change : *changes) {
+                                  change.kv = Plain(std::move(change.kv));
+                                  if (change.previous) {
+                                    change.previous = Plain(*std::move(change.previous));
+                                  }
+                                }
+                              }
+                              on_changes(std::move(changes));
+                            });
+  }
+  absl::Status Compact(int64_t revision) override { return store_.Compact(revision); }
+  absl::StatusOr<int64_t> CurrentRevision() override { return store_.CurrentRevision(); }
+
+ private:
+  // In there, so that every value of the contract is sealed.
+  static constexpr char kSecrets[] = "/secrets/";
+  static std::string Sealed(const std::string& key) { return kSecrets + key; }
+  static KeyValue Plain(KeyValue item) {
+    item.key.erase(0, std::string(kSecrets).size());
+    return item;
+  }
+  static absl::StatusOr<std::optional<KeyValue>> Plain(
+      absl::StatusOr<std::optional<KeyValue>> found) {
+    if (found.ok() && found->has_value()) found = Plain(**std::move(found));
+    return found;
+  }
+
+  const seal::SealRing ring_;
+  const std::unique_ptr<Store> below_;
+  SealedStore store_;
+};
+
+std::unique_ptr<Store> MakeSealedMemory(const TempDir& dir, int64_t history_revisions) {
+  return std::make_unique<OwnSealedStore>(MakeMemory(dir, history_revisions));
+}
+
+std::unique_ptr<Store> MakeSealedSqlite(const TempDir& dir, int64_t history_revisions) {
+  return std::make_unique<OwnSealedStore>(MakeSqlite(dir, history_revisions));
 }
 
 class StoreContract : public ::testing::TestWithParam<Implementation> {
@@ -554,7 +629,9 @@ TEST_P(StoreContract, ARandomHistoryIsToldTheSameLiveAndLater) {
 
 INSTANTIATE_TEST_SUITE_P(Every, StoreContract,
                          ::testing::Values(Implementation{"Memory", &MakeMemory},
-                                           Implementation{"Sqlite", &MakeSqlite}),
+                                           Implementation{"Sqlite", &MakeSqlite},
+                                           Implementation{"SealedMemory", &MakeSealedMemory},
+                                           Implementation{"SealedSqlite", &MakeSealedSqlite}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

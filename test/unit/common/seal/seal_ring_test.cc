@@ -4,6 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/text_file.h"
 #include "common/seal/key_file.h"
@@ -135,6 +140,45 @@ TEST(KeyFile, ACredentialGoesBeforeTheFileAndIsNotWritten) {
   EXPECT_EQ(source.path, credential);
   EXPECT_TRUE(LoadKeys(source).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(SaveKeys(source, {NewKey()})));
+}
+
+TEST(SealRing, WhatANewerVersionSealedIsRefusedAndNotTakenForDamaged) {
+  const SealRing ring({SealingKey::Generate().value()});
+  std::string record = ring.Seal("secret", "name").value();
+  record[6] = '2';  // Behind the mark: the way of sealing.
+  EXPECT_TRUE(IsSealed(record));
+  const absl::Status refused = ring.Open(record, "name").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_NE(refused.message().find("newer version"), absl::string_view::npos);
+}
+
+TEST(SealRing, KeysThatAreForgottenOpenNothing) {
+  const SealingKey old_key = SealingKey::Generate().value();
+  SealRing ring({old_key});
+  const std::string record = ring.Seal("secret", "name").value();
+  ring.Add(SealingKey::Generate().value());
+  EXPECT_EQ(ring.Open(record, "name").value(), "secret");
+  ring.KeepFirst();
+  EXPECT_TRUE(absl::IsFailedPrecondition(ring.Open(record, "name").status()));
+}
+
+// As the kernel says of the page that the key is in: "dd" is out of core dumps.
+TEST(SealingKey, IsInNoCoreDump) {
+  const SealingKey key = SealingKey::Generate().value();
+  const auto address = reinterpret_cast<uintptr_t>(key.bytes());
+  std::ifstream maps("/proc/self/smaps");
+  std::string line, flags;
+  bool here = false;
+  while (std::getline(maps, line)) {
+    unsigned long long begin = 0, end = 0;
+    if (std::sscanf(line.c_str(), "%llx-%llx ", &begin, &end) == 2) {
+      here = begin <= address && address < end;
+    } else if (here && line.rfind("VmFlags:", 0) == 0) {
+      flags = line;
+    }
+  }
+  ASSERT_NE(flags, "") << "the page is not in smaps";
+  EXPECT_NE(flags.find(" dd"), std::string::npos) << flags;
 }
 
 }  // namespace

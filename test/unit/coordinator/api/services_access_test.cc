@@ -1,5 +1,7 @@
 // Who may call what of the admin API and of sessions, over the wire.
 
+#include <map>
+
 #include "test/unit/coordinator/api/services_fixture.h"
 
 namespace muster::coordinator {
@@ -202,6 +204,71 @@ TEST_F(ServicesTest, ACertificateOfTheNameWithAnotherKeyIsRefused) {
   ToAgent message;
   EXPECT_FALSE(stream->Read(&message));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+}
+
+// Who may make which call of an agent, for each RPC of the descriptor: a new one has to be said
+// here.
+TEST_F(ServicesTest, EveryRpcOfAgentsIsRefusedToWhoIsNoNode) {
+  const std::map<std::string, bool> needs_certificate = {
+      {"Enrol", false}, {"Renew", false}, {"Session", true}, {"Tunnel", true}};
+  const auto& service =
+      *session::v1::Hello::descriptor()->file()->FindServiceByName("AgentSession");
+  const std::vector<std::pair<std::shared_ptr<grpc::Channel>, grpc::StatusCode>> others = {
+      {Channel(), grpc::StatusCode::UNAUTHENTICATED},
+      {PersonChannel({"anna", {}, Role::kAdmin, {}, {}}), grpc::StatusCode::PERMISSION_DENIED},
+      {Channel("system:node:n1", "system:masters"), grpc::StatusCode::PERMISSION_DENIED},
+      {Channel("n1", pki::kNodeOrganization), grpc::StatusCode::PERMISSION_DENIED}};
+  for (int i = 0; i < service.method_count(); ++i) {
+    const auto& method = *service.method(i);
+    ASSERT_TRUE(needs_certificate.contains(method.name()))
+        << "say here who may call " << method.name();
+    for (const auto& [channel, code] : others) {
+      grpc::GenericStub stub(channel);
+      const std::unique_ptr<google::protobuf::Message> request(
+          google::protobuf::MessageFactory::generated_factory()
+              ->GetPrototype(method.input_type())
+              ->New());
+      Context context;
+      const grpc::Status status =
+          CallRaw(stub, context, "/muster.session.v1.AgentSession/" + method.name(), *request);
+      if (needs_certificate.at(method.name())) {
+        EXPECT_EQ(status.error_code(), code) << method.name() << ": " << status.error_message();
+      } else {
+        EXPECT_TRUE(status.ok()) << method.name() << ": " << status.error_message();
+      }
+    }
+  }
+}
+
+TEST_F(ServicesTest, ANodesCertificateIsWorthNothingWhenItsTimeIsOverWhateverIsOpen) {
+  const auto channel = NodeChannel("n1", 2s);
+  const auto stub = AgentSession::NewStub(channel);
+  Context context;
+  auto session = stub->Session(&context);
+  FromAgent hello;
+  hello.mutable_hello();
+  ASSERT_TRUE(session->Write(hello));
+  ToAgent message;
+  ASSERT_TRUE(session->Read(&message));
+  // The session that is open is cut, without anybody asking.
+  while (session->Read(&message)) {
+  }
+  const grpc::Status end = session->Finish();
+  EXPECT_EQ(end.error_code(), grpc::StatusCode::UNAUTHENTICATED) << end.error_message();
+  EXPECT_THAT(end.error_message(), HasSubstr("time of its certificate is over"));
+  // The connection is there all the same; nothing new is let in by it.
+  ASSERT_EQ(channel->GetState(false), GRPC_CHANNEL_READY);
+  Context again, tunnel_context;
+  auto second = stub->Session(&again);
+  second->Write(hello);
+  while (second->Read(&message)) {
+  }
+  EXPECT_EQ(second->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  auto tunnel = stub->Tunnel(&tunnel_context);
+  TunnelFromAgent frame;
+  frame.set_tunnel_id("any");
+  tunnel->Write(frame);
+  EXPECT_EQ(tunnel->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ class ServicesTest : public ::testing::Test {
     doors.authority_of = [this](const std::string& certificate_pem) {
       return pki::IssuerAmong(certificate_pem, ca_.certificate_pem).value_or("");
     };
-    sessions_ = std::make_unique<SessionService>(*hub_, *tunnels_, std::move(doors));
+    sessions_ = std::make_unique<SessionService>(*hub_, *tunnels_, clock_, std::move(doors));
     AccessApi::Options options;
     options.address = [] { return std::string("c:7440"); };
     options.join_command = [](const std::string& token) { return "join " + token; };
@@ -98,10 +98,10 @@ class ServicesTest : public ::testing::Test {
     seals_ = *SealKeeper::Open(store_, {folder_ / "sealing.key"}, nullptr);
     trust_ = std::make_unique<TrustApi>(*fleet_ca_, *enrolment_, users_, objects_, *seals_, clock_,
                                         std::move(trust));
-    remote_ = std::make_unique<AdminService>(api_, *access_, *trust_, *tunnels_,
-                                             [this](const grpc::CallbackServerContext& context) {
-                                               return RemoteCaller(context, users_, clock_.Wall());
-                                             });
+    remote_ = std::make_unique<AdminService>(
+        api_, *access_, *trust_, *tunnels_, [this](const grpc::CallbackServerContext& context) {
+          return RemoteCaller(context, users_, ca_.certificate_pem, clock_.Wall());
+        });
     const auto local = [this](Role role) {
       return std::make_unique<AdminService>(
           api_, *access_, *trust_, *tunnels_,
@@ -122,6 +122,7 @@ class ServicesTest : public ::testing::Test {
                            .local_viewer = viewers_.get()});
     ASSERT_TRUE(servers.ok()) << servers.status();
     servers_ = *std::move(servers);
+    servers_->LetIn();
     PutNode("n1");
     stepper_->Wake();
     thread_ = std::thread([this] { EXPECT_TRUE(loop_->Run().ok()); });
@@ -169,13 +170,14 @@ class ServicesTest : public ::testing::Test {
   }
   std::shared_ptr<grpc::Channel> Channel(const std::string& common_name,
                                          const std::string& organization,
-                                         const pki::PrivateKey& key) {
+                                         const pki::PrivateKey& key,
+                                         std::chrono::seconds lifetime = std::chrono::hours(1)) {
     pki::ClientIdentity identity{ca_.certificate_pem, "", ""};
     if (!common_name.empty()) {
       identity.key_pem = *key.ToPem();
       identity.certificate_pem =
           *pki::SignClientRequest(ca_, *pki::MakeRequest(key, common_name), common_name,
-                                  organization, clock_.Wall(), std::chrono::hours(1));
+                                  organization, clock_.Wall(), lifetime);
     }
     grpc::ChannelArguments arguments;
     arguments.SetSslTargetNameOverride(pki::kCoordinatorDnsName);
@@ -184,8 +186,9 @@ class ServicesTest : public ::testing::Test {
     return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(servers_->port()),
                                      pki::ClientChannelCredentials(identity), arguments);
   }
-  std::shared_ptr<grpc::Channel> NodeChannel(const std::string& node) {
-    return Channel(pki::NodeCommonName(node), pki::kNodeOrganization, node_key_);
+  std::shared_ptr<grpc::Channel> NodeChannel(
+      const std::string& node, std::chrono::seconds lifetime = std::chrono::hours(1)) {
+    return Channel(pki::NodeCommonName(node), pki::kNodeOrganization, node_key_, lifetime);
   }
   // A person with the powers of `identity` and a key of its own.
   std::shared_ptr<grpc::Channel> PersonChannel(const Identity& identity) {

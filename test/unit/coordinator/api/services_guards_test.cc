@@ -75,9 +75,9 @@ class GuardsTest : public ServicesTest {
     guarded_ = std::make_unique<AdminService>(
         api_, *access_, *trust_, *tunnels_,
         [this](const grpc::CallbackServerContext& context) {
-          return RemoteCaller(context, users_, clock_.Wall());
+          return RemoteCaller(context, users_, ca_.certificate_pem, clock_.Wall());
         },
-        CallGuards{&audit_, &limiter_, &live_});
+        CallGuards{&audit_, &limiter_, &live_, &clock_, reader_wait_});
     const pki::KeyAndCertificate server =
         *pki::MakeServerCertificate(ca_, {"127.0.0.1"}, clock_.Wall(), std::chrono::hours(1));
     grpc::ServerBuilder builder;
@@ -95,12 +95,13 @@ class GuardsTest : public ServicesTest {
     ServicesTest::TearDown();
   }
 
-  std::shared_ptr<grpc::Channel> GuardedChannel(const std::string& name,
-                                                const pki::PrivateKey& key) {
+  std::shared_ptr<grpc::Channel> GuardedChannel(
+      const std::string& name, const pki::PrivateKey& key,
+      std::chrono::seconds lifetime = std::chrono::hours(1)) {
     const pki::ClientIdentity identity{
         ca_.certificate_pem,
         *pki::SignClientRequest(ca_, *pki::MakeRequest(key, name), name, pki::kUserOrganization,
-                                clock_.Wall(), std::chrono::hours(1)),
+                                clock_.Wall(), lifetime),
         *key.ToPem()};
     grpc::ChannelArguments arguments;
     arguments.SetSslTargetNameOverride(pki::kCoordinatorDnsName);
@@ -145,6 +146,7 @@ class GuardsTest : public ServicesTest {
     while (event.type() != admin::v1::WatchEvent::SYNCED) ASSERT_TRUE(reader.Read(&event));
   }
 
+  Duration reader_wait_ = 5min;
   Recorder audit_;
   CallLimiter limiter_{clock_, {.calls = {50, 30}, .unknown_calls = {0.1, 3}, .streams_max = 3}};
   LiveCalls live_;
@@ -396,6 +398,91 @@ TEST_F(GuardsTest, TheRightToCopyRunsWhatCopiesAndNothingElse) {
   copy_context.TryCancel();
   copy->Finish();
   EXPECT_THAT(audit_.lines(), Contains("carla Exec start create:pods/cp/default/web allowed OK"));
+}
+
+TEST_F(GuardsTest, ACertificateWhoseTimeIsOverIsWorthNothingOnAConnectionThatIsOpen) {
+  const pki::PrivateKey key = *pki::PrivateKey::Generate();
+  User({"berta", {}, Role::kViewer, {}, {}}, key);
+  const auto berta = Admin::NewStub(GuardedChannel("berta", key, 2s));
+  Context watch;
+  auto reader = berta->Watch(&watch, WatchPods());
+  ReadUntilSynced(*reader);
+  // When to look again is known.
+  const std::optional<WallTime> end = live_.FirstEnd();
+  ASSERT_TRUE(end);
+  EXPECT_LT(*end - clock_.Wall(), 3s);
+  grpc::Status status = grpc::Status::OK;
+  while (status.ok() || status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    status = Version(*berta);
+    ASSERT_LT(clock_.Wall(), *end + 10s);
+  }
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_THAT(status.error_message(), HasSubstr("time of this certificate is over"));
+  live_.CheckAll();
+  admin::v1::WatchEvent event;
+  EXPECT_FALSE(reader->Read(&event));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAUTHENTICATED);
+}
+
+class SlowReaderTest : public GuardsTest {
+ protected:
+  SlowReaderTest() { reader_wait_ = 300ms; }
+};
+
+TEST_F(SlowReaderTest, WhoDoesNotReadALogIsCutOffAndItsNodeIsLetGo) {
+  PutPod("web", "n1");
+  const std::unique_ptr<Agent> agent = Connect("n1");
+  const auto anna = User({"anna", {}, Role::kViewer, {}, {}});
+  const auto start = [&](Context& context) {
+    admin::v1::LogsRequest request;
+    request.set_pod("web");
+    request.set_follow(true);
+    return anna->Logs(&context, request);
+  };
+  Context slow_context, quick_context;
+  const auto answer = [&](Context& context) {
+    const session::v1::OpenTunnel open = AwaitTunnel(*agent);
+    auto tunnel = agent->stub->Tunnel(&context);
+    TunnelFromAgent frame;
+    frame.set_tunnel_id(open.tunnel_id());
+    EXPECT_TRUE(tunnel->Write(frame));
+    return tunnel;
+  };
+  Context slow_tunnel_context, quick_tunnel_context;
+  auto slow = start(slow_context);
+  auto slow_tunnel = answer(slow_tunnel_context);
+  auto quick = start(quick_context);
+  auto quick_tunnel = answer(quick_tunnel_context);
+  // Who has read all there is does not count as slow, however long nothing comes.
+  TunnelFromAgent frame;
+  frame.set_stdout("a line\n");
+  ASSERT_TRUE(quick_tunnel->Write(frame));
+  admin::v1::LogsChunk chunk;
+  ASSERT_TRUE(quick->Read(&chunk));
+  std::atomic<bool> over = false;
+  std::thread writer([&] {
+    frame.set_stdout(std::string(64 << 10, 'x'));
+    while (slow_tunnel->Write(frame)) {
+    }
+    over = true;
+  });
+  const auto until = std::chrono::steady_clock::now() + 20s;
+  while (!over && std::chrono::steady_clock::now() < until) live_.CheckAll();
+  EXPECT_TRUE(over) << "it is held for ever";
+  slow_tunnel_context.TryCancel();
+  writer.join();
+  EXPECT_TRUE(audit_.Await("anna Logs end get:pods/log/default/web allowed DEADLINE_EXCEEDED"));
+  while (slow->Read(&chunk)) {
+  }
+  EXPECT_FALSE(slow->Finish().ok());
+  frame.set_stdout("another\n");
+  ASSERT_TRUE(quick_tunnel->Write(frame));
+  ASSERT_TRUE(quick->Read(&chunk));
+  EXPECT_EQ(chunk.data(), "another\n");
+  quick_context.TryCancel();
+  while (quick->Read(&chunk)) {
+  }
+  quick->Finish();
 }
 
 // The figure is printed: how long after it was sent another node's heartbeat was taken in, while

@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -158,6 +159,45 @@ TEST_F(TrustApiTest, SealingIsShownAndChanged) {
   const auto rotated = api_.RotateSeal({});
   ASSERT_TRUE(rotated.ok()) << rotated.status();
   EXPECT_NE(rotated->key_id(), before->keys(0).id());
+}
+
+TEST_F(TrustApiTest, NodesAreAskedForAnotherSealingKey) {
+  for (const char* name : {"n1", "n2", "old"}) PutNode(name, "");
+  const auto change = [this](const std::string& name, const char* note, const std::string& value) {
+    v1::Object node = objects_.Get(model::Kind::kNode, "", name).value();
+    (*node.mutable_node()->mutable_metadata()->mutable_annotations())[note] = value;
+    ObjectTransaction transaction;
+    transaction.Update(std::move(node));
+    ASSERT_TRUE(objects_.Commit(std::move(transaction)).ok());
+  };
+  change("n1", model::kSealingKeyAnnotation, "k1");
+  change("n2", model::kSealingKeyAnnotation, "k2");
+  admin::v1::RotateSealRequest request;
+  request.add_nodes("n1");
+  auto asked = api_.RotateSeal(request);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_THAT(asked->nodes_asked(), ElementsAre("n1"));
+  EXPECT_EQ(asked->key_id(), "") << "the store's own stays";
+  request.clear_nodes();
+  request.set_all_nodes(true);
+  asked = api_.RotateSeal(request);
+  ASSERT_TRUE(asked.ok()) << asked.status();
+  EXPECT_THAT(asked->nodes_asked(), ElementsAre("n1", "n2"));
+  EXPECT_THAT(asked->nodes_passed_over(), ElementsAre("old"));
+  change("n2", model::kSealingKeyProblemAnnotation, "cannot");
+  const auto status = api_.GetSealStatus({});
+  ASSERT_TRUE(status.ok());
+  ASSERT_EQ(status->nodes_size(), 3);
+  EXPECT_EQ(status->nodes(0).key_id(), "k1");
+  EXPECT_TRUE(status->nodes(0).replacing());
+  EXPECT_EQ(status->nodes(1).problem(), "cannot");
+  EXPECT_EQ(status->nodes(2).key_id(), "");
+  EXPECT_FALSE(status->nodes(2).replacing());
+  // None of them, when one is not there.
+  request.set_all_nodes(false);
+  request.add_nodes("n1");
+  request.add_nodes("nobody");
+  EXPECT_TRUE(absl::IsNotFound(api_.RotateSeal(request).status()));
 }
 
 TEST(WhyNodeDepends, OnlyWhoCouldNotGoOn) {

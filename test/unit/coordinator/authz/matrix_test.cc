@@ -262,5 +262,40 @@ TEST(Matrix, IdentitiesTimesRpcsTimesKindsTimesNamespaces) {
   EXPECT_GT(denied, 1000u);
 }
 
+// An exec of what `musterctl cp` runs is less than an exec, and more than nothing.
+TEST(Matrix, IdentitiesTimesCopying) {
+  for (const Role role : {Role::kViewer, Role::kOperator, Role::kAdmin}) {
+    for (const char* limited : {"", "mine"}) {
+      for (const std::set<Right>& rights : {std::set<Right>{},
+                                            {Right::kCopy},
+                                            {Right::kExec},
+                                            {Right::kAttach, Right::kPortForward}}) {
+        for (const char* ns : {"mine", "other"}) {
+          for (const bool copies : {true, false}) {
+            Identity identity;
+            identity.name = "somebody";
+            identity.role = role;
+            identity.rights = rights;
+            if (*limited != '\0') identity.namespaces.insert(limited);
+            admin::v1::ExecInput request;
+            request.mutable_start()->set_namespace_(ns);
+            request.mutable_start()->set_pod("it");
+            for (const char* word : {"tar", "cf", "-", "/etc"}) {
+              request.mutable_start()->add_command(word);
+            }
+            if (!copies) request.mutable_start()->add_command("--to-command=sh");
+            const bool there = *limited == '\0' || std::string(ns) == limited;
+            const bool may = role == Role::kAdmin || rights.contains(Right::kExec) ||
+                             (copies && rights.contains(Right::kCopy));
+            EXPECT_EQ(Authorize(identity, "Exec", request).ok(), there && may)
+                << NameOf(role) << " limited to \"" << limited << "\" in " << ns << " copies "
+                << copies;
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace muster::coordinator

@@ -47,12 +47,40 @@ TEST(TokenBucket, IsFullAgainAndNotMoreThanThat) {
   EXPECT_TRUE(bucket.Take(rate, now));
 }
 
+TEST(TokenBucket, WhatIsChargedHasToComeBackFirst) {
+  const TokenBucket::Rate rate{10, 5};
+  TokenBucket bucket;
+  const MonoTime now{1h};
+  EXPECT_EQ(bucket.Wait(rate, now), std::nullopt);
+  bucket.Charge(rate, 4, now);
+  EXPECT_EQ(bucket.Wait(rate, now), std::nullopt);
+  bucket.Charge(rate, 3, now);  // Two more than there were.
+  EXPECT_EQ(bucket.Wait(rate, now), Duration(300ms));
+  EXPECT_EQ(bucket.Wait(rate, now + 300ms), std::nullopt);
+  bucket.Charge(rate, 1e9, now);  // No longer than it takes to fill twice.
+  EXPECT_EQ(bucket.Wait(rate, now), Duration(600ms));
+}
+
 class CallLimiterTest : public ::testing::Test {
  protected:
   ManualClock clock_;
   CallLimiter limiter_{
       clock_, {.calls = {10, 3}, .unknown_calls = {1, 2}, .streams_max = 2, .callers_max = 4}};
 };
+
+TEST(CallLimiter, AUserMakesNoEndOfObjects) {
+  ManualClock clock;
+  CallLimiter limiter(clock, {.objects = {10.0 / 86'400, 10}});
+  EXPECT_TRUE(limiter.CheckObjects("anna").ok());
+  limiter.ChargeObjects("anna", 12);  // One request can be over.
+  const absl::Status refused = limiter.CheckObjects("anna");
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("may make 10 at once"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("limits.objectsPerUser"));
+  EXPECT_TRUE(limiter.CheckObjects("berta").ok());
+  clock.Advance(3 * 8'640s + 1s);
+  EXPECT_TRUE(limiter.CheckObjects("anna").ok());
+}
 
 TEST_F(CallLimiterTest, EachUserHasItsOwnAllowance) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(limiter_.TakeCall("anna").ok());

@@ -261,11 +261,22 @@ std::vector<FromAgent> Heartbeats(const Target&) {
   return {message};
 }
 
+std::vector<FromAgent> SealingKeys(const Target& target) {
+  FromAgent message;
+  message.mutable_sealing_key()->set_id(target.name);
+  message.mutable_sealing_key()->set_problem("forged");
+  FromAgent long_one;
+  long_one.mutable_sealing_key()->set_id(std::string(1 << 20, 'k'));
+  return {message, long_one};
+}
+
 // By the names of FromAgent's messages.
 const std::map<std::string, std::function<std::vector<FromAgent>(const Target&)>>& Attacks() {
   static const std::map<std::string, std::function<std::vector<FromAgent>(const Target&)>>
-      kAttacks = {{"hello", &Hellos}, {"node_status", &NodeStatuses}, {"pod_reports", &PodReports},
-                  {"event", &Events}, {"static_pods", &StaticPods},   {"heartbeat", &Heartbeats}};
+      kAttacks = {{"hello", &Hellos},           {"node_status", &NodeStatuses},
+                  {"pod_reports", &PodReports}, {"event", &Events},
+                  {"static_pods", &StaticPods}, {"heartbeat", &Heartbeats},
+                  {"sealing_key", &SealingKeys}};
   return kAttacks;
 }
 

@@ -321,6 +321,20 @@ TEST_F(AccessTest, TheSealIsShownAndChanged) {
   out_.str("");
   EXPECT_EQ(Run({"seal", "rotate"}), kExitDone);
   EXPECT_EQ(out_.str(), "1 Secret is sealed with key k now\n");
+  out_.str("");
+  client_.seal_rotation.add_nodes_asked("n1");
+  client_.seal_rotation.add_nodes_passed_over("n2");
+  EXPECT_EQ(Run({"seal", "rotate", "--nodes"}), kExitDone);
+  EXPECT_EQ(out_.str(), "1 node asked for a new key; \"musterctl seal status\" shows who has it\n");
+  EXPECT_THAT(err_.str(), HasSubstr("node n2 has not said with which key it seals"));
+  out_.str("");
+  auto& node = *client_.seal_status.add_nodes();
+  node.set_name("n1");
+  node.set_key_id("fedcba9876543210");
+  node.set_replacing(true);
+  EXPECT_EQ(Run({"seal", "status"}), kExitDone);
+  EXPECT_THAT(out_.str(), HasSubstr("NODE   KEY                STATE\n"
+                                    "n1     fedcba9876543210   being replaced\n"));
 }
 
 }  // namespace
