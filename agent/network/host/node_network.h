@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,10 +37,14 @@ class NodeNetwork final : public Network {
   void Forget() override;
   void SetConnected(bool connected) override { server_.SetOwnFirst(!connected); }
   void SetHostDns(const std::vector<std::string>& servers) override;
+  bool leads_host_ports() const override { return leads_host_ports_; }
+  void SetHostPorts(const HostPortWish& wish,
+                    std::function<void(const absl::Status&)> done) override;
   std::vector<std::string> Resolvers() const override;
   std::shared_ptr<const ServiceTable> table() const override { return table_; }
 
  private:
+  struct Order;   // What is to be in nftables.
   struct Shared;  // What the worker uses.
 
   void SetTable(const ServiceTable& table);
@@ -57,6 +62,9 @@ class NodeNetwork final : public Network {
   // Whether the table is what the coordinator says, not only what was kept.
   bool told_ = false;
   std::string rules_problem_;
+  bool leads_host_ports_ = false;
+  std::optional<HostPortWish> host_ports_;
+  std::vector<std::function<void(const absl::Status&)>> host_ports_done_;  // To be told.
   std::unique_ptr<EventLoop::Timer> save_timer_, retry_timer_;
   bool save_due_ = false;
   ThreadWorker worker_;  // Its task under way uses the members above.
