@@ -147,7 +147,7 @@ TEST_F(KernelTest, AFlowFromBeforeThereWasAPortIsLedToo) {
   const UdpPlaces now = UdpPlacesOf({}, Leads("10.9.0.2"));
   const auto forgotten =
       ForgetUdpFlows([&](const UdpFlow& flow) { return IsStale(flow, true, now, {}); });
-  EXPECT_EQ(forgotten.value_or(-1), 1);
+  EXPECT_GE(forgotten.value_or(-1), 1);
   client.Send(kClientAsks, 5300);
   EXPECT_TRUE(place.Receives());
 }
