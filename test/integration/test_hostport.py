@@ -1,5 +1,5 @@
-"""Ports of the host: by the runtime's mappings and by the agent's own (zero-gap), seen from the host
-itself, from another host and from pods."""
+"""Ports of the host: by the runtime's mappings and by the agent's own (zero-gap), seen from the
+host itself, from another host and from pods."""
 
 import json
 import re
@@ -16,9 +16,14 @@ ZERO_GAP = "muster.dev/zero-gap"
 # Answers with the name of its pod. As process 1 it takes no notice of SIGTERM, and so goes on until
 # the grace period is over.
 SERVER = "mkdir -p /www && echo $HOSTNAME > /www/index.html && exec httpd -f -p 8080 -h /www"
+# A program in a host is out of reach once it runs: it has to end by itself.
+ENDS_WITH_ITS_INPUT = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+"""
 # The same over UDP, by a program of the host in the network of the pod.
-UDP_SERVER = """
-import socket, sys
+UDP_SERVER = ENDS_WITH_ITS_INPUT + """
+import socket
 server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 server.bind(("::", 5353))
 print("ready", flush=True)
@@ -26,8 +31,8 @@ while True:
     server.sendto(sys.argv[1].encode(), server.recvfrom(100)[1])
 """
 # Sends from one port all the time, and prints each answer that is another one than before.
-UDP_CLIENT = """
-import socket, sys, time
+UDP_CLIENT = ENDS_WITH_ITS_INPUT + """
+import socket, time
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 client.settimeout(0.2)
 client.connect((sys.argv[1], int(sys.argv[2])))
@@ -94,13 +99,9 @@ class Program:
         return self.process.stdout.readline().strip()
 
     def finish(self):
-        """Ends its input; returns what it prints then."""
+        """Ends its input, and so the program; returns what it prints then."""
         out, _ = self.process.communicate(timeout=60)
         return out
-
-    def kill(self):
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def programs(cluster):
     yield start
     for program in started:
         if program.process.poll() is None:
-            program.kill()
+            program.finish()
 
 
 @pytest.fixture
@@ -243,7 +244,8 @@ print(connection.makefile().read().split()[-1])
 """, cluster.host_address(HOST), PORT)
     assert talk.line() == "connected"
     cluster.apply(web(version="2"))
-    wait_until(lambda: led_to(cluster) not in ("", old["status"]["podIP"]), 30, "the new one is led to")
+    wait_until(lambda: led_to(cluster) not in ("", old["status"]["podIP"]), 30,
+               "the port leads to the new one")
     assert talk.finish().strip() == old["metadata"]["name"]
 
 
@@ -258,7 +260,7 @@ def test_udp_clients_follow(cluster, programs, udp_server):
                "spec": {"selector": {"app": "web"}, "ports": [
                    {"port": 53, "protocol": "UDP", "targetPort": 5353}]}}
     cluster.apply(service)
-    address = wait_until(lambda: cluster.get("service", "udp")["spec"].get("clusterIP"), 10, "an IP")
+    address = cluster.get("service", "udp")["spec"]["clusterIP"]
     by_service = programs(OTHER, "python3", "-c", UDP_CLIENT, address, 53)
     assert by_service.line() == old["metadata"]["name"]
 
@@ -294,7 +296,8 @@ def test_who_never_becomes_ready_takes_nothing_over(cluster):
     stays(lambda: fetch(cluster, OTHER, place) == old["metadata"]["name"], 4, "the old one answers")
     cluster.apply(web(version="4"))
     pods = wait_until(lambda: [p for p in cluster.list("pods", "-l", "app=web") if is_ready(p)
-                               and p["metadata"]["uid"] != old["metadata"]["uid"]], 60, "a good one")
+                               and p["metadata"]["uid"] != old["metadata"]["uid"]], 60,
+                      "a good one")
     wait_until(lambda: fetch(cluster, OTHER, place) == pods[0]["metadata"]["name"], 20, "it has it")
 
 
@@ -311,7 +314,8 @@ def test_the_mapping_outlives_the_agent(cluster, load):
     # Also beside Services that changed meanwhile.
     cluster.testbed("stop", HOST, "agent")
     cluster.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
-                   "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}})
+                   "spec": {"selector": {"app": "web"},
+                            "ports": [{"port": 80, "targetPort": 8080}]}})
     cluster.testbed("start", HOST, "agent")
     wait_until(lambda: "svc4-default/web" in rules(cluster), 20, "the Service is there")
     assert led_to(cluster) == pod["status"]["podIP"]
@@ -346,7 +350,8 @@ def test_the_rollout_that_brings_it_and_the_one_that_takes_it_away(cluster, load
     for zero_gap, version in ((True, "2"), (False, "3")):
         cluster.apply(web(zero_gap=zero_gap, version=version))
         cluster.ctl("rollout", "status", "daemonset/web", "--timeout=60s", timeout=70)
-        wait_until(lambda: len(cluster.list("pods", "-l", "app=web")) == 1, 20, "the old one is gone")
+        wait_until(lambda: len(cluster.list("pods", "-l", "app=web")) == 1, 20,
+                   "the old one is gone")
         wait_until(lambda: bool(led_to(cluster)) == zero_gap, 20, "led by whom it should be")
     figures = list(json.loads(asking.finish()).values())[0]
     assert figures["failed"] == [] and len(figures["answers"]) == 3, figures
