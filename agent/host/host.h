@@ -64,6 +64,8 @@ class Host {
   virtual absl::Status RemoveControlGroup(const std::string& path) = 0;
   virtual absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) = 0;
   virtual absl::StatusOr<HostLoad> Load() = 0;
+  // Does a process of the host wait for clients there? See listeners.h.
+  virtual bool IsListening(const std::string& protocol, const std::string& ip, uint16_t port) = 0;
   // Processes and threads in the control group and below it; 0 when that cannot be told.
   virtual int64_t PidsIn(const std::string& control_group) = 0;
 };

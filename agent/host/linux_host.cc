@@ -22,6 +22,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "agent/host/control_groups.h"
+#include "agent/host/listeners.h"
 #include "agent/host/systemd_slices.h"
 #include "common/base/macros.h"
 #include "common/base/text_file.h"
@@ -335,6 +336,10 @@ absl::StatusOr<HostLoad> LinuxHost::Load() {
   }
   load.pids = ThreadsOf(ReadLine("/proc/loadavg"));
   return load;
+}
+
+bool LinuxHost::IsListening(const std::string& protocol, const std::string& ip, uint16_t port) {
+  return agent::IsListening(protocol, ip, port);
 }
 
 int64_t LinuxHost::PidsIn(const std::string& control_group) {

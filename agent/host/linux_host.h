@@ -26,6 +26,7 @@ class LinuxHost final : public Host {
   absl::Status RemoveControlGroup(const std::string& name) override;
   absl::StatusOr<FilesystemSpace> SpaceOf(const std::string& path) override;
   absl::StatusOr<HostLoad> Load() override;
+  bool IsListening(const std::string& protocol, const std::string& ip, uint16_t port) override;
   int64_t PidsIn(const std::string& control_group) override;
 
  private:

@@ -9,6 +9,7 @@
 #include "agent/translate/resources.h"
 #include "agent/translate/translate.h"
 #include "agent/workload/pull_secrets.h"
+#include "common/model/host_ports.h"
 
 namespace muster::agent {
 namespace {
@@ -127,6 +128,18 @@ struct ActionRunner::Starter {
     const absl::StatusOr<SandboxConfig> config = SandboxConfigOf(*context, action.attempt);
     if (!config.ok()) {
       runner.Post([done = done, status = config.status()] { done(Failed(status)); });
+      return;
+    }
+    // The runtime would have the port lead to the pod, and take it from whoever has it.
+    for (const model::HostPort& port : model::HostPortsOf(*context->pod)) {
+      if (!runner.host_.IsListening(port.protocol, port.ip, static_cast<uint16_t>(port.port))) {
+        continue;
+      }
+      runner.Post([done = done, port] {
+        done(Failed(absl::FailedPreconditionError(
+            absl::StrCat("host port ", port.port, "/", port.protocol,
+                         " is taken: a process of this host listens there"))));
+      });
       return;
     }
     runner.runtime_.RunSandbox(

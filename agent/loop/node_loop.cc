@@ -87,6 +87,10 @@ NodeLoop::NodeLoop(const Seams& seams, NodeOptions options, OnTunnel on_tunnel)
                         }},
                        options_.eviction),
       shutdown_keeper_(pods_, options_.shutdown),
+      host_port_keeper_(seams_.clock, seams_.network, seams_.inbox,
+                        [this](const std::string& reason, const std::string& message) {
+                          WarnOfNode(reason, message);
+                        }),
       class_groups_(pods_, seams_.host, runner_),
       event_feed_(seams_.events, seams_.clock, seams_.inbox, view_),
       static_pods_(options_.static_pod_dir, options_.node_name),
@@ -172,6 +176,8 @@ std::optional<MonoTime> NodeLoop::Step() {
   Earlier(eviction_keeper_.Step(now, knows_all), wake);
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
+  // Before the reports: whoever hears that a pod is ready may stop the one before it.
+  Earlier(host_port_keeper_.Step(now, pods_), wake);
   if (situation.runtime_known) Earlier(class_groups_.Step(now, situation.context), wake);
   Earlier(shutdown_keeper_.Step(now, view_.listed_once()), wake);
   Earlier(runner_.Wake(now), wake);
@@ -425,6 +431,7 @@ NodeSituation NodeLoop::MakeSituation() const {
   if (seams_.network != nullptr) {
     if (context.cluster_dns.empty()) context.cluster_dns = seams_.network->Resolvers();
     context.services = seams_.network->table();
+    context.leads_host_ports = seams_.network->leads_host_ports();
   }
   context.cluster_domain = options_.cluster_domain;
   context.host_dns = facts_.dns;
@@ -442,6 +449,7 @@ NodeSituation NodeLoop::MakeSituation() const {
   situation.host_rules = options_.host_rules;
   situation.pressure = eviction_keeper_.Conditions();
   situation.shutting_down = shutdown_keeper_.under_way();
+  situation.host_ports = host_port_keeper_.state();
   return situation;
 }
 

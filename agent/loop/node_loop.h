@@ -19,6 +19,7 @@
 #include "agent/loop/class_groups.h"
 #include "agent/loop/event_feed.h"
 #include "agent/loop/eviction_keeper.h"
+#include "agent/loop/host_port_keeper.h"
 #include "agent/loop/image_fetcher.h"
 #include "agent/loop/image_keeper.h"
 #include "agent/loop/link_keeper.h"
@@ -184,6 +185,7 @@ class NodeLoop {
   ImageKeeper image_keeper_;
   EvictionKeeper eviction_keeper_;
   ShutdownKeeper shutdown_keeper_;
+  HostPortKeeper host_port_keeper_;
   ClassGroups class_groups_;
   EventFeed event_feed_;
 

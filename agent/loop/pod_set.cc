@@ -184,6 +184,7 @@ void PodSet::NoticeFiles(const std::string& pod_uid) {
 
 std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
   const bool runtime_ok = view_.status().ok();
+  const bool led_anew = node.host_ports.version != node_.host_ports.version;
   const bool changed = runtime_ok != runtime_ok_ || node.network_ready != node_.network_ready ||
                        node.context.node_uid != node_.context.node_uid ||
                        node.context.host_ips != node_.context.host_ips ||
@@ -193,8 +194,10 @@ std::optional<MonoTime> PodSet::Step(MonoTime now, const NodeSituation& node) {
                        node.context.systemd_cgroups != node_.context.systemd_cgroups;
   runtime_ok_ = runtime_ok;
   node_ = node;
-  if (changed) {
-    for (auto& [uid, record] : records_) record->dirty = true;
+  if (changed || led_anew) {
+    for (auto& [uid, record] : records_) {
+      if (changed || record->IsTerminating()) record->dirty = true;
+    }
   }
   for (const std::string& uid : view_.TakeChanged()) {
     std::unique_ptr<Record>& record = records_[uid];
@@ -418,6 +421,7 @@ void PodSet::PlanOne(Record& record, MonoTime now) {
     spdlog::info("pod {}/{} ({}): terminating within {} s", record.namespace_, record.name,
                  record.uid, intent.grace.count());
   }
+  if (intent.terminate) intent.stop_not_before = StopNotBefore(record, intent);
   const Plan plan = PlanPod(intent, record.observed, now);
   for (const std::string& note : plan.notes) {
     spdlog::debug("pod {}/{}: {}", record.namespace_, record.name, note);

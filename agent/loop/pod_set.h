@@ -12,6 +12,7 @@
 #include "agent/link/link.h"
 #include "agent/loop/action_runner.h"
 #include "agent/loop/assignment.h"
+#include "agent/loop/host_port_state.h"
 #include "agent/loop/image_fetcher.h"
 #include "agent/loop/pod_events.h"
 #include "agent/loop/pod_logs.h"
@@ -20,6 +21,7 @@
 #include "agent/loop/runtime_view.h"
 #include "agent/loop/static_pods.h"
 #include "agent/metrics/tallies.h"
+#include "agent/network/host_port_table.h"
 #include "agent/report/node_report.h"
 #include "agent/workload/host_rules.h"
 #include "agent/workload/observed.h"
@@ -43,6 +45,7 @@ struct NodeSituation {
   HostRules host_rules;  // Of what the coordinator wants here; not of the host's own static pods.
   // The host goes down: what comes now is refused.
   bool shutting_down = false;
+  HostPortState host_ports;
 };
 
 // A pod that may be taken from the node, and where it is found there. Plain value.
@@ -113,6 +116,9 @@ class PodSet {
   // Grows whenever one of them may have changed.
   uint64_t plans_made() const { return plans_made_; }
 
+  // Where the host's ports should lead; nothing while that is not known.
+  std::optional<HostPortWish> HostPorts() const;
+
   // All pods of this node, also those that go, by namespace and name.
   std::vector<NodeReport::Pod> Report() const;
   // How long pods took to start, and what their probes answered.
@@ -147,6 +153,8 @@ class PodSet {
   void SyncHealth(Record& record);
   PodIntent MakeIntent(const Record& record) const;
   std::string HoldOf(const Record& record);
+  // Of a pod that is going: a port of the host still leads to it, or did so just now.
+  std::optional<MonoTime> StopNotBefore(const Record& record, const PodIntent& intent) const;
   // The node will not run it, now or later.
   void Refuse(Record& record, const std::string& reason, const std::string& message);
   void RefuseUnfit(Record& record, PodIntent& intent);

@@ -33,7 +33,7 @@ std::string PodSet::HoldOf(const Record& record) {
       return absl::StrCat("the pod of the same name (", uid, ") is not gone yet");
     }
     if (other->pod == nullptr || other->refused ||
-        !HostPortsClash(record.pod->spec(), other->pod->spec())) {
+        !HostPortsClash(*record.pod, *other->pod, node_.context.leads_host_ports)) {
       continue;
     }
     if (other->IsFinished() && !CurrentSandbox(other->observed)) continue;

@@ -8,15 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "agent/loop/pod_record.h"
 #include "agent/loop/pod_set.h"
+#include "agent/workload/pod_status.h"
 
 namespace muster::agent {
 namespace {
-
-bool IsReady(const v1::PodStatus& status) {
-  return std::ranges::any_of(status.conditions(), [](const v1::PodCondition& condition) {
-    return condition.type() == "Ready" && condition.status() == "True";
-  });
-}
 
 bool IsGate(const v1::Pod& pod) {
   const auto& annotations = pod.metadata().annotations();

@@ -6,6 +6,7 @@
 
 #include "agent/loop/pod_record.h"
 #include "agent/loop/pod_set.h"
+#include "agent/workload/pod_status.h"
 #include "common/model/static_pod.h"
 #include "common/model/time_text.h"
 
@@ -56,12 +57,6 @@ NodeReport::Container ReportOf(const v1::ContainerStatus& status, bool init) {
   return container;
 }
 
-bool IsTrue(const v1::PodStatus& status, const std::string& type) {
-  return std::ranges::any_of(status.conditions(), [&](const v1::PodCondition& condition) {
-    return condition.type() == type && condition.status() == "True";
-  });
-}
-
 }  // namespace
 
 std::vector<NodeReport::Pod> PodSet::Report() const {
@@ -82,7 +77,7 @@ std::vector<NodeReport::Pod> PodSet::Report() const {
       pod.reason = status.reason();
       pod.message = status.message();
       pod.ip = status.pod_ip();
-      pod.ready = IsTrue(status, "Ready");
+      pod.ready = IsReady(status);
       for (const auto& each : status.init_container_statuses()) {
         pod.containers.push_back(ReportOf(each, true));
       }

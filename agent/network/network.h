@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "agent/network/host_port_table.h"
 #include "agent/network/pod_network.h"
 #include "agent/network/service_table.h"
 #include "muster/network/v1/table.pb.h"
@@ -26,6 +29,13 @@ class Network {
   virtual void SetConnected(bool connected) = 0;
   // The servers of the host's resolv.conf.
   virtual void SetHostDns(const std::vector<std::string>& servers) = 0;
+
+  // Whether this host can lead its ports to pods at all.
+  virtual bool leads_host_ports() const = 0;
+  // Where they lead from now on; `done` is told, later, when that is so or why it is not. Until the
+  // first call nothing changes about them: an agent that has just started does not know its pods.
+  virtual void SetHostPorts(const HostPortWish& wish,
+                            std::function<void(const absl::Status&)> done) = 0;
 
   // Name servers for pods with dnsPolicy ClusterFirst; none while there is no server here.
   virtual std::vector<std::string> Resolvers() const = 0;

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
 namespace muster::agent {
@@ -18,6 +19,8 @@ constexpr char kTable[] = "inet muster";
 constexpr char kMarkPrefix[] = "is-";
 // One bit of the packet's mark: this connection needs the host's address.
 constexpr char kSetMark[] = "meta mark set meta mark | 0x00001000";
+
+constexpr char kLoopbackWays[] = "loopback-ways";
 
 // Of the base part: what is there whenever there is anything.
 struct Base {
@@ -31,6 +34,20 @@ constexpr Base kMaps[] = {
     {"nodeport6", "type inet_proto . inet_service : verdict"},
     {"closed4", "type ipv4_addr . inet_proto . inet_service : verdict"},
     {"closed6", "type ipv6_addr . inet_proto . inet_service : verdict"},
+};
+// Where ports of this host lead: of all its addresses, and of one.
+constexpr Base kHostPortMaps[] = {
+    {"hostport4", "type inet_proto . inet_service : ipv4_addr . inet_service"},
+    {"hostport6", "type inet_proto . inet_service : ipv6_addr . inet_service"},
+    {"hostport-at4", "type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service"},
+    {"hostport-at6", "type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service"},
+};
+constexpr Base kHostPortSets[] = {
+    {"hostport-pods4", "type ipv4_addr . ipv4_addr"},
+    {"hostport-pods6", "type ipv6_addr . ipv6_addr"},
+    {"hostport-not4", "type ipv4_addr"},
+    {"hostport-not6", "type ipv6_addr"},
+    {kLoopbackWays, "type ifname"},
 };
 constexpr Base kSets[] = {
     {"hairpin4", "type ipv4_addr . ipv4_addr"},
@@ -47,6 +64,7 @@ constexpr Base kHooks[] = {
     {"postrouting", "type nat hook postrouting priority 95"},
     {"forward", "type filter hook forward priority -150"},
     {"closed-output", "type filter hook output priority -150"},
+    {"loopback", "type filter hook input priority -150"},
 };
 const std::pair<const char*, const char*> kBaseRules[] = {
     {"refuse", "reject with icmpx type port-unreachable"},
@@ -59,8 +77,32 @@ const std::pair<const char*, const char*> kBaseRules[] = {
     {"services",
      "fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @nodeport4"},
     {"services", "fib daddr type local ip6 daddr != ::1 meta l4proto . th dport vmap @nodeport6"},
+    {"hostports", "ip daddr @hostport-not4 return"},
+    {"hostports", "ip6 daddr @hostport-not6 return"},
+    {"hostports",
+     "meta l4proto { tcp, udp, sctp } dnat ip addr . port to ip daddr . meta l4proto . th dport "
+     "map "
+     "@hostport-at4"},
+    {"hostports",
+     "meta l4proto { tcp, udp, sctp } dnat ip6 addr . port to ip6 daddr . meta l4proto . th dport "
+     "map @hostport-at6"},
+    {"hostports",
+     "fib daddr type local meta l4proto { tcp, udp, sctp } dnat ip addr . port to meta l4proto . "
+     "th "
+     "dport map @hostport4"},
+    // From the loopback address there is no way to a pod in IPv6.
+    {"hostports",
+     "fib daddr type local ip6 daddr != ::1 meta l4proto { tcp, udp, sctp } dnat ip6 addr . port "
+     "to "
+     "meta l4proto . th dport map @hostport6"},
+    // Nobody but the host itself means the host by that.
+    {"prerouting", "iifname != \"lo\" ip daddr 127.0.0.0/8 return"},
+    {"prerouting", "jump hostports"},
     {"prerouting", "jump services"},
+    {"output", "jump hostports"},
     {"output", "jump services"},
+    {"loopback",
+     "iifname @loopback-ways ip daddr 127.0.0.0/8 ct state != { established, related } drop"},
     {"forward", "ct state new jump closed"},
     {"forward",
      "ct state new ct status dnat iifname . oifname @bridges meta mark set meta mark | "
@@ -71,10 +113,15 @@ const std::pair<const char*, const char*> kBaseRules[] = {
     {"postrouting", "ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade"},
     {"postrouting", "ip saddr @own-pods4 ip daddr != @fleet-pods4 masquerade"},
     {"postrouting", "ip6 saddr @own-pods6 ip6 daddr != @fleet-pods6 masquerade"},
+    // The same for host ports; and to a pod nobody can have the loopback address.
+    {"postrouting", "ct status dnat ip saddr . ip daddr @hostport-pods4 masquerade"},
+    {"postrouting", "ct status dnat ip6 saddr . ip6 daddr @hostport-pods6 masquerade"},
+    {"postrouting",
+     "ct status dnat ip saddr 127.0.0.0/8 ip daddr . ip daddr @hostport-pods4 masquerade"},
     {"postrouting",
      "meta mark & 0x00001000 == 0x00001000 meta mark set meta mark & 0xffffefff masquerade"},
 };
-constexpr const char* kBaseChains[] = {"refuse", "discard", "closed", "services"};
+constexpr const char* kBaseChains[] = {"refuse", "discard", "closed", "services", "hostports"};
 
 struct Target {
   IpAddress address;
@@ -140,7 +187,7 @@ class Maker {
       }
     }
     AddPodRanges();
-    if (ruleset_.empty()) return {};
+    if (ruleset_.empty() && !context_.host_ports) return {};
     for (const std::string& bridge : context_.bridges) {
       const std::string quoted = absl::StrCat("\"", bridge, "\"");
       ruleset_.elements["bridges"][absl::StrCat(quoted, " . ", quoted)] = "";
@@ -282,10 +329,13 @@ class Commands {
 };
 
 void AddBase(Commands& commands) {
-  for (const Base& map : kMaps) {
+  const auto add_map = [&commands](const Base& map) {
     commands.Add("add map ", kTable, " ", map.name, " { ", map.definition, " ; }");
-  }
+  };
+  for (const Base& map : kMaps) add_map(map);
+  for (const Base& map : kHostPortMaps) add_map(map);
   for (const Base& set : kSets) commands.AddSet(set.name, set.definition);
+  for (const Base& set : kHostPortSets) commands.AddSet(set.name, set.definition);
   for (const char* chain : kBaseChains) commands.Add("add chain ", kTable, " ", chain);
   for (const Base& hook : kHooks) {
     commands.Add("add chain ", kTable, " ", hook.name, " { ", hook.definition, " ; }");
@@ -305,18 +355,39 @@ std::map<std::string, Value> Missing(const std::map<std::string, Value>& a,
   return missing;
 }
 
-const std::map<std::string, std::string>& ElementsOf(const Ruleset& ruleset,
-                                                     const std::string& name) {
+void ChangeElements(const SetElements& now, const SetElements& next, const Base& holder,
+                    Commands& commands) {
   static const std::map<std::string, std::string> kNone;
-  const auto found = ruleset.elements.find(name);
-  return found == ruleset.elements.end() ? kNone : found->second;
+  const auto of = [&holder](const SetElements& all) -> const std::map<std::string, std::string>& {
+    const auto found = all.find(holder.name);
+    return found == all.end() ? kNone : found->second;
+  };
+  auto old = Missing(of(now), of(next));
+  for (auto& [key, value] : old) value.clear();
+  commands.Elements("delete", holder.name, old);
+  commands.Elements("add", holder.name, Missing(of(next), of(now)));
 }
 
-std::vector<std::string> ElementHolders() {
-  std::vector<std::string> names;
-  for (const Base& map : kMaps) names.push_back(map.name);
-  for (const Base& set : kSets) names.push_back(set.name);
-  return names;
+void ChangeHostPorts(const SetElements& now, const SetElements& next, Commands& commands) {
+  for (const Base& map : kHostPortMaps) ChangeElements(now, next, map, commands);
+  for (const Base& set : kHostPortSets) ChangeElements(now, next, set, commands);
+}
+
+// The elements in what nftables prints of one map or set.
+std::map<std::string, std::string> ReadElements(absl::string_view text) {
+  std::map<std::string, std::string> elements;
+  constexpr absl::string_view kBegin = "elements = {";
+  const size_t begin = text.find(kBegin);
+  if (begin == absl::string_view::npos) return elements;
+  text.remove_prefix(begin + kBegin.size());
+  text = text.substr(0, text.find('}'));
+  for (const absl::string_view element : absl::StrSplit(text, ',')) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(element, absl::MaxSplits(" : ", 1));
+    const std::string key(absl::StripAsciiWhitespace(parts.first));
+    if (!key.empty()) elements[key] = std::string(absl::StripAsciiWhitespace(parts.second));
+  }
+  return elements;
 }
 
 }  // namespace
@@ -337,6 +408,14 @@ std::string MarkOfContents(const Ruleset& ruleset) {
     for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
     hash = (hash ^ 0xff) * 0x100000001b3u;
   };
+  const auto mix_base = [&mix](const auto& all) {
+    for (const Base& each : all) mix(absl::StrCat(each.name, " ", each.definition));
+  };
+  mix_base(kMaps);
+  mix_base(kHostPortMaps);
+  mix_base(kSets);
+  mix_base(kHostPortSets);
+  mix_base(kHooks);
   for (const auto& [chain, rule] : kBaseRules) mix(absl::StrCat(chain, " ", rule));
   for (const auto& [name, definition] : ruleset.sets) mix(absl::StrCat(name, " ", definition));
   for (const auto& [name, rules] : ruleset.chains) {
@@ -368,6 +447,68 @@ Inheritance CompareInherited(absl::string_view listing, const Ruleset& wanted) {
   return {revision > wanted.revision ? Inherited::kNewer : Inherited::kOther, revision};
 }
 
+SetElements HostPortElements(const HostPortTable& table, const std::vector<IpAddress>& except,
+                             const std::set<std::string>& loopback_ways) {
+  SetElements all;
+  for (const auto& [key, lead] : table) {
+    const char* family = key.v6 ? "6" : "4";
+    const std::string to = ToText(lead.to.address);
+    const std::string port = absl::StrCat(key.protocol, " . ", key.port);
+    const std::string place = absl::StrCat(to, " . ", lead.to.port);
+    if (key.address) {
+      all[absl::StrCat("hostport-at", family)][absl::StrCat(ToText(*key.address), " . ", port)] =
+          place;
+    } else {
+      all[absl::StrCat("hostport", family)][port] = place;
+    }
+    all[absl::StrCat("hostport-pods", family)][absl::StrCat(to, " . ", to)] = "";
+  }
+  for (const std::string& way : loopback_ways) {
+    all[kLoopbackWays][absl::StrCat("\"", way, "\"")] = "";
+  }
+  if (table.empty()) return all;
+  for (const IpAddress& address : except) {
+    all[address.v6 ? "hostport-not6" : "hostport-not4"][ToText(address)] = "";
+  }
+  return all;
+}
+
+std::optional<SetElements> ReadHostPortElements(absl::string_view listing) {
+  SetElements all;
+  const auto read = [&](const char* kind, const Base& holder) {
+    const size_t at = listing.find(absl::StrCat("\t", kind, " ", holder.name, " {"));
+    if (at == absl::string_view::npos) return false;
+    absl::string_view text = listing.substr(at);
+    text = text.substr(0, text.find("\n\t}"));
+    std::map<std::string, std::string> elements = ReadElements(text);
+    if (!elements.empty()) all[holder.name] = std::move(elements);
+    return true;
+  };
+  for (const Base& map : kHostPortMaps) {
+    if (!read("map", map)) return std::nullopt;
+  }
+  for (const Base& set : kHostPortSets) {
+    if (!read("set", set)) return std::nullopt;
+  }
+  return all;
+}
+
+std::set<std::string> LoopbackWaysIn(const SetElements& host_ports) {
+  std::set<std::string> names;
+  const auto found = host_ports.find(kLoopbackWays);
+  if (found == host_ports.end()) return names;
+  for (const auto& [quoted, nothing] : found->second) {
+    names.insert(quoted.substr(1, quoted.size() - 2));
+  }
+  return names;
+}
+
+std::string HostPortCommands(const SetElements& now, const SetElements& next) {
+  Commands commands;
+  ChangeHostPorts(now, next, commands);
+  return commands.Take();
+}
+
 std::string ReplaceCommands(const Ruleset& next) {
   Commands commands;
   // Deleting what is not there would fail.
@@ -381,6 +522,7 @@ std::string ReplaceCommands(const Ruleset& next) {
   for (const auto& [name, rules] : next.chains) commands.Add("add chain ", kTable, " ", name);
   for (const auto& [name, rules] : next.chains) commands.AddRules(name, rules);
   for (const auto& [name, elements] : next.elements) commands.Elements("add", name, elements);
+  for (const auto& [name, elements] : next.host_ports) commands.Elements("add", name, elements);
   commands.Add("add chain ", kTable, " ", MarkOf(next));
   return commands.Take();
 }
@@ -399,12 +541,9 @@ std::string ChangeCommands(const Ruleset& now, const Ruleset& next) {
     commands.Add(now.chains.contains(name) ? "flush" : "add", " chain ", kTable, " ", name);
   }
   for (const auto& [name, rules] : changed) commands.AddRules(name, rules);
-  for (const std::string& name : ElementHolders()) {
-    auto old = Missing(ElementsOf(now, name), ElementsOf(next, name));
-    for (auto& [key, value] : old) value.clear();
-    commands.Elements("delete", name, old);
-    commands.Elements("add", name, Missing(ElementsOf(next, name), ElementsOf(now, name)));
-  }
+  for (const Base& map : kMaps) ChangeElements(now.elements, next.elements, map, commands);
+  for (const Base& set : kSets) ChangeElements(now.elements, next.elements, set, commands);
+  ChangeHostPorts(now.host_ports, next.host_ports, commands);
   std::vector<std::string> gone;
   for (const auto& [name, rules] : now.chains) {
     if (!next.chains.contains(name)) gone.push_back(name);
@@ -415,8 +554,10 @@ std::string ChangeCommands(const Ruleset& now, const Ruleset& next) {
   for (const auto& [name, definition] : now.sets) {
     if (!next.sets.contains(name)) commands.Add("delete set ", kTable, " ", name);
   }
-  commands.Add("delete chain ", kTable, " ", MarkOf(now));
-  commands.Add("add chain ", kTable, " ", MarkOf(next));
+  if (MarkOf(now) != MarkOf(next)) {
+    commands.Add("delete chain ", kTable, " ", MarkOf(now));
+    commands.Add("add chain ", kTable, " ", MarkOf(next));
+  }
   return commands.Take();
 }
 

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "agent/network/host_port_table.h"
 #include "agent/network/service_table.h"
 #include "common/base/ip_address.h"
 
@@ -19,23 +22,30 @@ struct RulesetContext {
   std::vector<std::string> bridges;
   // With a network of our own: what leaves the fleet from these subnets gets the host's address.
   std::vector<IpRange> own_pods, fleet_pods;
+  bool host_ports = false;  // There are such, whether there are Services or not.
 
   bool operator==(const RulesetContext&) const = default;
 };
+
+// Elements of maps and sets: name -> key -> value, or nothing.
+using SetElements = std::map<std::string, std::map<std::string, std::string>>;
 
 // All that Muster has in nftables: the contents of `table inet muster`, and nothing else. A plain
 // value, so that two of them can be compared, and the difference written.
 struct Ruleset {
   std::map<std::string, std::string> sets;                 // Name -> definition.
   std::map<std::string, std::vector<std::string>> chains;  // Name -> rules.
-  // Elements of the maps and sets that are always there: name -> key -> verdict, or nothing.
-  std::map<std::string, std::map<std::string, std::string>> elements;
+  SetElements elements;  // Of the maps and sets that are always there.
+  // Likewise, of what leads host ports to pods. It follows from the pods of this node and not from
+  // the table of Services, so the mark says nothing of it.
+  SetElements host_ports;
   // Of the table it was made of. Not part of what is compared: most revisions change no rule.
   int64_t revision = 0;
 
-  bool empty() const { return chains.empty() && elements.empty(); }
+  bool empty() const { return chains.empty() && elements.empty() && host_ports.empty(); }
   bool operator==(const Ruleset& other) const {
-    return sets == other.sets && chains == other.chains && elements == other.elements;
+    return sets == other.sets && chains == other.chains && elements == other.elements &&
+           host_ports == other.host_ports;
   }
 };
 
@@ -46,12 +56,24 @@ struct Ruleset {
 // place at all the connection is refused. Pure.
 Ruleset MakeRuleset(const ServiceTable& table, const RulesetContext& context);
 
+// What leads the host's ports to pods, not those of its addresses in `except`, where the agent
+// itself answers. `loopback_ways` are the interfaces whose switch is ours (see OpenLoopbackWays):
+// they are remembered here, and nothing but answers may come to 127.0.0.0/8 by them. Pure.
+SetElements HostPortElements(const HostPortTable& table, const std::vector<IpAddress>& except,
+                             const std::set<std::string>& loopback_ways);
+// What of it there is in a table, as nftables prints that; nothing when the table has no place for
+// it, or there is none.
+std::optional<SetElements> ReadHostPortElements(absl::string_view listing);
+std::set<std::string> LoopbackWaysIn(const SetElements& host_ports);
+
 // The commands that put `next` where nothing of ours, or anything, may be: one transaction. An
 // empty ruleset leaves no table.
 std::string ReplaceCommands(const Ruleset& next);
 // Those that make `next` of `now`, which is there; "" when nothing differs. Sets that remember
 // clients keep what they hold.
 std::string ChangeCommands(const Ruleset& now, const Ruleset& next);
+// Likewise, of host ports alone, in a table that has a place for them.
+std::string HostPortCommands(const SetElements& now, const SetElements& next);
 
 // The name of a chain that stands for the whole: which ruleset is there, and which revision brought
 // it. An agent that starts finds out by it whether there is anything to do.

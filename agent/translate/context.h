@@ -32,6 +32,8 @@ struct NodeContext {
   std::string cluster_domain = "cluster.local";
   DnsConfig host_dns;
   std::shared_ptr<const ServiceTable> services;  // Null: none are known.
+  // Host ports of pods with zero-gap are led by us and not by the runtime.
+  bool leads_host_ports = false;
   // Without CAP_SYS_RESOURCE a negative score would make every container fail to start.
   bool may_lower_oom_score = true;
   std::vector<std::string> hugepage_sizes;  // That the kernel has: "2Mi".

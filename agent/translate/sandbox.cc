@@ -9,6 +9,7 @@
 #include "agent/translate/resources.h"
 #include "agent/translate/security.h"
 #include "agent/translate/translate.h"
+#include "common/model/host_ports.h"
 
 namespace muster::agent {
 namespace {
@@ -80,20 +81,14 @@ DnsConfig WithinLimits(DnsConfig dns) {
   return dns;
 }
 
-std::vector<PortMapping> MakePortMappings(const v1::PodSpec& spec) {
+std::vector<PortMapping> MakePortMappings(const v1::Pod& pod, const NodeContext& node) {
   std::vector<PortMapping> mappings;
-  if (spec.host_network()) return mappings;  // The ports are the host's own already.
-  const auto add = [&mappings](const v1::Container& container) {
-    for (const v1::ContainerPort& port : container.ports()) {
-      if (port.host_port() == 0) continue;
-      PortMapping mapping{port.protocol().empty() ? "TCP" : port.protocol(), port.container_port(),
-                          port.host_port(), port.host_ip()};
-      if (std::find(mappings.begin(), mappings.end(), mapping) == mappings.end()) {
-        mappings.push_back(std::move(mapping));
-      }
-    }
-  };
-  for (const v1::Container& container : spec.containers()) add(container);
+  // The ports are the host's own already, or led to the pod by us.
+  if (pod.spec().host_network()) return mappings;
+  if (node.leads_host_ports && model::IsZeroGap(pod)) return mappings;
+  for (const model::HostPort& port : model::HostPortsOf(pod)) {
+    mappings.push_back({port.protocol, port.container_port, port.port, port.ip});
+  }
   return mappings;
 }
 
@@ -144,7 +139,7 @@ absl::StatusOr<SandboxConfig> MakeSandboxConfig(const v1::Pod& pod, uint32_t att
   if (!spec.host_network()) config.hostname = HostNameOf(pod);
   config.log_directory = PodLogDirectory(pod, node);
   config.dns = WithinLimits(WantedDns(pod, node));
-  config.port_mappings = MakePortMappings(spec);
+  config.port_mappings = MakePortMappings(pod, node);
   config.labels = {meta.labels().begin(), meta.labels().end()};
   config.labels[kLabelPodName] = meta.name();
   config.labels[kLabelPodNamespace] = meta.namespace_();

@@ -30,6 +30,8 @@ struct PodIntent {
   std::string inputs;
   // The pod's control group and what it is to have; empty: not known yet.
   std::string group;
+  // Only when terminating: it goes on until then, since somebody may still be led to it.
+  std::optional<MonoTime> stop_not_before;
   // Not empty: it must wait before its sandbox is made, and this is why.
   std::string hold;
   // It has run to its end, which is known whatever the runtime still holds of it.

@@ -167,6 +167,11 @@ bool Planner::StopAllSandboxes() {
 }
 
 Plan Planner::Terminate() {
+  if (intent_.stop_not_before && now_ < *intent_.stop_not_before) {
+    WakeAt(*intent_.stop_not_before);
+    Note("not stopped yet: ports of the host led to it a moment ago");
+    return std::move(plan_);
+  }
   const seconds total = std::max(intent_.grace, seconds(1));
   const MonoTime deadline = observed_.terminating_since.value_or(now_) + total;
   const std::string why = "the pod is to be terminated";

@@ -185,6 +185,12 @@ void SetInterrupted(const StatusInput& input, v1::PodStatus& status) {
 
 }  // namespace
 
+bool IsReady(const v1::PodStatus& status) {
+  return std::ranges::any_of(status.conditions(), [](const v1::PodCondition& condition) {
+    return condition.type() == "Ready" && condition.status() == "True";
+  });
+}
+
 v1::Time ToApiTime(WallTime time) {
   v1::Time result;
   result.set_seconds(std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());

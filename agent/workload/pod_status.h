@@ -48,6 +48,9 @@ v1::PodStatus MakePodStatus(const StatusInput& input, const v1::PodStatus& previ
 v1::PodStatus MakeRejectedStatus(const v1::Pod& pod, const std::string& reason,
                                  const std::string& message, WallTime now);
 
+// Its condition Ready is true.
+bool IsReady(const v1::PodStatus& status);
+
 v1::Time ToApiTime(WallTime time);  // Whole seconds.
 
 }  // namespace muster::agent

@@ -11,12 +11,15 @@
 #include "common/model/kinds.h"
 #include "common/model/pod_annotations.h"
 #include "common/model/quantity.h"
+#include "common/model/resources.h"
 #include "coordinator/admission/validate_common.h"
 #include "coordinator/admission/validate_daemon_job.h"
 #include "coordinator/admission/validate_rollout.h"
 
 namespace muster::coordinator {
 namespace {
+
+using model::kZeroGapAnnotation;
 
 constexpr std::string_view kBetaOs = "beta.kubernetes.io/os";
 constexpr std::string_view kBetaArch = "beta.kubernetes.io/arch";
@@ -99,6 +102,12 @@ void CheckContainers(const FieldPath& path,
   }
 }
 
+void CheckSwitch(const FieldPath& path, const std::string& value, SupportReport& report) {
+  if (value == "true" || value == "false") return;
+  report.problems.push_back(
+      {path.text(), "Unsupported value", Quoted(value), "supported values: \"true\", \"false\""});
+}
+
 // Annotations that once configured what fields configure now.
 void CheckAnnotations(const FieldPath& path, const v1::ObjectMeta& metadata,
                       SupportReport& report) {
@@ -110,6 +119,7 @@ void CheckAnnotations(const FieldPath& path, const v1::ObjectMeta& metadata,
       report.problems.push_back({at.text(), "Unsupported value", Quoted(annotation->second),
                                  "supported values: \"empty\""});
     }
+    if (key == kZeroGapAnnotation) CheckSwitch(at, annotation->second, report);
     if (key.starts_with("container.apparmor.security.beta.kubernetes.io/")) {
       if (annotation->second == "runtime/default") continue;
       Warn(at, "ignored; the container gets the default AppArmor profile of the runtime", report);
@@ -138,14 +148,42 @@ bool IsNonZero(const v1::IntOrString& value) {
 
 // The first port of the host that two pods on one node would both want.
 std::optional<FieldPath> FindHostPort(const FieldPath& path, const v1::PodSpec& spec) {
+  const auto find = [&spec](const FieldPath& at,
+                            const v1::Container& container) -> std::optional<FieldPath> {
+    for (int p = 0; p < container.ports_size(); ++p) {
+      if (container.ports(p).host_port() == 0 && !spec.host_network()) continue;
+      return at.Child("ports").Index(p);
+    }
+    return std::nullopt;
+  };
   for (int c = 0; c < spec.containers_size(); ++c) {
-    for (int p = 0; p < spec.containers(c).ports_size(); ++p) {
-      const v1::ContainerPort& port = spec.containers(c).ports(p);
-      if (port.host_port() == 0 && !spec.host_network()) continue;
-      return path.Child("containers").Index(c).Child("ports").Index(p);
+    if (auto found = find(path.Child("containers").Index(c), spec.containers(c))) return found;
+  }
+  for (int c = 0; c < spec.init_containers_size(); ++c) {
+    if (!model::IsSidecar(spec.init_containers(c))) continue;
+    if (auto found = find(path.Child("initContainers").Index(c), spec.init_containers(c))) {
+      return found;
     }
   }
   return std::nullopt;
+}
+
+// Of a DaemonSet's pods and where that is said; the template's word counts more.
+struct ZeroGap {
+  bool on = false;
+  FieldPath path;
+};
+
+ZeroGap ZeroGapOf(const v1::DaemonSet& daemon_set) {
+  ZeroGap found{false, FieldPath("spec.template.metadata.annotations").Key(kZeroGapAnnotation)};
+  const auto& own = daemon_set.metadata().annotations();
+  const auto& pods = daemon_set.spec().template_().metadata().annotations();
+  if (const auto said = pods.find(kZeroGapAnnotation); said != pods.end()) {
+    found.on = said->second == "true";
+  } else if (const auto fallback = own.find(kZeroGapAnnotation); fallback != own.end()) {
+    found = {fallback->second == "true", FieldPath("metadata.annotations").Key(kZeroGapAnnotation)};
+  }
+  return found;
 }
 
 void CheckDaemonSet(const v1::DaemonSet& daemon_set, SupportReport& report) {
@@ -154,17 +192,32 @@ void CheckDaemonSet(const v1::DaemonSet& daemon_set, SupportReport& report) {
   CheckAnnotations(pod_template.Child("metadata"), spec.template_().metadata(), report);
   CheckPod(pod_template.Child("spec"), spec.template_().spec(), report);
   WarnAboutRolloutPolicy(daemon_set, report);
-  if (!IsNonZero(spec.update_strategy().rolling_update().max_surge())) return;
-  const FieldPath surge = FieldPath("spec.updateStrategy.rollingUpdate.maxSurge");
+  const auto own = daemon_set.metadata().annotations().find(kZeroGapAnnotation);
+  if (own != daemon_set.metadata().annotations().end()) {
+    CheckSwitch(FieldPath("metadata.annotations").Key(kZeroGapAnnotation), own->second, report);
+  }
   const std::optional<FieldPath> port =
       FindHostPort(pod_template.Child("spec"), spec.template_().spec());
-  if (port) {
-    Warn(surge,
-         absl::StrCat("the pods use a port of the host (", port->text(),
-                      "), so old and new cannot run beside each other and a rollout would wait "
-                      "for ever; use maxUnavailable instead"),
+  const ZeroGap zero_gap = ZeroGapOf(daemon_set);
+  if (zero_gap.on && spec.template_().spec().host_network()) {
+    Warn(zero_gap.path, "has no effect with hostNetwork: the pods have the host's own ports",
          report);
+  } else if (zero_gap.on && !port) {
+    Warn(zero_gap.path, "has no effect: no container has a hostPort", report);
+  } else if (zero_gap.on) {
+    return;
   }
+  if (!port || !IsNonZero(spec.update_strategy().rolling_update().max_surge())) return;
+  std::string advice = "use maxUnavailable instead";
+  if (!spec.template_().spec().host_network()) {
+    absl::StrAppend(&advice, ", or annotate the template with ", kZeroGapAnnotation, ": \"true\"");
+  }
+  Warn(FieldPath("spec.updateStrategy.rollingUpdate.maxSurge"),
+       absl::StrCat("the pods use a port of the host (", port->text(),
+                    "), so old and new cannot run beside each other and a rollout would wait for "
+                    "ever; ",
+                    advice),
+       report);
 }
 
 }  // namespace

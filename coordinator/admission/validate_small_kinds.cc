@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/model/names.h"
+#include "common/model/pod_annotations.h"
 #include "common/model/semantic_equal.h"
 #include "common/model/static_pod.h"
 #include "coordinator/admission/validate_common.h"
@@ -137,13 +138,14 @@ void ValidateServiceAccount(const v1::ServiceAccount& account, Problems& problem
 }
 
 void ValidatePodUpdate(const v1::Pod& updated, const v1::Pod& stored, Problems& problems) {
-  // What stands for a static pod cannot become a pod of its own, nor the other way round.
-  const std::string mark(model::kConfigMirrorAnnotation);
-  const auto mark_of = [&mark](const v1::Pod& pod) {
-    const auto found = pod.metadata().annotations().find(mark);
-    return found == pod.metadata().annotations().end() ? std::string() : found->second;
-  };
-  if (mark_of(updated) != mark_of(stored)) {
+  // What stands for a static pod cannot become a pod of its own, nor the other way round; and the
+  // sandbox of a pod is made with port mappings or without.
+  for (const char* mark : {model::kConfigMirrorAnnotation, model::kZeroGapAnnotation}) {
+    const auto mark_of = [mark](const v1::Pod& pod) {
+      const auto found = pod.metadata().annotations().find(mark);
+      return found == pod.metadata().annotations().end() ? std::string() : found->second;
+    };
+    if (mark_of(updated) == mark_of(stored)) continue;
     problems.InvalidText(FieldPath("metadata.annotations").Key(mark), mark_of(updated),
                          "field is immutable");
   }

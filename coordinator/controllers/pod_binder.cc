@@ -47,8 +47,9 @@ std::string TextOf(const PodFootprint& footprint) {
   for (const auto& [name, amount] : footprint.requests) {
     absl::StrAppend(&text, name, "=", amount.MilliValue(), ";");
   }
-  for (const HostPort& port : footprint.host_ports) {
-    absl::StrAppend(&text, port.protocol, "/", port.ip, "/", port.port, ";");
+  for (const model::HostPort& port : footprint.host_ports) {
+    absl::StrAppend(&text, port.protocol, "/", port.ip, "/", port.port, "/", port.owner, "/",
+                    port.zero_gap, ";");
   }
   return text;
 }
@@ -166,7 +167,7 @@ void NodeLoads::SetPod(const std::string& key, const v1::Pod* pod) {
     }
   }
   Forget(key);
-  if (loaded.footprint == nullptr) loaded.footprint = Share(FootprintOf(pod->spec()));
+  if (loaded.footprint == nullptr) loaded.footprint = Share(FootprintOf(*pod));
   const auto added = pods_.emplace(key, std::move(loaded)).first;
   const std::string_view lasting = added->first;
   const LoadedPod& now = added->second;

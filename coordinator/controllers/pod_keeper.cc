@@ -52,7 +52,7 @@ void ControllerLoop::BindNew(const v1::Node& node, const Moment& now, v1::Object
                              ObjectTransaction& transaction) {
   const v1::PodSpec& spec = pod.pod().spec();
   const std::vector<std::string> misfits =
-      MisfitsOn(spec, FootprintOf(spec), node,
+      MisfitsOn(spec, FootprintOf(pod.pod()), node,
                 loads_.LoadFor(node.metadata().name(), spec.priority(), NameOf(pod)));
   if (misfits.empty()) {
     Bind(node.metadata().name(), now.wall, *pod.mutable_pod());

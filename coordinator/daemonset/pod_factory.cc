@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "common/model/pod_annotations.h"
 #include "common/model/resources.h"
 #include "coordinator/admission/admit.h"
 #include "coordinator/admission/defaults.h"
@@ -52,6 +53,11 @@ absl::StatusOr<v1::Pod> MakePodPattern(const v1::DaemonSet& daemon_set, std::str
   v1::ObjectMeta& meta = *pod.mutable_metadata();
   (*meta.mutable_labels())[kRevisionHashLabel] = std::string(hash);
   const auto& annotations = daemon_set.metadata().annotations();
+  // The agent sees only pods. What the template itself says, counts.
+  const auto zero_gap = annotations.find(model::kZeroGapAnnotation);
+  if (zero_gap != annotations.end()) {
+    meta.mutable_annotations()->insert({zero_gap->first, zero_gap->second});
+  }
   const auto generation = annotations.find(kTemplateGenerationAnnotation);
   if (generation != annotations.end()) {
     (*meta.mutable_labels())[kTemplateGenerationLabel] = generation->second;

@@ -28,18 +28,18 @@ std::vector<Holder> HoldersOn(const v1::Node& node, const std::vector<const v1::
   for (const v1::Pod* pod : pods) {
     if (pod->spec().node_name() != node.metadata().name()) continue;
     if (PodFactsOf(*pod).terminal()) continue;
-    holders.push_back({pod, FootprintOf(pod->spec())});
+    holders.push_back({pod, FootprintOf(*pod)});
   }
   return holders;
 }
 
-Explanation PortTaken(const HostPort& wanted, const std::vector<Holder>& holders) {
+Explanation PortTaken(const model::HostPort& wanted, const std::vector<Holder>& holders) {
   Explanation found;
   found.cause = Cause::kHostPortTaken;
   const std::string port = absl::StrCat(wanted.port, "/", wanted.protocol);
   for (const Holder& holder : holders) {
-    for (const HostPort& taken : holder.footprint.host_ports) {
-      if (!Clash(wanted, taken)) continue;
+    for (const model::HostPort& taken : holder.footprint.host_ports) {
+      if (!model::Clash(wanted, taken)) continue;
       found.line = absl::StrCat("host port taken: ", port, " is held by pod ", NameOf(*holder.pod));
       if (holder.pod->metadata().has_deletion_timestamp()) {
         found.details.push_back("that pod is being stopped");
@@ -95,7 +95,7 @@ std::optional<Explanation> FindLackOfRoom(const v1::Pod& pod, const v1::Node& no
   NodeLoad load;
   for (const Holder& holder : holders) load.Add(holder.footprint);
   const std::vector<Misfit> misfits =
-      FindMisfits(FootprintOf(pod.spec()), node.status().allocatable(), load);
+      FindMisfits(FootprintOf(pod), node.status().allocatable(), load);
   if (misfits.empty()) return std::nullopt;
   Explanation found;
   switch (misfits.front().kind) {

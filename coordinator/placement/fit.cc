@@ -11,16 +11,6 @@
 namespace muster::coordinator {
 namespace {
 
-void AppendPorts(const v1::Container& container, std::vector<HostPort>& ports) {
-  for (const v1::ContainerPort& port : container.ports()) {
-    if (port.host_port() == 0) continue;
-    ports.push_back(
-        {port.host_port(), port.protocol().empty() ? "TCP" : port.protocol(), port.host_ip()});
-  }
-}
-
-bool IsEveryAddress(const std::string& ip) { return ip.empty() || ip == "0.0.0.0"; }
-
 model::Quantity AmountOf(const model::ResourceMap& resources, const std::string& name) {
   const auto found = resources.find(name);
   if (found == resources.end()) return {};
@@ -34,11 +24,6 @@ bool HasEnded(const v1::Pod& pod) {
 
 }  // namespace
 
-bool Clash(const HostPort& a, const HostPort& b) {
-  return a.port == b.port && a.protocol == b.protocol &&
-         (a.ip == b.ip || IsEveryAddress(a.ip) || IsEveryAddress(b.ip));
-}
-
 std::string Misfit::Text() const {
   switch (kind) {
     case Kind::kHostPort:
@@ -51,16 +36,8 @@ std::string Misfit::Text() const {
   return "";
 }
 
-PodFootprint FootprintOf(const v1::PodSpec& spec) {
-  PodFootprint footprint;
-  footprint.requests = model::PodRequests(spec);
-  for (const v1::Container& container : spec.containers()) {
-    AppendPorts(container, footprint.host_ports);
-  }
-  for (const v1::Container& container : spec.init_containers()) {
-    if (model::IsSidecar(container)) AppendPorts(container, footprint.host_ports);
-  }
-  return footprint;
+PodFootprint FootprintOf(const v1::Pod& pod) {
+  return {model::PodRequests(pod.spec()), model::HostPortsOf(pod)};
 }
 
 void NodeLoad::Add(const PodFootprint& footprint) {
@@ -81,7 +58,7 @@ void NodeLoad::Remove(const PodFootprint& footprint) {
     found->second -= amount;
     if (found->second.IsZero()) requests_.erase(found);
   }
-  for (const HostPort& port : footprint.host_ports) {
+  for (const model::HostPort& port : footprint.host_ports) {
     const auto found = std::find(host_ports_.begin(), host_ports_.end(), port);
     MUSTER_CHECK(found != host_ports_.end());
     host_ports_.erase(found);
@@ -90,9 +67,9 @@ void NodeLoad::Remove(const PodFootprint& footprint) {
 
 std::vector<Misfit> FindMisfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
                                 const NodeLoad& load) {
-  for (const HostPort& wanted : pod.host_ports) {
-    for (const HostPort& taken : load.host_ports()) {
-      if (Clash(wanted, taken)) return {{Misfit::Kind::kHostPort, wanted, "", {}, {}}};
+  for (const model::HostPort& wanted : pod.host_ports) {
+    for (const model::HostPort& taken : load.host_ports()) {
+      if (model::Clash(wanted, taken)) return {{Misfit::Kind::kHostPort, wanted, "", {}, {}}};
     }
   }
   std::vector<Misfit> misfits;
@@ -125,9 +102,9 @@ std::vector<std::string> Fit(const v1::Pod& pod, const v1::Node& node,
                              absl::Span<const v1::Pod* const> pods_on_node) {
   NodeLoad load;
   for (const v1::Pod* other : pods_on_node) {
-    if (!HasEnded(*other)) load.Add(FootprintOf(other->spec()));
+    if (!HasEnded(*other)) load.Add(FootprintOf(*other));
   }
-  return Misfits(FootprintOf(pod.spec()), node.status().allocatable(), load);
+  return Misfits(FootprintOf(pod), node.status().allocatable(), load);
 }
 
 std::string UnschedulableMessage(const std::vector<std::string>& misfits, int node_count) {

@@ -5,32 +5,22 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/model/host_ports.h"
 #include "common/model/resources.h"
 #include "muster/v1/node.pb.h"
 #include "muster/v1/pod.pb.h"
 
 namespace muster::coordinator {
 
-// One port of the host that a pod wants for itself.
-struct HostPort {
-  int32_t port = 0;
-  std::string protocol;  // "TCP" when the manifest has none.
-  std::string ip;        // "" and "0.0.0.0" are every address of the host.
-
-  bool operator==(const HostPort&) const = default;
-};
-
 // What a pod takes from its node. Pods of one template share theirs.
 struct PodFootprint {
   model::ResourceAmounts requests;
-  std::vector<HostPort> host_ports;
+  std::vector<model::HostPort> host_ports;
 
   bool operator==(const PodFootprint&) const = default;
 };
 
-// Ports of regular containers and of sidecars count; a plain init container frees its ports before
-// the pod runs.
-PodFootprint FootprintOf(const v1::PodSpec& spec);
+PodFootprint FootprintOf(const v1::Pod& pod);
 
 // What the pods on one node take together. Only pods that are bound to it and have not ended
 // belong here; terminating ones still do. A plain value.
@@ -42,19 +32,19 @@ class NodeLoad {
 
   int pod_count() const { return pod_count_; }
   const model::ResourceAmounts& requests() const { return requests_; }
-  const std::vector<HostPort>& host_ports() const { return host_ports_; }
+  const std::vector<model::HostPort>& host_ports() const { return host_ports_; }
 
  private:
   int pod_count_ = 0;
   model::ResourceAmounts requests_;
-  std::vector<HostPort> host_ports_;
+  std::vector<model::HostPort> host_ports_;
 };
 
 // One thing that keeps a pod from starting on its node now.
 struct Misfit {
   enum class Kind : uint8_t { kHostPort, kPodCount, kResource };
   Kind kind = Kind::kResource;
-  HostPort port;           // Of kHostPort: the one that is wanted and taken.
+  model::HostPort port;    // Of kHostPort: the one that is wanted and taken.
   std::string resource;    // Of kResource, and "pods".
   model::Quantity wanted;  // Of kResource.
   model::Quantity free;    // What is left of it; below zero when the node is overcommitted.
@@ -69,9 +59,6 @@ struct Misfit {
 // at, however overcommitted the node is.
 std::vector<Misfit> FindMisfits(const PodFootprint& pod, const model::ResourceMap& allocatable,
                                 const NodeLoad& load);
-
-// Do two pods with these ports exclude each other on a node?
-bool Clash(const HostPort& a, const HostPort& b);
 
 // The texts of FindMisfits; empty when the pod fits.
 std::vector<std::string> Misfits(const PodFootprint& pod, const model::ResourceMap& allocatable,

@@ -15,6 +15,7 @@
 #include "common/manifest/suggest.h"
 #include "common/manifest/value.h"
 #include "common/model/int_or_string.h"
+#include "common/model/pod_annotations.h"
 
 namespace muster::coordinator {
 namespace {
@@ -34,6 +35,8 @@ constexpr std::string_view kKnownAnnotations[] = {
     kSuspendAnnotation,
     kPrePullAnnotation,
     kRolloutRequestAnnotation,
+    // What its pods get, when their template does not say it.
+    model::kZeroGapAnnotation,
     // What changes templates: see coordinator/templates.
     "muster.dev/overrides",
     "muster.dev/roll-on-config",

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/host/host.h"
@@ -37,6 +38,9 @@ class FakeHost final : public Host {
     return found == spaces.end() ? space : found->second;
   }
   absl::StatusOr<HostLoad> Load() override { return load; }
+  bool IsListening(const std::string& protocol, const std::string&, uint16_t port) override {
+    return listening.contains({protocol, port});
+  }
   int64_t PidsIn(const std::string& group) override {
     const auto found = pids.find(group);
     return found == pids.end() ? 1 : found->second;
@@ -47,6 +51,7 @@ class FakeHost final : public Host {
   std::map<std::string, FilesystemSpace> spaces;
   HostLoad load{int64_t{8} << 30, int64_t{6} << 30, 32'768, 300};
   std::map<std::string, int64_t> pids;  // By control group.
+  std::set<std::pair<std::string, uint16_t>> listening;
   int looks = 0;
   HostFacts facts{.hostname = "some-host",
                   .boot_id = "boot-1",

@@ -19,6 +19,7 @@ TRACES = r"""
     find /var/log/pods /var/log/containers -mindepth 1 2>/dev/null | sed 's/^/log /'
     find /var/lib/muster /run/muster-agent -mindepth 1 2>/dev/null | sed 's/^/file /'
     find /etc/systemd/logind.conf.d -name '*muster*' 2>/dev/null | sed 's/^/file /'
+    nft list tables 2>/dev/null | grep muster | sed 's/^/nft /'
     iptables-save 2>/dev/null | grep -E 'CNI-(DN|SN)-' | sed 's/^/rule /'
     true"""
 
@@ -67,10 +68,15 @@ def litter(machines, host):
                  {"name": "disk", "emptyDir": {}},
                  {"name": "secret", "secret": {"secretName": "key"}}]))
     machines.undoings.append(lambda: machines.ctl("delete", "secret", "key"))
+    led = daemonset("led", container={"ports": [{"containerPort": 80, "hostPort": 8098}]},
+                    nodeSelector=only_on(host))
+    led["spec"]["template"]["metadata"]["annotations"] = {"muster.dev/zero-gap": "true"}
+    machines.apply(led)
+    machines.wait_ready("led", [host])
     machines.wait_ready("litter", [host])
     there = traces(machines, host) - before
     assert kinds(there) >= {"container", "task", "mount", "cgroup", "lease", "netns", "link", "log",
-                            "file"}, there
+                            "file", "nft"}, there
     return before
 
 

@@ -1,13 +1,19 @@
 #include "agent/network/host/node_network.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "agent/network/host/conntrack.h"
+#include "agent/network/host/loopback_ways.h"
 #include "agent/network/host/own_addresses.h"
+#include "agent/network/udp_places.h"
 #include "common/base/random.h"
 #include "common/base/text_file.h"
 #include "spdlog/spdlog.h"
@@ -51,25 +57,84 @@ std::vector<std::string> UnseenBridges(bool with_ours) {
 
 }  // namespace
 
-struct NodeNetwork::Shared {
-  absl::Status Program(const Ruleset& next, bool told);
-
-  Nftables nftables;
-  // What is there, as far as it is known.
-  std::optional<Ruleset> programmed;
+struct NodeNetwork::Order {
+  std::shared_ptr<const ServiceTable> table;
+  bool told = false;  // The table is what the coordinator says.
+  RulesetContext context;
+  std::optional<HostPortWish> host_ports;  // Nothing: as they are.
+  std::vector<IpAddress> own_addresses;    // Where the agent itself answers.
 };
 
-absl::Status NodeNetwork::Shared::Program(const Ruleset& next, bool told) {
+struct NodeNetwork::Shared {
+  absl::Status Program(Order order);
+  absl::Status Put(const Ruleset& next, bool told);
+  SetElements WantedHostPorts(const HostPortWish& wish, const std::vector<IpAddress>& own);
+  void ForgetStaleFlows(const Order& order);
+  void Say(const char* what, const absl::Status& status);
+
+  Nftables nftables;
+  // What is there, as far as it is known; otherwise what nftables says of it.
+  std::optional<Ruleset> programmed;
+  std::string listing;
+  std::optional<SetElements> inherited_ports;
+  // As of the last look at what the kernel remembers.
+  std::optional<UdpPlaces> places;
+  std::set<std::string> said;
+};
+
+void NodeNetwork::Shared::Say(const char* what, const absl::Status& status) {
+  if (status.ok()) return;
+  std::string text = absl::StrCat(what, ": ", status.message());
+  if (said.insert(text).second) spdlog::warn("{}", text);
+}
+
+SetElements NodeNetwork::Shared::WantedHostPorts(const HostPortWish& wish,
+                                                 const std::vector<IpAddress>& own) {
+  std::set<std::string> ways = LoopbackWaysIn(inherited_ports.value_or(SetElements()));
+  if (wish.table.empty() && !wish.runtime_has_some) {
+    Say("cannot undo what 127.0.0.1 needed", CloseLoopbackWays(ways));
+    return {};
+  }
+  // Interfaces may have gone with their pods.
+  std::erase_if(ways, [](const std::string& way) { return ::if_nametoindex(way.c_str()) == 0; });
+  std::vector<IpAddress> pods;
+  for (const auto& [key, lead] : wish.table) pods.push_back(lead.to.address);
+  Say("host ports cannot be reached by 127.0.0.1", OpenLoopbackWays(pods, ways));
+  return HostPortElements(wish.table, own, ways);
+}
+
+absl::Status NodeNetwork::Shared::Program(Order order) {
+  if (programmed) {
+    inherited_ports = programmed->host_ports;
+  } else {
+    listing = nftables.Ask("list table inet muster").value_or("");
+    inherited_ports = ReadHostPortElements(listing);
+  }
+  SetElements host_ports = order.host_ports
+                               ? WantedHostPorts(*order.host_ports, order.own_addresses)
+                               : inherited_ports.value_or(SetElements());
+  order.context.host_ports = !host_ports.empty();
+  Ruleset next = MakeRuleset(*order.table, order.context);
+  next.host_ports = std::move(host_ports);
+  absl::Status status = Put(next, order.told);
+  if (programmed) ForgetStaleFlows(order);
+  return status;
+}
+
+absl::Status NodeNetwork::Shared::Put(const Ruleset& next, bool told) {
   if (!programmed) {
-    const std::string listing = nftables.Ask("list table inet muster").value_or("");
     const Inheritance inherited = CompareInherited(listing, next);
     if (inherited.state == Inherited::kAsWanted) {
       programmed = next;
       programmed->revision = inherited.revision;
-      return absl::OkStatus();
+      programmed->host_ports = inherited_ports.value_or(SetElements());
+    } else if (inherited.state == Inherited::kNewer && !told &&
+               (inherited_ports || next.host_ports.empty())) {
+      // Whoever programmed it had not saved yet (kSaveAfter) what it came from. The pods are known.
+      const std::string commands =
+          HostPortCommands(inherited_ports.value_or(SetElements()), next.host_ports);
+      return commands.empty() ? absl::OkStatus() : nftables.Run(commands);
     }
-    // Whoever programmed it had not saved yet (kSaveAfter) what it came from.
-    if (inherited.state == Inherited::kNewer && !told) return absl::OkStatus();
   }
   const std::string commands =
       programmed ? ChangeCommands(*programmed, next) : ReplaceCommands(next);
@@ -78,6 +143,24 @@ absl::Status NodeNetwork::Shared::Program(const Ruleset& next, bool told) {
   // After a failure nothing is known of what is there.
   programmed = done.ok() ? std::optional<Ruleset>(next) : std::nullopt;
   return done;
+}
+
+// Flows that the kernel still leads to places that are gone, or nowhere since there was none.
+void NodeNetwork::Shared::ForgetStaleFlows(const Order& order) {
+  UdpPlaces now =
+      UdpPlacesOf(*order.table, order.host_ports ? order.host_ports->table : HostPortTable());
+  const UdpPlaces before = places.value_or(UdpPlaces());
+  const bool due = places ? MayLeaveStaleFlows(before, now) : !now.empty();
+  if (due) {
+    const std::set<PodEndpoint> gone = GoneUdpPlaces(before, now);
+    const std::set<IpAddress> here = AddressesHere();
+    const absl::StatusOr<int> forgotten = ForgetUdpFlows([&](const UdpFlow& flow) {
+      return IsStale(flow, here.contains(flow.asked.address), now, gone);
+    });
+    Say("UDP clients may be led to places that are gone", forgotten.status());
+    if (forgotten.ok() && *forgotten > 0) spdlog::debug("{} UDP flows are led anew", *forgotten);
+  }
+  places = std::move(now);
 }
 
 NodeNetwork::NodeNetwork(EventLoop& events, const Clock& clock, NetworkOptions options)
@@ -92,6 +175,7 @@ NodeNetwork::~NodeNetwork() = default;  // What was not written yet is told agai
 void NodeNetwork::Start() {
   save_timer_ = events_.NewTimer([this] { Save(); });
   retry_timer_ = events_.NewTimer([this] { Program(); });
+  leads_host_ports_ = shared_->nftables.Run("list tables inet").ok();
   const std::vector<IpAddress> addresses = Addresses(options_.dns_addresses);
   if (!addresses.empty()) {
     std::vector<IpAddress> here;
@@ -233,31 +317,41 @@ void NodeNetwork::Save() {
   });
 }
 
+void NodeNetwork::SetHostPorts(const HostPortWish& wish,
+                               std::function<void(const absl::Status&)> done) {
+  host_ports_ = wish;
+  host_ports_done_.push_back(std::move(done));
+  Program();
+}
+
 void NodeNetwork::Program() {
-  if (!options_.service_rules && !options_.bridge) return;
   if (programming_) {
     program_again_ = true;
     return;
   }
   programming_ = true;
-  auto problem = std::make_shared<absl::Status>();
-  RulesetContext context{options_.node, {}, {}, {}};
+  Order order{table_, told_, {}, host_ports_, server_.addresses()};
+  order.context.node = options_.node;
   if (bridge_active_) {
     PodNetwork network = MakePodNetwork(*table_, options_.node);
-    context.own_pods = std::move(network.own);
-    context.fleet_pods = std::move(network.fleet);
+    order.context.own_pods = std::move(network.own);
+    order.context.fleet_pods = std::move(network.fleet);
   }
-  const auto table = options_.service_rules ? table_ : std::make_shared<const ServiceTable>();
-  worker_.Run([this, problem, shared = shared_, table, context, told = told_]() mutable {
-    context.bridges = UnseenBridges(!context.own_pods.empty());
-    *problem = shared->Program(MakeRuleset(*table, context), told);
-    events_.Post([this, problem] {
+  if (!options_.service_rules) {
+    order.table = std::make_shared<const ServiceTable>();
+    order.told = true;
+  }
+  worker_.Run([this, shared = shared_, order = std::move(order),
+               told = std::exchange(host_ports_done_, {})]() mutable {
+    order.context.bridges = UnseenBridges(!order.context.own_pods.empty());
+    events_.Post([this, told = std::move(told), problem = shared->Program(std::move(order))] {
       programming_ = false;
-      const std::string text = problem->ok() ? "" : problem->ToString();
+      const std::string text = problem.ok() ? "" : problem.ToString();
       if (!text.empty() && text != rules_problem_) {
-        spdlog::error("addresses of services do not work here: {}", text);
+        spdlog::error("addresses of services and ports of the host do not work here: {}", text);
       }
       rules_problem_ = text;
+      for (const auto& done : told) done(problem);
       if (std::exchange(program_again_, false)) return Program();
       if (!text.empty()) retry_timer_->Set(clock_.Mono() + kRetryAfter);
     });
@@ -270,7 +364,10 @@ absl::Status RemoveFromHost(const NetworkOptions& options) {
     status.Update(RemoveOwnAddress(address));
   }
   Nftables nftables;
-  if (nftables.Ask("list table inet muster").ok()) {
+  const absl::StatusOr<std::string> listing = nftables.Ask("list table inet muster");
+  if (listing.ok()) {
+    const SetElements host_ports = ReadHostPortElements(*listing).value_or(SetElements());
+    status.Update(CloseLoopbackWays(LoopbackWaysIn(host_ports)));
     status.Update(nftables.Run(ReplaceCommands({})));
   }
   status.Update(RemoveBridge(options.cni_config_dir));

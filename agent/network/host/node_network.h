@@ -43,11 +43,15 @@ class NodeNetwork final : public Network {
   void Forget() override;
   void SetConnected(bool connected) override { server_.SetOwnFirst(!connected); }
   void SetHostDns(const std::vector<std::string>& servers) override;
+  bool leads_host_ports() const override { return leads_host_ports_; }
+  void SetHostPorts(const HostPortWish& wish,
+                    std::function<void(const absl::Status&)> done) override;
   std::vector<std::string> Resolvers() const override;
   std::optional<PodNetworkState> pod_network() const override { return pod_network_; }
   std::shared_ptr<const ServiceTable> table() const override { return table_; }
 
  private:
+  struct Order;   // What is to be in nftables.
   struct Shared;  // What the worker uses.
 
   void SetTable(const ServiceTable& table);
@@ -78,6 +82,9 @@ class NodeNetwork final : public Network {
   std::unique_ptr<NetworkWatch> network_watch_;
   std::vector<std::unique_ptr<EventLoop::Source>> watch_sources_;
   std::unique_ptr<EventLoop::Timer> bridge_timer_;
+  bool leads_host_ports_ = false;
+  std::optional<HostPortWish> host_ports_;
+  std::vector<std::function<void(const absl::Status&)>> host_ports_done_;  // To be told.
   std::unique_ptr<EventLoop::Timer> save_timer_, retry_timer_;
   bool save_due_ = false;
   ThreadWorker worker_;  // Its task under way uses the members above.

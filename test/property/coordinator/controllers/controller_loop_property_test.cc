@@ -264,7 +264,7 @@ class Fleet final : public ControllerLoopTest {
       const PodFacts facts = PodFactsOf(pod);
       if (facts.terminal()) continue;
       if (facts.bound) {
-        for (const auto& [name, amount] : FootprintOf(pod.spec()).requests) {
+        for (const auto& [name, amount] : FootprintOf(pod).requests) {
           if (name == "cpu") cpu[facts.node] += amount;
         }
       }

@@ -11,6 +11,7 @@
 #include "agent/translate/translate.h"
 #include "test/fakes/fake_host.h"
 #include "test/fakes/fake_link.h"
+#include "test/fakes/fake_network.h"
 #include "test/fakes/fake_prober.h"
 #include "test/fakes/fake_runtime.h"
 #include "test/fakes/memory_checkpoint.h"
@@ -39,7 +40,8 @@ class NodeHarness {
     checkpoint_ = std::make_unique<MemoryCheckpoint>(disk);
     loop = std::make_unique<NodeLoop>(
         NodeLoop::Seams{clock, runtime, prober, *link, *checkpoint_, host, volumes, logs, worker_,
-                        inbox_, nullptr, nullptr, &runtime},
+                        inbox_, nullptr, nullptr, &runtime, nullptr,
+                        with_network ? &network : nullptr},
         NodeOptions{.node_name = "node-a",
                     .agent_version = "1",
                     .static_pod_dir = static_pod_dir,
@@ -57,6 +59,7 @@ class NodeHarness {
     link.reset();
     runtime.DropCallers();
     prober.DropCallers();
+    network.DropCallers();
     runtime.RunPending();
   }
   void RestartAgent() {
@@ -113,6 +116,7 @@ class NodeHarness {
   ManualClock clock;
   FakeRuntime runtime;
   FakeProber prober;
+  FakeNetwork network;
   FakeHost host;
   FakeVolumes volumes;
   FakeLogs logs;
@@ -121,6 +125,7 @@ class NodeHarness {
   std::string static_pod_dir;  // From the next StartAgent on, likewise:
   ShutdownTurns shutdown;
   HostRules host_rules;
+  bool with_network = false;
   std::unique_ptr<FakeLink> link;
   std::unique_ptr<NodeLoop> loop;
   absl::Status start_status;

@@ -212,6 +212,41 @@ TEST(ReplaceCommands, ATableIsThereOnlyWhenThereIsSomethingInIt) {
   EXPECT_NE(MarkOf(some), MarkOf(none));
 }
 
+HostPortTable WebAt(const std::string& place) {
+  return {{HostPortKey{false, "tcp", std::nullopt, 80}, {{*ParseIp(place), 8080}, "u", {}}}};
+}
+
+TEST(HostPorts, AreChangedByThemselvesAndReplacedWithTheRest) {
+  TableWriter writer;
+  TableWriter::Port(writer.Service("web", {"10.96.0.1"}), "", "TCP", 80);
+  Ruleset before = MakeRuleset(*writer.Table(), kHere);
+  before.host_ports = HostPortElements(WebAt("10.0.0.1"), {*ParseIp("169.254.20.10")}, {"cni0"});
+  Ruleset after = before;
+  after.host_ports = HostPortElements(WebAt("10.0.0.2"), {*ParseIp("169.254.20.10")}, {"cni0"});
+  EXPECT_NE(before, after);
+  EXPECT_EQ(MarkOf(before), MarkOf(after));
+  EXPECT_EQ(ChangeCommands(before, after),
+            "delete element inet muster hostport4 { tcp . 80 }\n"
+            "add element inet muster hostport4 { tcp . 80 : 10.0.0.2 . 8080 }\n"
+            "delete element inet muster hostport-pods4 { 10.0.0.1 . 10.0.0.1 }\n"
+            "add element inet muster hostport-pods4 { 10.0.0.2 . 10.0.0.2 }\n");
+  EXPECT_EQ(HostPortCommands(before.host_ports, after.host_ports), ChangeCommands(before, after));
+  const std::string all = ReplaceCommands(after);
+  EXPECT_THAT(all, HasSubstr("add element inet muster hostport4 { tcp . 80 : 10.0.0.2 . 8080 }\n"));
+  EXPECT_THAT(all, HasSubstr("add element inet muster hostport-not4 { 169.254.20.10 }\n"));
+  EXPECT_THAT(all, HasSubstr("add element inet muster loopback-ways { \"cni0\" }\n"));
+}
+
+TEST(HostPorts, ThereIsATableForThemAlone) {
+  TableWriter writer;
+  Ruleset alone = MakeRuleset(*writer.Table(), {"n1", {"cni0"}, true});
+  EXPECT_EQ(alone.elements.at("bridges").size(), 1u) << "their connections take the same ways";
+  alone.host_ports = HostPortElements(WebAt("10.0.0.1"), {}, {});
+  EXPECT_FALSE(alone.empty());
+  EXPECT_EQ(ChangeCommands(alone, {}), ReplaceCommands({}));
+  EXPECT_TRUE(HostPortElements({}, {*ParseIp("169.254.20.10")}, {}).empty());
+}
+
 // As nftables lists a table.
 TEST(MakeRuleset, WhatLeavesTheFleetGetsTheHostsAddress) {
   RulesetContext context = kHere;

@@ -67,6 +67,13 @@ TEST(Sandbox, MapsHostPortsOnceAndNeverOnTheHostNetwork) {
   pod.mutable_spec()->mutable_containers(0)->add_ports()->set_container_port(81);
   EXPECT_THAT(MakeSandboxConfig(pod, 0, MakeNode())->port_mappings,
               ElementsAre(PortMapping{"TCP", 80, 8080, ""}));
+  // What the agent leads there itself is not the runtime's business, where it can do that.
+  (*pod.mutable_metadata()->mutable_annotations())["muster.dev/zero-gap"] = "true";
+  NodeContext node = MakeNode();
+  EXPECT_EQ(MakeSandboxConfig(pod, 0, node)->port_mappings.size(), 1u);
+  node.leads_host_ports = true;
+  EXPECT_THAT(MakeSandboxConfig(pod, 0, node)->port_mappings, IsEmpty());
+  pod.mutable_metadata()->clear_annotations();
   pod.mutable_spec()->set_host_network(true);
   EXPECT_THAT(MakeSandboxConfig(pod, 0, MakeNode())->port_mappings, IsEmpty());
 }

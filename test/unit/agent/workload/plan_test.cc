@@ -269,6 +269,23 @@ TEST(PlanPod, NothingIsStartedBesideARunningInstanceOfAnotherSandbox) {
   EXPECT_THAT(PlanPod(IntentOf(pod), observed, kNow).actions, IsEmpty());
 }
 
+TEST(PlanPod, WhatIsStillLedToIsStoppedLater) {
+  const v1::Pod pod = MakePod({"web"});
+  ObservedPod observed = WithSandbox();
+  observed.containers["web"].instances = {Instance("c1", ContainerState::kRunning)};
+  observed.terminating_since = kNow;
+  PodIntent intent = IntentOf(pod);
+  intent.terminate = true;
+  intent.stop_not_before = kNow + seconds(1);
+  const Plan plan = PlanPod(intent, observed, kNow);
+  EXPECT_THAT(plan.actions, IsEmpty());
+  EXPECT_EQ(plan.wake_at, kNow + seconds(1));
+  EXPECT_FALSE(plan.stopped || plan.gone);
+  // The whole of it stays within the grace period.
+  EXPECT_THAT(Described(PlanPod(intent, observed, kNow + seconds(1))),
+              ElementsAre("stop container web within 29 s"));
+}
+
 struct PullCase {
   const char* policy;
   ImageKnowledge knowledge;

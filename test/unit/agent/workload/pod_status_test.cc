@@ -207,20 +207,21 @@ TEST_F(PodStatusTest, TimesChangeOnlyWithTheStatusAndForeignConditionsStay) {
 // Spec: pod/3/host-port
 TEST(HostPorts, ClashOnTheSameProtocolAndPortOfOneAddress) {
   const auto pod = [](const char* protocol, int port, const char* ip) {
-    v1::PodSpec spec;
-    v1::ContainerPort& p = *spec.add_containers()->add_ports();
+    v1::Pod made;
+    v1::ContainerPort& p = *made.mutable_spec()->add_containers()->add_ports();
     p.set_protocol(protocol);
     p.set_host_port(port);
     p.set_host_ip(ip);
-    return spec;
+    return made;
   };
-  EXPECT_TRUE(HostPortsClash(pod("TCP", 80, ""), pod("TCP", 80, "")));
-  EXPECT_TRUE(HostPortsClash(pod("", 80, ""), pod("TCP", 80, "192.0.2.1")));
-  EXPECT_TRUE(HostPortsClash(pod("TCP", 80, "0.0.0.0"), pod("TCP", 80, "192.0.2.1")));
-  EXPECT_FALSE(HostPortsClash(pod("TCP", 80, "192.0.2.2"), pod("TCP", 80, "192.0.2.1")));
-  EXPECT_FALSE(HostPortsClash(pod("UDP", 80, ""), pod("TCP", 80, "")));
-  EXPECT_FALSE(HostPortsClash(pod("TCP", 81, ""), pod("TCP", 80, "")));
-  EXPECT_FALSE(HostPortsClash(pod("TCP", 0, ""), pod("TCP", 0, "")));
+  const auto clash = [](const v1::Pod& a, const v1::Pod& b) { return HostPortsClash(a, b, true); };
+  EXPECT_TRUE(clash(pod("TCP", 80, ""), pod("TCP", 80, "")));
+  EXPECT_TRUE(clash(pod("", 80, ""), pod("TCP", 80, "192.0.2.1")));
+  EXPECT_TRUE(clash(pod("TCP", 80, "0.0.0.0"), pod("TCP", 80, "192.0.2.1")));
+  EXPECT_FALSE(clash(pod("TCP", 80, "192.0.2.2"), pod("TCP", 80, "192.0.2.1")));
+  EXPECT_FALSE(clash(pod("UDP", 80, ""), pod("TCP", 80, "")));
+  EXPECT_FALSE(clash(pod("TCP", 81, ""), pod("TCP", 80, "")));
+  EXPECT_FALSE(clash(pod("TCP", 0, ""), pod("TCP", 0, "")));
 }
 
 // Spec: pod/11.3/created

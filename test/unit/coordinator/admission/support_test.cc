@@ -109,6 +109,42 @@ TEST(Support, WarnsOfASurgeThatCannotEnd) {
   EXPECT_THAT(Report("hostNetwork: true").warnings, IsEmpty());
 }
 
+TEST(Support, ASurgeWithHostPortsNeedsZeroGap) {
+  const auto said = [](bool host_network, int host_port, const char* on_template,
+                       const char* on_daemon_set) {
+    v1::Object object = MinimalDaemonSet();
+    v1::DaemonSet& daemon_set = *object.mutable_daemon_set();
+    v1::PodTemplateSpec& pods = *daemon_set.mutable_spec()->mutable_template_();
+    v1::RollingUpdateDaemonSet& rolling =
+        *daemon_set.mutable_spec()->mutable_update_strategy()->mutable_rolling_update();
+    rolling.mutable_max_surge()->set_int_value(1);
+    pods.mutable_spec()->set_host_network(host_network);
+    pods.mutable_spec()->mutable_containers(0)->clear_ports();
+    pods.mutable_spec()->mutable_containers(0)->add_ports()->set_host_port(host_port);
+    const std::string key = "muster.dev/zero-gap";
+    if (*on_template != '\0') {
+      (*pods.mutable_metadata()->mutable_annotations())[key] = on_template;
+    }
+    if (*on_daemon_set != '\0') {
+      (*daemon_set.mutable_metadata()->mutable_annotations())[key] = on_daemon_set;
+    }
+    return Texts(CheckSupport(object).warnings);
+  };
+  const std::string in_template = "spec.template.metadata.annotations[muster.dev/zero-gap]: ";
+  EXPECT_THAT(said(false, 80, "", ""),
+              ElementsAre(testing::HasSubstr("use maxUnavailable instead, or annotate the template "
+                                             "with muster.dev/zero-gap: \"true\"")));
+  EXPECT_THAT(said(false, 80, "true", ""), IsEmpty());
+  EXPECT_THAT(said(false, 80, "", "true"), IsEmpty());
+  EXPECT_EQ(said(false, 80, "false", "true").size(), 1u) << "the template counts";
+  EXPECT_THAT(said(false, 0, "true", ""),
+              ElementsAre(in_template + "has no effect: no container has a hostPort"));
+  EXPECT_THAT(said(true, 80, "true", ""),
+              ElementsAre(in_template + "has no effect with hostNetwork: the pods have the host's "
+                                        "own ports",
+                          testing::HasSubstr("a rollout would wait for ever")));
+}
+
 // Spec: pod/15/apparmor
 TEST(Support, NamesAnnotationsThatNoLongerConfigure) {
   v1::Object object = MinimalDaemonSet();

@@ -174,5 +174,12 @@ TEST(Unsupported, VolumeOfAServiceAccountIsEmptyOrNone) {
                           "Unsupported value: \"token\": supported values: \"empty\""));
 }
 
+TEST(Unsupported, ZeroGapIsOnOrOff) {
+  EXPECT_THAT(ReportOf("", "", "{muster.dev/zero-gap: \"false\"}").problems, IsEmpty());
+  EXPECT_THAT(Texts(ReportOf("", "", "{muster.dev/zero-gap: \"yes\"}").problems),
+              ElementsAre("spec.template.metadata.annotations[muster.dev/zero-gap]: Unsupported "
+                          "value: \"yes\": supported values: \"true\", \"false\""));
+}
+
 }  // namespace
 }  // namespace muster::coordinator

@@ -150,6 +150,18 @@ TEST(MakePod, HasDaemonTolerationsAndPodLevelDefaults) {
   EXPECT_EQ(pod.spec().priority(), 0);
 }
 
+TEST(MakePod, ZeroGapOfTheDaemonSetUnlessTheTemplateSaysOtherwise) {
+  v1::DaemonSet daemon_set = DaemonSetNamed("web");
+  const std::string key = "muster.dev/zero-gap";
+  (*daemon_set.mutable_metadata()->mutable_annotations())[key] = "true";
+  EXPECT_EQ(MakePodPattern(daemon_set, "h", {})->metadata().annotations().at(key), "true");
+  (*daemon_set.mutable_spec()
+        ->mutable_template_()
+        ->mutable_metadata()
+        ->mutable_annotations())[key] = "false";
+  EXPECT_EQ(MakePodPattern(daemon_set, "h", {})->metadata().annotations().at(key), "false");
+}
+
 v1::PriorityClass ClassNamed(const std::string& name, int value, bool global) {
   v1::PriorityClass result;
   result.mutable_metadata()->set_name(name);

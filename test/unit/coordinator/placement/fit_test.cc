@@ -113,6 +113,30 @@ TEST(Fit, HostPortsOfOneNodeMustNotClash) {
   }
 }
 
+TEST(Fit, OnlyTheAgentsOwnPortsAreSharedByPodsOfOneDaemonSet) {
+  const auto of = [](const std::string& owner, bool zero_gap) {
+    v1::Pod pod = WithPort(80);
+    v1::OwnerReference& reference = *pod.mutable_metadata()->add_owner_references();
+    reference.set_kind("DaemonSet");
+    reference.set_uid(owner);
+    reference.set_controller(true);
+    if (zero_gap) (*pod.mutable_metadata()->mutable_annotations())["muster.dev/zero-gap"] = "true";
+    return pod;
+  };
+  const v1::Node node = NodeWith("1", "1Gi", "9");
+  for (const auto& [wanted, there, fits] : {
+           std::tuple(of("a", true), of("a", true), true),
+           // A rollout that brings the annotation, and one that takes it away.
+           std::tuple(of("a", true), of("a", false), true),
+           std::tuple(of("a", false), of("a", true), true),
+           std::tuple(of("a", false), of("a", false), false),
+           std::tuple(of("a", true), of("b", true), false),
+           std::tuple(of("a", true), WithPort(80), false),
+       }) {
+    EXPECT_EQ(Fit(wanted, node, {&there}).empty(), fits);
+  }
+}
+
 // Spec: 10.2/conflict
 TEST(Fit, PortsOfInitContainersCountOnlyWhenTheyKeepRunning) {
   const v1::Pod plain = Parse<v1::Pod>(
@@ -132,8 +156,8 @@ TEST(NodeLoad, ForgetsExactlyWhatIsRemoved) {
   v1::Pod with_both = Asking("100m", "1Mi");
   *with_both.mutable_spec()->mutable_containers(0)->add_ports() =
       WithPort(80).spec().containers(0).ports(0);
-  const PodFootprint both = FootprintOf(with_both.spec());
-  const PodFootprint only_cpu = FootprintOf(Asking("200m").spec());
+  const PodFootprint both = FootprintOf(with_both);
+  const PodFootprint only_cpu = FootprintOf(Asking("200m"));
   NodeLoad load;
   load.Add(both);
   load.Add(only_cpu);
@@ -160,10 +184,10 @@ TEST(UnschedulableMessage, IsTheSchedulersHistogram) {
 
 TEST(FindMisfits, SayWhatIsWantedAndWhatIsLeft) {
   NodeLoad load;
-  load.Add(FootprintOf(Asking("1500m").spec()));
+  load.Add(FootprintOf(Asking("1500m")));
   const v1::Node node = NodeWith("1", "1Gi", "1");
   const std::vector<Misfit> found =
-      FindMisfits(FootprintOf(Asking("200m").spec()), node.status().allocatable(), load);
+      FindMisfits(FootprintOf(Asking("200m")), node.status().allocatable(), load);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].kind, Misfit::Kind::kPodCount);
   EXPECT_TRUE(found[0].free.IsZero());
@@ -172,11 +196,11 @@ TEST(FindMisfits, SayWhatIsWantedAndWhatIsLeft) {
   EXPECT_EQ(found[1].wanted.ToString(), "200m");
   EXPECT_EQ(found[1].free.ToString(), "-500m");
 
-  load.Add(FootprintOf(WithPort(80).spec()));
+  load.Add(FootprintOf(WithPort(80)));
   const std::vector<Misfit> ports =
-      FindMisfits(FootprintOf(WithPort(80).spec()), node.status().allocatable(), load);
+      FindMisfits(FootprintOf(WithPort(80)), node.status().allocatable(), load);
   ASSERT_EQ(ports.size(), 1u);
-  EXPECT_EQ(ports[0].port, (HostPort{80, "TCP", ""}));
+  EXPECT_EQ(ports[0].port, (model::HostPort{80, "TCP", "", 1, "", false}));
 }
 
 }  // namespace

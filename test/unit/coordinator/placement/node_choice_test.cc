@@ -31,11 +31,17 @@ v1::PodSpec AskingCpu(const std::string& cpu) {
       cpu + "' } } } }");
 }
 
+PodFootprint Footprint(const v1::PodSpec& spec) {
+  v1::Pod pod;
+  *pod.mutable_spec() = spec;
+  return FootprintOf(pod);
+}
+
 NodeChoice Choose(const v1::PodSpec& pod, const std::vector<v1::Node>& nodes,
                   const std::vector<NodeLoad>& loads) {
   std::vector<NodeCandidate> candidates;
   for (size_t i = 0; i < nodes.size(); ++i) candidates.push_back({&nodes[i], &loads[i]});
-  return ChooseNode(pod, FootprintOf(pod), candidates);
+  return ChooseNode(pod, Footprint(pod), candidates);
 }
 
 TEST(Hindrance, IsWhatRoomCannotMend) {
@@ -75,9 +81,9 @@ TEST(Hindrance, ACordonedNodeTakesOnlyWhoToleratesThat) {
 TEST(ChooseNode, TakesTheLeastLoadedThenTheFirstByName) {
   const std::vector<v1::Node> nodes = {NodeNamed("a"), NodeNamed("c"), NodeNamed("b")};
   std::vector<NodeLoad> loads(3);
-  loads[0].Add(FootprintOf(AskingCpu("1")));
+  loads[0].Add(Footprint(AskingCpu("1")));
   EXPECT_EQ(Choose(AskingCpu("1"), nodes, loads).node->metadata().name(), "b");
-  loads[2].Add(FootprintOf(v1::PodSpec()));  // No room taken, but one more pod.
+  loads[2].Add(Footprint(v1::PodSpec()));  // No room taken, but one more pod.
   EXPECT_EQ(Choose(AskingCpu("1"), nodes, loads).node->metadata().name(), "c");
   // The same cpu is less of a larger node.
   const std::vector<v1::Node> sizes = {NodeNamed("a", "2"), NodeNamed("b", "8")};
