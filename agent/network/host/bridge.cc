@@ -18,7 +18,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "agent/network/host/netlink.h"
+#include "agent/host/netlink.h"
 #include "agent/network/host/pod_routes.h"
 #include "common/base/text_file.h"
 

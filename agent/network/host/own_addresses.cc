@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "agent/network/host/netlink.h"
+#include "agent/host/netlink.h"
 
 namespace muster::agent {
 namespace {

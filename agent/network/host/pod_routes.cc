@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "agent/network/host/netlink.h"
+#include "agent/host/netlink.h"
 
 namespace muster::agent {
 namespace {
