@@ -111,13 +111,13 @@ const std::pair<const char*, const char*> kBaseRules[] = {
     // A pod that reaches itself through a Service would not know its own answer.
     {"postrouting", "ct status dnat ip saddr . ip daddr @hairpin4 masquerade"},
     {"postrouting", "ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade"},
-    {"postrouting", "ip saddr @own-pods4 ip daddr != @fleet-pods4 masquerade"},
-    {"postrouting", "ip6 saddr @own-pods6 ip6 daddr != @fleet-pods6 masquerade"},
     // The same for host ports; and to a pod nobody can have the loopback address.
     {"postrouting", "ct status dnat ip saddr . ip daddr @hostport-pods4 masquerade"},
     {"postrouting", "ct status dnat ip6 saddr . ip6 daddr @hostport-pods6 masquerade"},
     {"postrouting",
      "ct status dnat ip saddr 127.0.0.0/8 ip daddr . ip daddr @hostport-pods4 masquerade"},
+    {"postrouting", "ip saddr @own-pods4 ip daddr != @fleet-pods4 masquerade"},
+    {"postrouting", "ip6 saddr @own-pods6 ip6 daddr != @fleet-pods6 masquerade"},
     {"postrouting",
      "meta mark & 0x00001000 == 0x00001000 meta mark set meta mark & 0xffffefff masquerade"},
 };

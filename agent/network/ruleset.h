@@ -20,9 +20,9 @@ struct RulesetContext {
   // Bridges of this host, when the kernel does not show bridged packets to nftables: what comes
   // back over one would pass by the translation, so such connections get the host's address.
   std::vector<std::string> bridges;
+  bool host_ports = false;  // There are such, whether there are Services or not.
   // With a network of our own: what leaves the fleet from these subnets gets the host's address.
   std::vector<IpRange> own_pods, fleet_pods;
-  bool host_ports = false;  // There are such, whether there are Services or not.
 
   bool operator==(const RulesetContext&) const = default;
 };

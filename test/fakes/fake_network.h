@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,7 @@ class FakeNetwork final : public Network {
     }
   }
   std::vector<std::string> Resolvers() const override { return {}; }
+  std::optional<PodNetworkState> pod_network() const override { return std::nullopt; }
   std::shared_ptr<const ServiceTable> table() const override { return nullptr; }
 
   HostPortWish wish;  // The last one.

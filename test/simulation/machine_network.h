@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "agent/network/network.h"
 
 namespace muster::simulation {
@@ -32,6 +34,11 @@ class MachineNetwork final : public agent::Network {
   }
   void SetConnected(bool) override {}
   void SetHostDns(const std::vector<std::string>&) override {}
+  bool leads_host_ports() const override { return false; }
+  void SetHostPorts(const agent::HostPortWish&,
+                    std::function<void(const absl::Status&)> done) override {
+    done(absl::OkStatus());
+  }
   std::vector<std::string> Resolvers() const override { return {}; }
   std::optional<agent::PodNetworkState> pod_network() const override {
     return agent::PodNetworkState{false, "BridgeIsUp", ""};

@@ -247,7 +247,6 @@ TEST(HostPorts, ThereIsATableForThemAlone) {
   EXPECT_TRUE(HostPortElements({}, {*ParseIp("169.254.20.10")}, {}).empty());
 }
 
-// As nftables lists a table.
 TEST(MakeRuleset, WhatLeavesTheFleetGetsTheHostsAddress) {
   RulesetContext context = kHere;
   context.own_pods = {*ParseIpRange("10.244.1.0/24"), *ParseIpRange("fd00:244:0:1::/64")};
@@ -264,6 +263,7 @@ TEST(MakeRuleset, WhatLeavesTheFleetGetsTheHostsAddress) {
               HasSubstr("delete table inet muster"));
 }
 
+// As nftables lists a table.
 std::string Listing(const Ruleset& ruleset) {
   return "table inet muster {\n\tchain services {\n\t}\n\n\tchain " + MarkOf(ruleset) +
          " {\n\t}\n}\n";
