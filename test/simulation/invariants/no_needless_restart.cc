@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/translate/translate.h"
@@ -103,6 +104,27 @@ class NoNeedlessRestart final : public Invariant {
     return digests.size() > 1;
   }
 
+  // Is it of an older revision than the newest, which was there already when it was made? So are the
+  // pods that nodes lack while a rollout is held. They read what is there by then, but are not of the
+  // revision that says so, and are replaced when the rollout goes on.
+  static bool StandsIn(const v1::Pod& pod, const std::string& owner_uid, const Objects& objects) {
+    constexpr char kPrefix[] = "/controllerrevisions/";
+    const v1::ControllerRevision* newest = nullptr;
+    for (auto it = objects.lower_bound(kPrefix);
+         it != objects.end() && absl::StartsWith(it->first, kPrefix); ++it) {
+      const v1::ControllerRevision& revision = it->second->controller_revision();
+      if (OwnerUidOf(revision.metadata()) != owner_uid) continue;
+      if (newest == nullptr || revision.revision() > newest->revision()) newest = &revision;
+    }
+    constexpr char kHash[] = "controller-revision-hash";
+    if (newest == nullptr || !newest->metadata().labels().contains(kHash)) return false;
+    const auto its = pod.metadata().labels().find(kHash);
+    return its != pod.metadata().labels().end() &&
+           its->second != newest->metadata().labels().at(kHash) &&
+           pod.metadata().creation_timestamp().seconds() >=
+               newest->metadata().creation_timestamp().seconds();
+  }
+
   static bool MayGo(const Sight& sight, const v1::Pod& pod) {
     const std::string uid = OwnerUidOf(pod.metadata());
     const v1::DaemonSet* owner = DaemonSetIn(sight.ledger.seen(), uid);
@@ -118,7 +140,10 @@ class NoNeedlessRestart final : public Invariant {
     }
     if (live > 1) return true;
     if (IsHeld(*owner)) return false;
-    if (RollsOnConfig(*owner) && DigestsDiffer(pods)) return true;
+    if (RollsOnConfig(*owner) &&
+        (DigestsDiffer(pods) || StandsIn(pod, uid, sight.ledger.seen()))) {
+      return true;
+    }
     return owner->spec().update_strategy().type() == "RollingUpdate" &&
            !IsCurrent(pod, *owner, node->second, sight.ledger.seen(), sight.ledger);
   }
