@@ -140,7 +140,8 @@ light_service_stop() { # HOST SERVICE: orderly, and it stays down until it is st
 
 light_service_kill() { # HOST SERVICE: SIGKILL; it is started again at once, as systemd does
   local pid
-  service_alive "$1" "$2" || die "$2 is not running on $1"
+  # It may just be coming back from the last one.
+  wait_until 5 service_alive "$1" "$2" || die "$2 is not running on $1"
   pid=$(service_pid "$1" "$2")
   host_exec "$1" kill -9 "$pid"
   wait_until 10 process_gone "$1" "$pid" || die "$2 on $1 survives SIGKILL"
