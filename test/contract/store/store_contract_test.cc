@@ -70,8 +70,12 @@ class OwnSealedStore final : public Store {
   }
   absl::StatusOr<int64_t> Transact(const Transaction& transaction) override {
     Transaction sealed = transaction;
-    for (Condition& condition : sealed.conditions) condition.key = Sealed(condition.key);
-    for (Write& write : sealed.writes) write.key = Sealed(write.key);
+    // A key that is missing is still missing.
+    const auto seal = [](std::string& key) {
+      if (!key.empty()) key = Sealed(key);
+    };
+    for (Condition& condition : sealed.conditions) seal(condition.key);
+    for (Write& write : sealed.writes) seal(write.key);
     return store_.Transact(sealed);
   }
   absl::StatusOr<std::unique_ptr<Watch>> WatchFrom(const std::string& prefix,
