@@ -18,9 +18,11 @@ FLEET = [ipaddress.ip_network(text) for text in ("10.60.0.0/16", "fd00:60::/56")
 CONFIG = "/etc/cni/net.d/10-muster-bridge.conflist"
 
 SERVER = "mkdir -p /www && echo $HOSTNAME > /www/index.html && exec httpd -f -p 8080 -h /www"
-# Tells who asks, by TCP (HTTP) and UDP, in both families. Arguments: the port.
+# Tells who asks, by TCP (HTTP) and UDP, in both families, until its input ends: whoever kills the
+# shell in front of it does not reach it. Arguments: the port.
 ECHO = """
-import socket, sys, threading
+import os, socket, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 port = int(sys.argv[1])
 def text(address):
     return address[0].removeprefix("::ffff:").encode() + b"\\n"
@@ -179,12 +181,12 @@ def echo(cluster):
         command = ["timeout", "300", *before, "python3", "-c", ECHO, str(port)]
         if host:
             command = [str(REPO / "test/testbed/cluster.sh"), "exec", host, "--", *command]
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=cluster.env,
-                                        text=True))
+        running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env=cluster.env, text=True))
         assert running[-1].stdout.readline() == "ready\n"
     yield start
     for program in running:
-        program.kill()
+        program.stdin.close()
         program.wait()
 
 

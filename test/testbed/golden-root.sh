@@ -4,7 +4,7 @@
 
 GOLDEN=$CACHE/golden
 GOLDEN_PACKAGES=systemd,systemd-sysv,dbus,libpam-systemd,containerd,runc,containernetworking-plugins
-GOLDEN_PACKAGES+=,iproute2,iptables,procps,ca-certificates,rpm,init-system-helpers
+GOLDEN_PACKAGES+=,iproute2,iptables,nftables,procps,ca-certificates,rpm,init-system-helpers
 GOLDEN_PACKAGES+=,curl,man-db,zsh,fish  # What the tests use there.
 
 golden_mirror() { # The first address this machine takes Debian itself from.
