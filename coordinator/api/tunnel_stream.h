@@ -44,10 +44,14 @@ class TunnelStream : public Reactor,
   }
 
   void Begin(std::shared_ptr<Tunnel> tunnel) {
+    bool left = false;
     {
       MutexLock lock(&mutex_);
       tunnel_ = std::move(tunnel);
+      left = ended_;
     }
+    // Who left while the tunnel was asked for found none to end.
+    if (left) return tunnel_->Close(absl::CancelledError("the user left"));
     // The call lets go of it before OnDone is over.
     call_->OnCut([this](const absl::Status& why) { Leave(why); });
     PullNext();
