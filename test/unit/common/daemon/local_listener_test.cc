@@ -209,6 +209,18 @@ TEST_F(InheritedSocketTest, WhoConnectedBeforeIsServedAndTheSocketStays) {
   ::close(late);
 }
 
+TEST_F(InheritedSocketTest, OneWhoseFileIsGoneIsMadeAnew) {
+  std::filesystem::remove(path_);
+  const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  const int fd = Connect();
+  ASSERT_GE(fd, 0);
+  ASSERT_TRUE(loop_->Run().ok());
+  EXPECT_EQ(connections_, 1);
+  ::close(fd);
+  ::close(fd_);
+}
+
 TEST_F(InheritedSocketTest, OneOfAnotherPathIsNotTaken) {
   path_ = folder_ + "/run/other.sock";
   const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
