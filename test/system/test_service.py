@@ -147,16 +147,6 @@ ASKS = {AGENT: ["muster-agent", "status"], COORDINATOR: ["musterctl", "get", "no
 
 
 @pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
-def test_who_asks_while_a_daemon_is_away_waits_for_the_answer(machines, host, unit):
-    """The local sockets are systemd's: nobody is refused while a daemon that was killed is away."""
-    pid = machines.pid(host, unit)
-    machines.on(host, "systemctl", "kill", "-s", "KILL", unit)
-    for _ in range(3):  # One of them comes before the next process does.
-        machines.on(host, *ASKS[unit])
-    assert machines.await_new_pid(host, unit, pid) != pid
-
-
-@pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
 def test_a_socket_starts_its_service_and_is_stopped_with_it(machines, host, unit):
     socket = unit.replace(".service", ".socket")
     machines.undoings.append(lambda: machines.on(host, "systemctl", "start", unit))
