@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
 #include "common/base/text_file.h"
+#include "common/daemon/kept_socket.h"
 #include "spdlog/spdlog.h"
 
 namespace muster {
@@ -66,25 +66,6 @@ absl::Status RemoveStale(const Options& options, const sockaddr_un& address) {
   return absl::OkStatus();
 }
 
-// The one of this path that systemd made (a .socket unit) and keeps while we are away: what
-// connects meanwhile waits there. -1 without it.
-int Inherited(const Options& options) {
-  const int count = sd_listen_fds(/*unset_environment=*/0);
-  for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
-    if (sd_is_socket_unix(fd, SOCK_STREAM, 1, options.path.c_str(), 0) <= 0) continue;
-    // Nobody finds one whose file is gone.
-    struct stat info;
-    if (::lstat(options.path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) return fd;
-  }
-  if (count > 0) {
-    spdlog::warn(
-        "{} is none of the sockets that systemd keeps for this service: whoever connects to"
-        " those gets no answer; set ListenStream= of the .socket unit",
-        Named(options));
-  }
-  return -1;
-}
-
 // A daemon whose own group it is need not give it away, and its unit may forbid it to.
 bool BelongsTo(gid_t group, const std::string& path) {
   struct stat info;
@@ -110,7 +91,8 @@ absl::StatusOr<std::unique_ptr<LocalListener>> LocalListener::Listen(Options opt
                                                                      OnConnection on_connection) {
   MUSTER_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(options));
   const std::string path = options.path;
-  int fd = Inherited(options);
+  const KeptSockets kept = FindKeptSockets(path, options.what);
+  int fd = kept.current;
   const bool inherited = fd >= 0;
   if (!inherited) {
     MUSTER_RETURN_IF_ERROR(MakeDirectories(path.substr(0, path.rfind('/')), 0755));
@@ -122,12 +104,10 @@ absl::StatusOr<std::unique_ptr<LocalListener>> LocalListener::Listen(Options opt
   std::unique_ptr<LocalListener> listener(
       new LocalListener(std::move(options), fd, std::move(on_connection)));
   const Options& named = listener->options_;
-  if (inherited) {
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-      return SocketError(named, "cannot be made non-blocking");
-    }
-  } else {
+  for (const int earlier : kept.earlier) {
+    listener->doors_.push_back({earlier, nullptr});
+  }
+  if (!inherited) {
     // The mode of the socket itself becomes the mode of its file: nobody else, at no moment.
     if (::fchmod(fd, 0600) != 0 ||
         ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -143,17 +123,29 @@ absl::StatusOr<std::unique_ptr<LocalListener>> LocalListener::Listen(Options opt
       (!inherited && ::listen(fd, kBacklog) != 0)) {
     return SocketError(named, "cannot listen");
   }
-  MUSTER_ASSIGN_OR_RETURN(listener->source_,
-                          loop.OnReadable(fd, [l = listener.get()] { l->Accept(); }));
+  for (Door& door : listener->doors_) {
+    const int flags = ::fcntl(door.fd, F_GETFL);
+    if (flags < 0 || ::fcntl(door.fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+      return SocketError(named, "cannot be made non-blocking");
+    }
+    MUSTER_ASSIGN_OR_RETURN(
+        door.source,
+        loop.OnReadable(door.fd, [l = listener.get(), at = door.fd] { l->Accept(at); }));
+  }
+  if (inherited) KeepSocket(fd);
   return listener;
 }
 
 LocalListener::LocalListener(Options options, int fd, OnConnection on_connection)
-    : options_(std::move(options)), fd_(fd), on_connection_(std::move(on_connection)) {}
+    : options_(std::move(options)), on_connection_(std::move(on_connection)) {
+  doors_.push_back({fd, nullptr});
+}
 
 LocalListener::~LocalListener() {
-  source_.reset();
-  ::close(fd_);
+  for (Door& door : doors_) {
+    door.source.reset();
+    ::close(door.fd);
+  }
   if (bound_) ::unlink(options_.path.c_str());
 }
 
@@ -163,8 +155,8 @@ bool LocalListener::MayConnect(int fd, uid_t user, gid_t group) const {
          (options_.group && (group == *options_.group || IsIn(*options_.group, fd)));
 }
 
-void LocalListener::Accept() {
-  const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+void LocalListener::Accept(int door) {
+  const int fd = ::accept4(door, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) {
     if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
       spdlog::error("{}: cannot accept: {}", options_.what, std::strerror(errno));

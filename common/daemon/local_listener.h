@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/daemon/event_loop.h"
@@ -17,7 +18,8 @@ namespace muster {
 // group), and each connection's peer credentials are checked on top.
 //
 // Where systemd has made the socket for the service (a .socket unit of the same path), that one is
-// taken, stays when the listener goes, and holds what connects until the next one is there.
+// taken, stays when the listener goes, and holds what connects until the next one is there
+// (kept_socket.h).
 //
 // Lives on the loop thread, and goes before the loop. Removes the socket file that it has made.
 class LocalListener {
@@ -39,14 +41,18 @@ class LocalListener {
 
  private:
   LocalListener(Options options, int fd, OnConnection on_connection);
-  void Accept();
+  void Accept(int door);
   bool MayConnect(int fd, uid_t user, gid_t group) const;
 
+  struct Door {
+    int fd;
+    std::unique_ptr<EventLoop::Source> source;
+  };
+
   const Options options_;
-  const int fd_;
   const OnConnection on_connection_;
-  bool bound_ = false;  // We have made the file.
-  std::unique_ptr<EventLoop::Source> source_;
+  bool bound_ = false;       // We have made the file.
+  std::vector<Door> doors_;  // The one of the path, and those of before that systemd has kept.
 };
 
 }  // namespace muster

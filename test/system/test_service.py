@@ -146,6 +146,32 @@ def test_who_looks_through_the_local_socket_is_called_by_name(machines):
 ASKS = {AGENT: ["muster-agent", "status"], COORDINATOR: ["musterctl", "get", "nodes"]}
 
 
+def listens_at(machines, host, unit):
+    socket = unit.replace(".service", ".socket")
+    return machines.show(host, socket, "Listen")["Listen"].split()[0]
+
+
+@pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
+def test_who_asks_while_a_daemon_is_away_waits_for_the_answer(machines, host, unit):
+    """The local sockets are systemd's: nobody is refused while a daemon is started anew, neither
+    who was waiting when it was killed, nor who comes later."""
+    pid = machines.pid(host, unit)
+    asks = " ".join(ASKS[unit])
+    # Held, it takes nobody in; a connection that waits shows as connecting (02).
+    answer = machines.shell(host, f"""
+        systemctl kill --kill-who=main -s STOP {unit}
+        {asks} >/var/tmp/answer 2>&1 & asking=$!
+        until awk '$6 == "02" && $8 == "{listens_at(machines, host, unit)}" {{ found = 1 }}
+                   END {{ exit !found }}' /proc/net/unix; do sleep 0.02; done
+        systemctl kill --kill-who=main -s KILL {unit}
+        {asks} >/dev/null
+        wait "$asking" || {{ cat /var/tmp/answer; exit 1; }}
+        cat /var/tmp/answer
+        """).out
+    assert "node-1" in answer
+    assert machines.await_new_pid(host, unit, pid) != pid
+
+
 @pytest.mark.parametrize("host, unit", [("node-1", AGENT), ("control", COORDINATOR)])
 def test_a_socket_starts_its_service_and_is_stopped_with_it(machines, host, unit):
     socket = unit.replace(".service", ".socket")
@@ -161,7 +187,7 @@ def test_a_socket_starts_its_service_and_is_stopped_with_it(machines, host, unit
     assert "node-1" in machines.on(host, *ASKS[unit]).out
     wait_until(lambda: machines.is_active(host, unit), 20)
     # Who may ask is the same as without.
-    path = machines.show(host, socket, "Listen")["Listen"].split()[0]
+    path = listens_at(machines, host, unit)
     owner = "root muster" if unit == AGENT else "muster-coordinator muster"
     assert machines.on(host, "stat", "-c", "%a %U %G", path).out.strip() == f"660 {owner}"
 

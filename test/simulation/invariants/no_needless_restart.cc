@@ -104,9 +104,9 @@ class NoNeedlessRestart final : public Invariant {
     return digests.size() > 1;
   }
 
-  // Is it of an older revision than the newest, which was there already when it was made? So are the
-  // pods that nodes lack while a rollout is held. They read what is there by then, but are not of the
-  // revision that says so, and are replaced when the rollout goes on.
+  // Is it of an older revision than the newest, which was there already when it was made? So are
+  // the pods that nodes lack while a rollout is held. They read what is there by then, but are not
+  // of the revision that says so, and are replaced when the rollout goes on.
   static bool StandsIn(const v1::Pod& pod, const std::string& owner_uid, const Objects& objects) {
     constexpr char kPrefix[] = "/controllerrevisions/";
     const v1::ControllerRevision* newest = nullptr;
@@ -140,8 +140,7 @@ class NoNeedlessRestart final : public Invariant {
     }
     if (live > 1) return true;
     if (IsHeld(*owner)) return false;
-    if (RollsOnConfig(*owner) &&
-        (DigestsDiffer(pods) || StandsIn(pod, uid, sight.ledger.seen()))) {
+    if (RollsOnConfig(*owner) && (DigestsDiffer(pods) || StandsIn(pod, uid, sight.ledger.seen()))) {
       return true;
     }
     return owner->spec().update_strategy().type() == "RollingUpdate" &&

@@ -8,14 +8,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace muster {
@@ -34,9 +38,8 @@ class LocalListenerTest : public ::testing::Test {
 
   absl::StatusOr<std::unique_ptr<LocalListener>> Listen() {
     return LocalListener::Listen({path_, "test socket", group_}, *loop_, [this](int fd) {
-      ++connections_;
       ::close(fd);
-      loop_->Quit();
+      if (++connections_ == expected_) loop_->Quit();
     });
   }
   int Connect() const {
@@ -53,6 +56,7 @@ class LocalListenerTest : public ::testing::Test {
   std::optional<gid_t> group_;
   std::unique_ptr<EventLoop> loop_;
   int connections_ = 0;
+  int expected_ = 1;  // With the last of them the loop ends.
 };
 
 TEST_F(LocalListenerTest, HandsOverConnectionsOfOurOwnUser) {
@@ -174,12 +178,33 @@ class InheritedSocketTest : public LocalListenerTest {
     std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
     ASSERT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     ASSERT_EQ(::listen(fd_, 8), 0);
-    kept_ = ::dup(fd_);  // systemd's own.
+    kept_ = ::fcntl(fd_, F_DUPFD_CLOEXEC, 200);  // systemd's own, beyond those that are passed.
     ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
-    // All descriptors below this one are open, too, and passed for all that anybody can see.
-    ::setenv("LISTEN_FDS", std::to_string(fd_ - 2).c_str(), 1);
+    Pass({});
+  }
+  // All descriptors up to the last one are open, too, and passed for all that anybody can see.
+  void Pass(const std::map<int, std::string>& names) {
+    const int last = names.empty() ? fd_ : names.rbegin()->first;
+    ::setenv("LISTEN_FDS", std::to_string(last - 2).c_str(), 1);
+    std::vector<std::string> all;
+    for (int fd = 3; fd <= last; ++fd) {
+      const auto name = names.find(fd);
+      all.push_back(name == names.end() ? "other" : name->second);
+    }
+    ::setenv("LISTEN_FDNAMES", absl::StrJoin(all, ":").c_str(), 1);
+  }
+  // As a unit does that is stopped and started: another socket has the path.
+  int BindAnew() {
+    std::filesystem::remove(path_);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return fd;
   }
   void TearDown() override {
+    ::unsetenv("LISTEN_FDNAMES");
     ::unsetenv("LISTEN_PID");
     ::unsetenv("LISTEN_FDS");
     ::close(kept_);
@@ -219,6 +244,92 @@ TEST_F(InheritedSocketTest, OneWhoseFileIsGoneIsMadeAnew) {
   EXPECT_EQ(connections_, 1);
   ::close(fd);
   ::close(fd_);
+}
+
+TEST_F(InheritedSocketTest, WhoWaitsAtTheOneOfBeforeIsServedToo) {
+  const int early = Connect();
+  ASSERT_GE(early, 0);
+  const int now = BindAnew();
+  ASSERT_EQ(::listen(now, 8), 0);
+  const int late = Connect();
+  ASSERT_GE(late, 0);
+  Pass({{fd_, "earlier"}, {now, "muster-test.socket"}});
+  const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  expected_ = 2;
+  ASSERT_TRUE(loop_->Run().ok());
+  // Both were closed by us, so both were handed over.
+  char byte;
+  EXPECT_EQ(::recv(early, &byte, 1, 0), 0);
+  EXPECT_EQ(::recv(late, &byte, 1, 0), 0);
+  ::close(early);
+  ::close(late);
+}
+
+TEST_F(InheritedSocketTest, AStoredOneThatStillHasThePathIsTaken) {
+  Pass({{fd_, "earlier"}});
+  {
+    const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    const int fd = Connect();
+    ASSERT_GE(fd, 0);
+    ASSERT_TRUE(loop_->Run().ok());
+    ::close(fd);
+  }
+  EXPECT_TRUE(std::filesystem::exists(path_)) << "it is not ours to remove";
+}
+
+TEST_F(InheritedSocketTest, AStoredOneThatLostThePathIsReplaced) {
+  ::close(BindAnew());  // By a process that was killed.
+  Pass({{fd_, "earlier"}});
+  const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  const int fd = Connect();
+  ASSERT_GE(fd, 0);
+  ASSERT_TRUE(loop_->Run().ok());
+  EXPECT_EQ(connections_, 1);
+  ::close(fd);
+}
+
+TEST_F(InheritedSocketTest, SystemdIsGivenTheSocketToKeep) {
+  const std::string notify = folder_ + "/notify";
+  const int systemd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, notify.c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(systemd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ::setenv("NOTIFY_SOCKET", notify.c_str(), 1);
+  const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
+  ::unsetenv("NOTIFY_SOCKET");
+  ASSERT_TRUE(listener.ok()) << listener.status();
+
+  int received = -1;
+  std::vector<std::string> messages;
+  while (received < 0) {
+    std::array<char, 256> text;
+    alignas(cmsghdr) std::array<char, 256> control;
+    iovec bytes = {text.data(), text.size()};
+    msghdr message = {};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t size = ::recvmsg(systemd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    ASSERT_GE(size, 0) << "nothing was given";
+    messages.emplace_back(text.data(), static_cast<size_t>(size));
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(&message, part)) {
+      if (part->cmsg_type == SCM_RIGHTS) std::memcpy(&received, CMSG_DATA(part), sizeof received);
+    }
+  }
+  EXPECT_THAT(messages, ::testing::ElementsAre("FDSTOREREMOVE=1\nFDNAME=earlier",
+                                               "FDSTORE=1\nFDNAME=earlier"));
+  struct stat ours, given;
+  ASSERT_EQ(::fstat(fd_, &ours), 0);
+  ASSERT_EQ(::fstat(received, &given), 0);
+  EXPECT_EQ(given.st_ino, ours.st_ino);
+  ::close(received);
+  ::close(systemd);
 }
 
 TEST_F(InheritedSocketTest, OneOfAnotherPathIsNotTaken) {
