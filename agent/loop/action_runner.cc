@@ -130,9 +130,12 @@ struct ActionRunner::Starter {
       runner.Post([done = done, status = config.status()] { done(Failed(status)); });
       return;
     }
-    // The runtime would have the port lead to the pod, and take it from whoever has it.
+    // The runtime would have the port lead to the pod, and take it from whoever has it. In the
+    // host's own network it leads nothing: the daemon may use the port at another address than who
+    // has it, and tells itself when it cannot.
     for (const model::HostPort& port : model::HostPortsOf(*context->pod)) {
-      if (!runner.host_.IsListening(port.protocol, port.ip, static_cast<uint16_t>(port.port))) {
+      if (context->pod->spec().host_network() ||
+          !runner.host_.IsListening(port.protocol, port.ip, static_cast<uint16_t>(port.port))) {
         continue;
       }
       runner.Post([done = done, port] {

@@ -224,5 +224,14 @@ TEST_F(HostPortsTest, APortThatAProcessOfTheHostHasIsWaitedFor) {
   EXPECT_EQ(node_.runtime.running_containers(), 1);
 }
 
+// As a cache of names that listens at an address of its own, where the agent listens at another.
+TEST_F(HostPortsTest, InTheNetworkOfTheHostWhoListensIsForTheDaemonToFindOut) {
+  node_.host.listening = {{"TCP", kPort}};
+  old_.mutable_pod()->mutable_spec()->set_host_network(true);
+  node_.Welcome({old_});
+  node_.Run(seconds(5));
+  EXPECT_EQ(node_.runtime.running_containers(), 1);
+}
+
 }  // namespace
 }  // namespace muster::agent
