@@ -25,6 +25,20 @@
 namespace muster {
 namespace {
 
+sockaddr_un AddressOf(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  return address;
+}
+
+int Bound(const std::string& path, int type = SOCK_STREAM) {
+  const int fd = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+  const sockaddr_un address = AddressOf(path);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
 class LocalListenerTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -44,10 +58,8 @@ class LocalListenerTest : public ::testing::Test {
   }
   int Connect() const {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
-    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+    const sockaddr_un address = AddressOf(path_);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
     ::close(fd);
     return -1;
   }
@@ -144,12 +156,7 @@ TEST_F(LocalListenerTest, ASecondListenerIsRefusedAndTheFirstGoesOn) {
 
 TEST_F(LocalListenerTest, ASocketThatAKilledProcessLeftIsReplaced) {
   std::filesystem::create_directories(folder_ + "/run");
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
-  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  ::close(fd);
+  ::close(Bound(path_));
   ASSERT_TRUE(std::filesystem::exists(path_));
   EXPECT_TRUE(Listen().ok());
 }
@@ -172,11 +179,7 @@ class InheritedSocketTest : public LocalListenerTest {
   void SetUp() override {
     LocalListenerTest::SetUp();
     std::filesystem::create_directories(folder_ + "/run");
-    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
-    ASSERT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    fd_ = Bound(path_);
     ASSERT_EQ(::listen(fd_, 8), 0);
     kept_ = ::fcntl(fd_, F_DUPFD_CLOEXEC, 200);  // systemd's own, beyond those that are passed.
     ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
@@ -196,12 +199,7 @@ class InheritedSocketTest : public LocalListenerTest {
   // As a unit does that is stopped and started: another socket has the path.
   int BindAnew() {
     std::filesystem::remove(path_);
-    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
-    EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    return fd;
+    return Bound(path_);
   }
   void TearDown() override {
     ::unsetenv("LISTEN_FDNAMES");
@@ -293,11 +291,7 @@ TEST_F(InheritedSocketTest, AStoredOneThatLostThePathIsReplaced) {
 
 TEST_F(InheritedSocketTest, SystemdIsGivenTheSocketToKeep) {
   const std::string notify = folder_ + "/notify";
-  const int systemd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, notify.c_str(), sizeof address.sun_path - 1);
-  ASSERT_EQ(::bind(systemd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const int systemd = Bound(notify, SOCK_DGRAM);
   ::setenv("NOTIFY_SOCKET", notify.c_str(), 1);
   const absl::StatusOr<std::unique_ptr<LocalListener>> listener = Listen();
   ::unsetenv("NOTIFY_SOCKET");
