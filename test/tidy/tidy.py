@@ -20,6 +20,7 @@ PURE = (
     "agent/network/pod_network",
     "agent/network/ruleset",
     "agent/network/service_env",
+    "agent/network/service_rules",
     "agent/network/service_table",
     "agent/report",
     "agent/translate",

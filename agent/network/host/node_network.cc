@@ -73,6 +73,7 @@ struct NodeNetwork::Shared {
   void Say(const char* what, const absl::Status& status);
 
   Nftables nftables;
+  RulesetMaker maker;
   // What is there, as far as it is known; otherwise what nftables says of it.
   std::optional<Ruleset> programmed;
   std::string listing;
@@ -114,7 +115,7 @@ absl::Status NodeNetwork::Shared::Program(Order order) {
                                ? WantedHostPorts(*order.host_ports, order.own_addresses)
                                : inherited_ports.value_or(SetElements());
   order.context.host_ports = !host_ports.empty();
-  Ruleset next = MakeRuleset(*order.table, order.context);
+  Ruleset next = maker.Make(*order.table, order.context);
   next.host_ports = std::move(host_ports);
   absl::Status status = Put(next, order.told);
   if (programmed) ForgetStaleFlows(order);
