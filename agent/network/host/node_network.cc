@@ -78,6 +78,8 @@ struct NodeNetwork::Shared {
   std::optional<Ruleset> programmed;
   std::string listing;
   std::optional<SetElements> inherited_ports;
+  // Interfaces whose switch is ours, also when that could not be written down in nftables.
+  std::set<std::string> opened_ways;
   // As of the last look at what the kernel remembers.
   std::optional<UdpPlaces> places;
   std::set<std::string> said;
@@ -92,6 +94,7 @@ void NodeNetwork::Shared::Say(const char* what, const absl::Status& status) {
 SetElements NodeNetwork::Shared::WantedHostPorts(const HostPortWish& wish,
                                                  const std::vector<IpAddress>& own) {
   std::set<std::string> ways = LoopbackWaysIn(inherited_ports.value_or(SetElements()));
+  ways.merge(std::exchange(opened_ways, {}));
   if (wish.table.empty() && !wish.runtime_has_some) {
     Say("cannot undo what 127.0.0.1 needed", CloseLoopbackWays(ways));
     return {};
@@ -101,6 +104,7 @@ SetElements NodeNetwork::Shared::WantedHostPorts(const HostPortWish& wish,
   std::vector<IpAddress> pods;
   for (const auto& [key, lead] : wish.table) pods.push_back(lead.to.address);
   Say("host ports cannot be reached by 127.0.0.1", OpenLoopbackWays(pods, ways));
+  opened_ways = ways;
   return HostPortElements(wish.table, own, ways);
 }
 
