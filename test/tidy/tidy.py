@@ -17,6 +17,7 @@ PURE = (
     "agent/dns/zone",
     "agent/hygiene",
     "agent/metrics",
+    "agent/network/own_pods",
     "agent/network/pod_network",
     "agent/network/ruleset",
     "agent/network/service_env",
