@@ -79,18 +79,24 @@ std::optional<IpAddress> ReverseAddress(const std::string& name) {
 
 DnsZone::DnsZone(std::shared_ptr<const ServiceTable> table, std::string domain, std::string node)
     : table_(std::move(table)), domain_(Lower(domain)), node_(Lower(node)) {
-  for (const auto& [key, service] : table_->services()) {
-    for (const std::string& text : service.cluster_ips()) {
-      if (const auto address = ParseIp(text)) reverse_[*address].insert(ServiceName(service));
-    }
-    if (!service.cluster_ips().empty() || !service.external_name().empty()) continue;
-    for (const ServicePlace& place : table_->PlacesOf(service.namespace_(), service.name())) {
-      if (place.ready) reverse_[place.address].insert(PlaceName(service, place));
-    }
-  }
   for (const std::string& text : table_->ranges().services()) {
     if (const auto range = ParseIpRange(text)) service_ranges_.push_back(*range);
   }
+}
+
+const std::map<IpAddress, std::set<std::string>>& DnsZone::Reverse() const {
+  absl::call_once(reverse_once_, [this] {
+    for (const auto& [key, service] : table_->services()) {
+      for (const std::string& text : service->cluster_ips()) {
+        if (const auto address = ParseIp(text)) reverse_[*address].insert(ServiceName(*service));
+      }
+      if (!service->cluster_ips().empty() || !service->external_name().empty()) continue;
+      for (const ServicePlace& place : table_->PlacesOf(service->namespace_(), service->name())) {
+        if (place.ready) reverse_[place.address].insert(PlaceName(*service, place));
+      }
+    }
+  });
+  return reverse_;
 }
 
 std::string DnsZone::ServiceName(const network::v1::Service& service) const {
@@ -264,8 +270,8 @@ ZoneAnswer DnsZone::AnswerPorts(const network::v1::Service& service, const std::
 
 ZoneAnswer DnsZone::AnswerReverse(const std::string& name, RecordType type) const {
   const IpAddress address = *ReverseAddress(name);
-  const auto found = reverse_.find(address);
-  if (found == reverse_.end()) {
+  const auto found = Reverse().find(address);
+  if (found == Reverse().end()) {
     const bool ours = std::any_of(service_ranges_.begin(), service_ranges_.end(),
                                   [&](const IpRange& range) { return range.Contains(address); });
     return ours ? NoSuchName() : ZoneAnswer{};

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/call_once.h"
 #include "agent/network/service_table.h"
 #include "common/base/ip_address.h"
 
@@ -78,10 +79,13 @@ class DnsZone {
                                         bool own_first) const;
   std::string ServiceName(const network::v1::Service& service) const;
   std::string PlaceName(const network::v1::Service& service, const ServicePlace& place) const;
+  const std::map<IpAddress, std::set<std::string>>& Reverse() const;
 
   const std::shared_ptr<const ServiceTable> table_;
   const std::string domain_, node_;
-  std::map<IpAddress, std::set<std::string>> reverse_;
+  // Made when the first one asks: it is about every place of the fleet, and few ask for it.
+  mutable absl::once_flag reverse_once_;
+  mutable std::map<IpAddress, std::set<std::string>> reverse_;
   std::vector<IpRange> service_ranges_;
 };
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "agent/doctor/firewall.h"
 #include "common/model/names.h"
 
 namespace muster::agent {
@@ -200,6 +202,18 @@ Finding ExamineIptables(const Survey& s) {
               "pods with hostPort and without hostNetwork need it: apt install iptables");
 }
 
+Finding ExamineFirewall(const Survey& s) {
+  if (!s.bridge_wanted) {
+    return Good("firewall", "the network of pods is not the agent's, so it has not looked");
+  }
+  const std::optional<ForwardBlock> block = FindForwardBlock(s.firewall, s.pod_bridge, s.uplink);
+  if (!block) return Good("firewall", "nothing is known to stop what pods send and get");
+  return Problem("firewall",
+                 absl::StrCat("chain ", block->chain, " of table ", block->family, " ",
+                              block->table, " drops what is forwarded from or to ", s.pod_bridge),
+                 RemedyFor(*block, s.pod_bridge));
+}
+
 Finding ExamineForwarding(const Survey& s) {
   if (s.ip_forward) return Good("forwarding", "net.ipv4.ip_forward is on");
   return Note("forwarding", "net.ipv4.ip_forward is off",
@@ -336,10 +350,10 @@ std::vector<Finding> Examine(const Survey& s) {
         Problem("host", Text(s.facts_status), "see whether /proc and /sys are there"));
     return findings;
   }
-  for (const auto examine :
-       {ExamineForwarding, ExamineDns, ExamineHostName, ExamineAddress, ExamineKernel,
-        ExamineCgroups, ExamineCgroupDriver, ExamineMounts, ExamineOverlay, ExamineMountRight,
-        ExamineOomScore, ExamineInotify, ExamineState, ExamineRoom, ExamineLogs}) {
+  for (const auto examine : {ExamineForwarding, ExamineFirewall, ExamineDns, ExamineHostName,
+                             ExamineAddress, ExamineKernel, ExamineCgroups, ExamineCgroupDriver,
+                             ExamineMounts, ExamineOverlay, ExamineMountRight, ExamineOomScore,
+                             ExamineInotify, ExamineState, ExamineRoom, ExamineLogs}) {
     findings.push_back(examine(s));
   }
   return findings;

@@ -43,6 +43,9 @@ struct Survey {
   bool bridge_wanted = false;            // The settings say `network: bridge`.
   std::vector<std::string> cni_missing;  // Plug-ins that are in no usual directory.
   bool has_iptables = false;
+  std::string firewall;  // The tables with a say in what is forwarded, as nftables prints them.
+  std::string pod_bridge,
+      uplink;  // Interfaces: of the bridge that the agent makes, and the way out.
 
   absl::Status facts_status;
   HostFacts facts;

@@ -20,8 +20,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/doctor/firewall.h"
 #include "agent/enrol/node_identity.h"
 #include "agent/host/linux_host.h"
+#include "agent/network/host/nftables.h"
 #include "agent/network/pod_network.h"
 #include "common/base/text_file.h"
 #include "common/pki/pki.h"
@@ -164,6 +166,29 @@ void LookAtCni(Survey& survey, const std::string& root, const Settings& settings
   }
 }
 
+// The interface with the route to everywhere; "" when there is none.
+std::string Uplink(const std::string& root) {
+  for (const absl::string_view line : absl::StrSplit(Read(root + "/proc/net/route"), '\n')) {
+    const std::vector<std::string> fields =
+        absl::StrSplit(line, absl::ByAnyChar("\t "), absl::SkipEmpty());
+    if (fields.size() > 1 && fields[1] == "00000000") return fields[0];
+  }
+  return "";
+}
+
+// Only tables that matter: others can be large. What nftables does not show (rules of
+// iptables-legacy) is not seen.
+void LookAtFirewall(Survey& survey, const std::string& root) {
+  survey.pod_bridge = kBridgeName;
+  survey.uplink = Uplink(root);
+  if (!survey.bridge_wanted) return;
+  Nftables nftables;
+  for (const std::string& table : ForwardingTables(nftables.Ask("list chains").value_or(""))) {
+    absl::StrAppend(&survey.firewall,
+                    nftables.Ask(absl::StrCat("list table ", table)).value_or(""));
+  }
+}
+
 void LookAtControlGroups(Survey& survey, const std::string& root) {
   const std::string unified = Read(root + "/sys/fs/cgroup/cgroup.controllers");
   survey.cgroup_v2 = Exists(root + "/sys/fs/cgroup/cgroup.controllers");
@@ -237,6 +262,7 @@ Survey LookAtHost(const Settings& settings, const absl::Status& settings_status,
   LookAtUnit(survey, options.root);
   LookAtRuntime(survey, options.root, runtime, options.patience);
   LookAtCni(survey, options.root, settings);
+  LookAtFirewall(survey, options.root);
   LookAtControlGroups(survey, options.root);
   LookAtKernel(survey, options.root);
   LookAtState(survey, settings.log_dir);

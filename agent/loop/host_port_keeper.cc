@@ -30,6 +30,8 @@ std::optional<MonoTime> HostPortKeeper::Step(MonoTime now, const PodSet& pods) {
   if (planned || !wanted_ || again) {
     const std::optional<HostPortWish> wish = pods.HostPorts();
     if (wish && (again || wish != wanted_)) Ask(*wish);
+    // Not all pods are known, so it has to wait for that.
+    if (!wish && again) ask_again_at_ = now + kAskAgain;
   }
   return ask_again_at_;
 }

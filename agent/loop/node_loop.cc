@@ -176,6 +176,7 @@ std::optional<MonoTime> NodeLoop::Step() {
   Earlier(eviction_keeper_.Step(now, knows_all), wake);
   const NodeSituation situation = MakeSituation();
   Earlier(pods_.Step(now, situation), wake);
+  TellOwnPods();
   // Before the reports: whoever hears that a pod is ready may stop the one before it.
   Earlier(host_port_keeper_.Step(now, pods_), wake);
   if (situation.runtime_known) Earlier(class_groups_.Step(now, situation.context), wake);

@@ -156,6 +156,7 @@ class NodeLoop {
   std::optional<MonoTime> KeepCertificate(MonoTime now);
   void TakeAssignments(MonoTime now);
   void ReadStaticPods(MonoTime now);
+  void TellOwnPods();
   void GiveAssignment() { pods_.SetAssignment(assignment_, static_pods_.pods()); }
   void SetOwners();
   void RefreshFacts(MonoTime now);
@@ -218,9 +219,10 @@ class NodeLoop {
   MonoTime status_due_{};
   bool session_is_new_ = false;  // Everything is to be told again.
   bool swept_ = false;
-  bool files_swept_ = false;      // The sweep has come to its end.
-  std::deque<v1::Event> events_;  // Kept while there is no session.
-  std::string last_down_;         // Said once, not at every try.
+  bool files_swept_ = false;            // The sweep has come to its end.
+  std::optional<uint64_t> plans_told_;  // As of these the network was told of its own pods.
+  std::deque<v1::Event> events_;        // Kept while there is no session.
+  std::string last_down_;               // Said once, not at every try.
   const WallTime began_at_;
   WallTime link_since_;                       // The session is there, or not.
   WallTime saved_at_;                         // The assignment; epoch when it never was.

@@ -1,4 +1,5 @@
-// The part of NodeLoop that says how the node is to who asks on this host.
+// The part of NodeLoop that says how the node and its pods are: to who asks on this host, and to its
+// network.
 
 #include <utility>
 
@@ -71,6 +72,15 @@ NodeTallies NodeLoop::Tallies() const {
   tallies.probes = pods_.ProbeTallies();
   tallies.sessions = sessions_;
   return tallies;
+}
+
+// Also while the coordinator is there: it cannot know sooner.
+void NodeLoop::TellOwnPods() {
+  if (seams_.network == nullptr || plans_told_ == pods_.plans_made()) return;
+  const std::optional<OwnPods> places = pods_.AsPlaces();
+  if (!places) return;
+  plans_told_ = pods_.plans_made();
+  seams_.network->SetOwnPods(*places);
 }
 
 }  // namespace muster::agent

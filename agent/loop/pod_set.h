@@ -22,6 +22,7 @@
 #include "agent/loop/static_pods.h"
 #include "agent/metrics/tallies.h"
 #include "agent/network/host_port_table.h"
+#include "agent/network/own_pods.h"
 #include "agent/report/node_report.h"
 #include "agent/workload/host_rules.h"
 #include "agent/workload/observed.h"
@@ -115,6 +116,9 @@ class PodSet {
   std::vector<const v1::Pod*> GroupedPods() const;
   // Grows whenever one of them may have changed.
   uint64_t plans_made() const { return plans_made_; }
+
+  // What those come to that Services may lead to; nothing while that is not known.
+  std::optional<OwnPods> AsPlaces() const;
 
   // Where the host's ports should lead; nothing while that is not known.
   std::optional<HostPortWish> HostPorts() const;

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "agent/network/host_port_table.h"
+#include "agent/network/own_pods.h"
 #include "agent/network/pod_network.h"
 #include "agent/network/service_table.h"
 #include "muster/network/v1/table.pb.h"
@@ -30,6 +31,10 @@ class Network {
   // The servers of the host's resolv.conf.
   virtual void SetHostDns(const std::vector<std::string>& servers) = 0;
 
+  // How this node's own pods fare, which names and addresses follow at once. Until the first call
+  // that is not known.
+  virtual void SetOwnPods(const OwnPods& pods) = 0;
+
   // Whether this host can lead its ports to pods at all.
   virtual bool leads_host_ports() const = 0;
   // Where they lead from now on; `done` is told, later, when that is so or why it is not. Until the
@@ -41,7 +46,7 @@ class Network {
   virtual std::vector<std::string> Resolvers() const = 0;
   // How the network of this node's pods fares; nothing when it is not the agent's business.
   virtual std::optional<PodNetworkState> pod_network() const = 0;
-  // Null before the first one.
+  // With what is known of its own pods. Null before the first one.
   virtual std::shared_ptr<const ServiceTable> table() const = 0;
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -17,9 +16,6 @@ namespace {
 
 constexpr char kTable[] = "inet muster";
 constexpr char kMarkPrefix[] = "is-";
-// One bit of the packet's mark: this connection needs the host's address.
-constexpr char kSetMark[] = "meta mark set meta mark | 0x00001000";
-
 constexpr char kLoopbackWays[] = "loopback-ways";
 
 // Of the base part: what is there whenever there is anything.
@@ -123,183 +119,6 @@ const std::pair<const char*, const char*> kBaseRules[] = {
 };
 constexpr const char* kBaseChains[] = {"refuse", "discard", "closed", "services", "hostports"};
 
-struct Target {
-  IpAddress address;
-  int port = 0;
-  bool own = false;
-};
-
-std::string Lower(const std::string& text) { return absl::AsciiStrToLower(text); }
-
-// Where traffic goes; and, when that is nowhere, whether there are places elsewhere.
-struct Choice {
-  std::vector<Target> targets;
-  bool some_elsewhere = false;
-};
-
-Choice Choose(const std::vector<ServicePlace>& places, const network::v1::Port& port, bool v6,
-              const std::string& node, bool only_own, bool own_first) {
-  Choice choice;
-  for (const bool ready : {true, false}) {
-    std::vector<Target> all;
-    for (const ServicePlace& place : places) {
-      const bool fits = ready ? place.ready : place.serving && place.terminating;
-      if (!fits || place.address.v6 != v6) continue;
-      for (const network::v1::SlicePort& its : place.slice->ports()) {
-        if (its.name() != port.name() || its.protocol() != port.protocol()) continue;
-        all.push_back({place.address, its.port(), Lower(place.node) == Lower(node)});
-      }
-    }
-    choice.some_elsewhere = choice.some_elsewhere || !all.empty();
-    const bool any_own =
-        std::any_of(all.begin(), all.end(), [](const Target& target) { return target.own; });
-    if (only_own || (own_first && any_own)) {
-      std::erase_if(all, [](const Target& target) { return !target.own; });
-    }
-    if (all.empty()) continue;
-    choice.targets = std::move(all);
-    std::sort(choice.targets.begin(), choice.targets.end(), [](const Target& a, const Target& b) {
-      return std::pair(a.address, a.port) < std::pair(b.address, b.port);
-    });
-    break;
-  }
-  return choice;
-}
-
-std::string Translation(const Target& target) {
-  const std::string ip = ToText(target.address);
-  return target.address.v6 ? absl::StrCat("dnat ip6 to [", ip, "]:", target.port)
-                           : absl::StrCat("dnat ip to ", ip, ":", target.port);
-}
-
-class Maker {
- public:
-  Maker(const ServiceTable& table, const RulesetContext& context)
-      : table_(table), context_(context) {}
-
-  Ruleset Make() {
-    for (const auto& [key, service] : table_.services()) {
-      if (service.cluster_ips().empty()) continue;
-      const std::vector<ServicePlace> places =
-          table_.PlacesOf(service.namespace_(), service.name());
-      for (const std::string& text : service.cluster_ips()) {
-        if (const auto address = ParseIp(text)) AddService(service, places, *address);
-      }
-    }
-    AddPodRanges();
-    if (ruleset_.empty() && !context_.host_ports) return {};
-    for (const std::string& bridge : context_.bridges) {
-      const std::string quoted = absl::StrCat("\"", bridge, "\"");
-      ruleset_.elements["bridges"][absl::StrCat(quoted, " . ", quoted)] = "";
-    }
-    return std::move(ruleset_);
-  }
-
- private:
-  void AddPodRanges() {
-    if (context_.own_pods.empty()) return;
-    const auto add = [this](const std::string& set, const IpRange& range) {
-      ruleset_.elements[absl::StrCat(set, range.base.v6 ? "6" : "4")][ToText(range)] = "";
-    };
-    for (const IpRange& range : context_.own_pods) add("own-pods", range);
-    for (const IpRange& range : context_.fleet_pods) add("fleet-pods", range);
-    // What many get at once is answered to nobody's address.
-    for (const char* multicast : {"224.0.0.0/4", "ff00::/8"}) {
-      add("fleet-pods", *ParseIpRange(multicast));
-    }
-  }
-
-  void AddService(const network::v1::Service& service, const std::vector<ServicePlace>& places,
-                  const IpAddress& address) {
-    const std::string family = address.v6 ? "6" : "4";
-    for (const network::v1::Port& port : service.ports()) {
-      const std::string protocol = Lower(port.protocol());
-      if (protocol != "tcp" && protocol != "udp") continue;
-      const std::string name = absl::StrCat(family, "-", service.namespace_(), "/", service.name(),
-                                            "-", protocol, "-", port.port());
-      const std::string key = absl::StrCat(ToText(address), " . ", protocol, " . ", port.port());
-      const Choice inside = Choose(places, port, address.v6, context_.node,
-                                   service.internal_local(), service.prefer_same_node());
-      if (inside.targets.empty()) {
-        ruleset_.elements["closed" + family][key] =
-            inside.some_elsewhere ? "goto discard" : "goto refuse";
-      } else {
-        AddChain("svc" + name, service, protocol, inside.targets, {});
-        ruleset_.elements["service" + family][key] = "goto svc" + name;
-        AddHairpins(inside.targets, family);
-      }
-      if (port.node_port() == 0) continue;
-      const Choice outside = Choose(places, port, address.v6, context_.node,
-                                    service.external_local(), service.prefer_same_node());
-      if (outside.targets.empty()) continue;  // Nothing listens there, which refuses by itself.
-      std::vector<std::string> first;
-      if (!service.external_local()) first.push_back(kSetMark);
-      AddChain("node" + name, service, protocol, outside.targets, std::move(first));
-      ruleset_.elements["nodeport" + family][absl::StrCat(protocol, " . ", port.node_port())] =
-          "goto node" + name;
-      AddHairpins(outside.targets, family);
-    }
-  }
-
-  void AddHairpins(const std::vector<Target>& targets, const std::string& family) {
-    for (const Target& target : targets) {
-      if (!target.own) continue;
-      const std::string ip = ToText(target.address);
-      ruleset_.elements["hairpin" + family][absl::StrCat(ip, " . ", ip)] = "";
-    }
-  }
-
-  void AddChain(const std::string& name, const network::v1::Service& service,
-                const std::string& protocol, const std::vector<Target>& targets,
-                std::vector<std::string> rules) {
-    const std::string match = absl::StrCat("meta l4proto ", protocol, " ");
-    if (service.affinity_seconds() > 0) {
-      AddAffinity(name, service, match, targets, rules);
-    } else if (targets.size() == 1) {
-      rules.push_back(match + Translation(targets[0]));
-    } else {
-      std::vector<std::string> choices;
-      for (size_t i = 0; i < targets.size(); ++i) {
-        choices.push_back(
-            absl::StrCat(i, " : ", ToText(targets[i].address), " . ", targets[i].port));
-      }
-      rules.push_back(absl::StrCat(match, "dnat ", targets[0].address.v6 ? "ip6" : "ip",
-                                   " addr . port to numgen random mod ", targets.size(), " map { ",
-                                   absl::StrJoin(choices, ", "), " }"));
-    }
-    ruleset_.chains[name] = std::move(rules);
-  }
-
-  // Each place remembers its clients, so that what becomes of others changes nothing for them.
-  void AddAffinity(const std::string& name, const network::v1::Service& service,
-                   const std::string& match, const std::vector<Target>& targets,
-                   std::vector<std::string>& rules) {
-    const bool v6 = targets[0].address.v6;
-    const std::string source = v6 ? "ip6 saddr" : "ip saddr";
-    std::vector<std::string> choices;
-    for (size_t i = 0; i < targets.size(); ++i) {
-      std::string place = absl::StrCat(ToText(targets[i].address), "-", targets[i].port);
-      std::replace(place.begin(), place.end(), ':', '.');
-      const std::string at = absl::StrCat(name, "-", place);
-      const std::string clients = absl::StrCat("of-", at);
-      ruleset_.sets[clients] = absl::StrCat("type ", v6 ? "ipv6_addr" : "ipv4_addr",
-                                            " ; size 65535 ; flags dynamic, "
-                                            "timeout ; timeout ",
-                                            service.affinity_seconds(), "s");
-      ruleset_.chains[at] = {absl::StrCat("update @", clients, " { ", source, " }"),
-                             match + Translation(targets[i])};
-      rules.push_back(absl::StrCat(source, " @", clients, " goto ", at));
-      choices.push_back(absl::StrCat(i, " : goto ", at));
-    }
-    rules.push_back(absl::StrCat("numgen random mod ", targets.size(), " vmap { ",
-                                 absl::StrJoin(choices, ", "), " }"));
-  }
-
-  const ServiceTable& table_;
-  const RulesetContext& context_;
-  Ruleset ruleset_;
-};
-
 class Commands {
  public:
   template <typename... Parts>
@@ -390,44 +209,176 @@ std::map<std::string, std::string> ReadElements(absl::string_view text) {
   return elements;
 }
 
-}  // namespace
+// FNV-1a: it tells our own rulesets apart, nobody else's.
+class Digest {
+ public:
+  template <typename... Parts>
+  void Mix(const Parts&... parts) {
+    (MixPart(parts), ...);
+    value_ = (value_ ^ 0xff) * kPrime;
+  }
+  uint64_t value() const { return value_; }
 
-Ruleset MakeRuleset(const ServiceTable& table, const RulesetContext& context) {
-  Ruleset ruleset = Maker(table, context).Make();
-  ruleset.revision = table.revision();
-  return ruleset;
+ private:
+  static constexpr uint64_t kPrime = 0x100000001b3u;
+  void MixPart(absl::string_view text) {
+    for (const char c : text) value_ = (value_ ^ static_cast<uint8_t>(c)) * kPrime;
+    value_ = (value_ ^ 0xfe) * kPrime;
+  }
+  uint64_t value_ = 0xcbf29ce484222325u;
+};
+
+uint64_t DigestOf(const ServiceRules& rules) {
+  Digest digest;
+  for (const auto& [name, definition] : rules.sets) digest.Mix(name, definition);
+  for (const auto& [name, lines] : rules.chains) {
+    digest.Mix(name);
+    for (const std::string& line : lines) digest.Mix(line);
+  }
+  return digest.value();
 }
-
-namespace {
 
 // The mark up to the revision.
 std::string MarkOfContents(const Ruleset& ruleset) {
-  // FNV-1a: it tells our own rulesets apart, nobody else's.
-  uint64_t hash = 0xcbf29ce484222325u;
-  const auto mix = [&hash](const std::string& text) {
-    for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-    hash = (hash ^ 0xff) * 0x100000001b3u;
-  };
-  const auto mix_base = [&mix](const auto& all) {
-    for (const Base& each : all) mix(absl::StrCat(each.name, " ", each.definition));
+  Digest digest;
+  const auto mix_base = [&digest](const auto& all) {
+    for (const Base& each : all) digest.Mix(each.name, each.definition);
   };
   mix_base(kMaps);
   mix_base(kHostPortMaps);
   mix_base(kSets);
   mix_base(kHostPortSets);
   mix_base(kHooks);
-  for (const auto& [chain, rule] : kBaseRules) mix(absl::StrCat(chain, " ", rule));
-  for (const auto& [name, definition] : ruleset.sets) mix(absl::StrCat(name, " ", definition));
-  for (const auto& [name, rules] : ruleset.chains) {
-    mix(absl::StrCat(name, " ", absl::StrJoin(rules, ";")));
+  for (const auto& [chain, rule] : kBaseRules) digest.Mix(chain, rule);
+  for (const auto& [service, part] : ruleset.services) {
+    digest.Mix(service, absl::StrCat(part->digest));
   }
   for (const auto& [name, elements] : ruleset.elements) {
-    for (const auto& [key, value] : elements) mix(absl::StrCat(name, " ", key, " ", value));
+    for (const auto& [key, value] : elements) digest.Mix(name, key, value);
   }
-  return absl::StrCat(kMarkPrefix, absl::Hex(hash, absl::kZeroPad16), "-");
+  return absl::StrCat(kMarkPrefix, absl::Hex(digest.value(), absl::kZeroPad16), "-");
+}
+
+// What makes one ruleset of another, beside elements. Borrows from both.
+struct Difference {
+  std::map<std::string, const std::vector<std::string>*> new_chains, changed_chains;
+  std::map<std::string, std::string> new_sets;
+  std::vector<std::string> gone_chains, gone_sets;
+  bool replaced_set = false;  // There is one of another definition: another timeout, for example.
+};
+
+void Compare(const ServiceRules& now, const ServiceRules& next, Difference& all) {
+  for (const auto& [name, definition] : next.sets) {
+    const auto found = now.sets.find(name);
+    if (found == now.sets.end()) {
+      all.new_sets.emplace(name, definition);
+    } else if (found->second != definition) {
+      all.replaced_set = true;
+    }
+  }
+  for (const auto& [name, rules] : next.chains) {
+    const auto found = now.chains.find(name);
+    if (found == now.chains.end()) {
+      all.new_chains.emplace(name, &rules);
+    } else if (found->second != rules) {
+      all.changed_chains.emplace(name, &rules);
+    }
+  }
+  for (const auto& [name, rules] : now.chains) {
+    if (!next.chains.contains(name)) all.gone_chains.push_back(name);
+  }
+  for (const auto& [name, definition] : now.sets) {
+    if (!next.sets.contains(name)) all.gone_sets.push_back(name);
+  }
+}
+
+// Looks only into parts that are not the same object.
+Difference Compare(const Ruleset& now, const Ruleset& next) {
+  static const ServiceRules kNothing;
+  Difference all;
+  auto old = now.services.begin();
+  auto its = next.services.begin();
+  while (old != now.services.end() || its != next.services.end()) {
+    const bool is_gone =
+        its == next.services.end() || (old != now.services.end() && old->first < its->first);
+    const bool is_new = !is_gone && (old == now.services.end() || its->first < old->first);
+    if (is_gone) {
+      Compare((old++)->second->rules, kNothing, all);
+    } else if (is_new) {
+      Compare(kNothing, (its++)->second->rules, all);
+    } else {
+      if (old->second != its->second) Compare(old->second->rules, its->second->rules, all);
+      ++old, ++its;
+    }
+  }
+  return all;
+}
+
+void AddContext(const RulesetContext& context, SetElements& elements) {
+  const auto add = [&elements](const std::string& set, const IpRange& range) {
+    elements[absl::StrCat(set, range.base.v6 ? "6" : "4")][ToText(range)] = "";
+  };
+  for (const IpRange& range : context.own_pods) add("own-pods", range);
+  if (context.own_pods.empty()) return;
+  for (const IpRange& range : context.fleet_pods) add("fleet-pods", range);
+  // What many get at once is answered to nobody's address.
+  for (const char* multicast : {"224.0.0.0/4", "ff00::/8"}) {
+    add("fleet-pods", *ParseIpRange(multicast));
+  }
 }
 
 }  // namespace
+
+bool Ruleset::operator==(const Ruleset& other) const {
+  const auto same = [](const auto& a, const auto& b) {
+    return a.first == b.first && (a.second == b.second || a.second->rules == b.second->rules);
+  };
+  return std::ranges::equal(services, other.services, same) && elements == other.elements &&
+         host_ports == other.host_ports;
+}
+
+Ruleset RulesetMaker::Make(const ServiceTable& table, const RulesetContext& context) {
+  if (std::exchange(node_, context.node) != context.node) sources_.clear();
+  made_ = 0;
+  Ruleset ruleset;
+  ruleset.revision = table.revision();
+  std::map<std::string, Source> sources;
+  for (const auto& [key, service] : table.services()) {
+    if (service->cluster_ips().empty()) continue;
+    Source source{service, table.SlicesOf(key), nullptr};
+    const auto known = sources_.find(key);
+    if (known != sources_.end()) source.part = known->second.part;
+    if (known == sources_.end() || known->second.service != source.service ||
+        known->second.slices != source.slices) {
+      ++made_;
+      ServiceRules rules =
+          RulesOf(*service, table.PlacesOf(service->namespace_(), service->name()), node_);
+      // What comes out is often the same, and then it stays the same object, too.
+      if (source.part == nullptr || source.part->rules != rules) {
+        const uint64_t digest = DigestOf(rules);
+        source.part =
+            std::make_shared<const Ruleset::Part>(Ruleset::Part{std::move(rules), digest});
+      }
+    }
+    for (const auto& [set, elements] : source.part->rules.elements) {
+      for (const auto& [name, value] : elements) ruleset.elements[set][name] = value;
+    }
+    if (!source.part->rules.empty()) ruleset.services.emplace(key, source.part);
+    sources.emplace_hint(sources.end(), key, std::move(source));
+  }
+  sources_ = std::move(sources);
+  AddContext(context, ruleset.elements);
+  if (ruleset.empty() && !context.host_ports) return ruleset;
+  for (const std::string& bridge : context.bridges) {
+    const std::string quoted = absl::StrCat("\"", bridge, "\"");
+    ruleset.elements["bridges"][absl::StrCat(quoted, " . ", quoted)] = "";
+  }
+  return ruleset;
+}
+
+Ruleset MakeRuleset(const ServiceTable& table, const RulesetContext& context) {
+  return RulesetMaker().Make(table, context);
+}
 
 std::string MarkOf(const Ruleset& ruleset) {
   return absl::StrCat(MarkOfContents(ruleset), ruleset.revision);
@@ -517,10 +468,11 @@ std::string ReplaceCommands(const Ruleset& next) {
   if (next.empty()) return commands.Take();
   commands.Add("add table ", kTable);
   AddBase(commands);
-  for (const auto& [name, definition] : next.sets) commands.AddSet(name, definition);
+  const Difference all = Compare({}, next);
+  for (const auto& [name, definition] : all.new_sets) commands.AddSet(name, definition);
   // All of them before any rule that jumps to one.
-  for (const auto& [name, rules] : next.chains) commands.Add("add chain ", kTable, " ", name);
-  for (const auto& [name, rules] : next.chains) commands.AddRules(name, rules);
+  for (const auto& [name, rules] : all.new_chains) commands.Add("add chain ", kTable, " ", name);
+  for (const auto& [name, rules] : all.new_chains) commands.AddRules(name, *rules);
   for (const auto& [name, elements] : next.elements) commands.Elements("add", name, elements);
   for (const auto& [name, elements] : next.host_ports) commands.Elements("add", name, elements);
   commands.Add("add chain ", kTable, " ", MarkOf(next));
@@ -530,33 +482,27 @@ std::string ReplaceCommands(const Ruleset& next) {
 std::string ChangeCommands(const Ruleset& now, const Ruleset& next) {
   if (now == next) return "";
   if (now.empty() || next.empty()) return ReplaceCommands(next);
+  const Difference all = Compare(now, next);
+  if (all.replaced_set) return ReplaceCommands(next);
   Commands commands;
-  for (const auto& [name, definition] : Missing(next.sets, now.sets)) {
-    // Another timeout is another set.
-    if (now.sets.contains(name)) return ReplaceCommands(next);
-    commands.AddSet(name, definition);
+  for (const auto& [name, definition] : all.new_sets) commands.AddSet(name, definition);
+  for (const auto& [name, rules] : all.new_chains) commands.Add("add chain ", kTable, " ", name);
+  for (const auto& [name, rules] : all.changed_chains) {
+    commands.Add("flush chain ", kTable, " ", name);
   }
-  const auto changed = Missing(next.chains, now.chains);
-  for (const auto& [name, rules] : changed) {
-    commands.Add(now.chains.contains(name) ? "flush" : "add", " chain ", kTable, " ", name);
-  }
-  for (const auto& [name, rules] : changed) commands.AddRules(name, rules);
+  for (const auto& [name, rules] : all.new_chains) commands.AddRules(name, *rules);
+  for (const auto& [name, rules] : all.changed_chains) commands.AddRules(name, *rules);
   for (const Base& map : kMaps) ChangeElements(now.elements, next.elements, map, commands);
   for (const Base& set : kSets) ChangeElements(now.elements, next.elements, set, commands);
   ChangeHostPorts(now.host_ports, next.host_ports, commands);
-  std::vector<std::string> gone;
-  for (const auto& [name, rules] : now.chains) {
-    if (!next.chains.contains(name)) gone.push_back(name);
-  }
   // They may jump to each other.
-  for (const std::string& name : gone) commands.Add("flush chain ", kTable, " ", name);
-  for (const std::string& name : gone) commands.Add("delete chain ", kTable, " ", name);
-  for (const auto& [name, definition] : now.sets) {
-    if (!next.sets.contains(name)) commands.Add("delete set ", kTable, " ", name);
-  }
-  if (MarkOf(now) != MarkOf(next)) {
-    commands.Add("delete chain ", kTable, " ", MarkOf(now));
-    commands.Add("add chain ", kTable, " ", MarkOf(next));
+  for (const std::string& name : all.gone_chains) commands.Add("flush chain ", kTable, " ", name);
+  for (const std::string& name : all.gone_chains) commands.Add("delete chain ", kTable, " ", name);
+  for (const std::string& name : all.gone_sets) commands.Add("delete set ", kTable, " ", name);
+  const std::string mark = MarkOf(now), next_mark = MarkOf(next);
+  if (mark != next_mark) {
+    commands.Add("delete chain ", kTable, " ", mark);
+    commands.Add("add chain ", kTable, " ", next_mark);
   }
   return commands.Take();
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "agent/network/host_port_table.h"
+#include "agent/network/service_rules.h"
 #include "agent/network/service_table.h"
 #include "common/base/ip_address.h"
 
@@ -27,33 +29,47 @@ struct RulesetContext {
   bool operator==(const RulesetContext&) const = default;
 };
 
-// Elements of maps and sets: name -> key -> value, or nothing.
-using SetElements = std::map<std::string, std::map<std::string, std::string>>;
-
 // All that Muster has in nftables: the contents of `table inet muster`, and nothing else. A plain
 // value, so that two of them can be compared, and the difference written.
 struct Ruleset {
-  std::map<std::string, std::string> sets;                 // Name -> definition.
-  std::map<std::string, std::vector<std::string>> chains;  // Name -> rules.
-  SetElements elements;  // Of the maps and sets that are always there.
+  // What one Service adds. Rulesets made one after the other share what did not change.
+  struct Part {
+    ServiceRules rules;
+    uint64_t digest = 0;  // Of its chains and sets.
+  };
+  std::map<std::string, std::shared_ptr<const Part>> services;  // By namespace/name.
+  SetElements elements;  // Of the maps and sets that are always there: those of Services, too.
   // Likewise, of what leads host ports to pods. It follows from the pods of this node and not from
   // the table of Services, so the mark says nothing of it.
   SetElements host_ports;
   // Of the table it was made of. Not part of what is compared: most revisions change no rule.
   int64_t revision = 0;
 
-  bool empty() const { return chains.empty() && elements.empty() && host_ports.empty(); }
-  bool operator==(const Ruleset& other) const {
-    return sets == other.sets && chains == other.chains && elements == other.elements &&
-           host_ports == other.host_ports;
-  }
+  bool empty() const { return services.empty() && elements.empty() && host_ports.empty(); }
+  bool operator==(const Ruleset& other) const;
 };
 
-// Kubernetes' rules of service proxies: a connection to a Service's address or node port goes to
-// one of its ready places, chosen at random; to those that are going when no other is left; with
-// sessionAffinity to the one as before, as long as there is one. internalTrafficPolicy and
-// externalTrafficPolicy Local: only to places of this node; nowhere when there is none. Without any
-// place at all the connection is refused. Pure.
+// Makes rulesets of tables, one after the other: of each Service only when it, one of its slices or
+// the node's name is another one than before. What comes out is what MakeRuleset makes. It does no
+// I/O; one owner at a time.
+class RulesetMaker {
+ public:
+  Ruleset Make(const ServiceTable& table, const RulesetContext& context);
+  // Services of which something was made by the last call.
+  int made() const { return made_; }
+
+ private:
+  struct Source {
+    ServiceTable::ServiceEntry service;
+    std::vector<ServiceTable::SliceEntry> slices;
+    std::shared_ptr<const Ruleset::Part> part;
+  };
+  std::string node_;
+  std::map<std::string, Source> sources_;
+  int made_ = 0;
+};
+
+// The rules of all Services (see RulesOf), and what the node itself needs. Pure.
 Ruleset MakeRuleset(const ServiceTable& table, const RulesetContext& context);
 
 // What leads the host's ports to pods, not those of its addresses in `except`, where the agent

@@ -29,7 +29,7 @@ std::vector<std::pair<std::string, std::string>> ServiceVariables(const ServiceT
   const std::string prefix = absl::StrCat(ns, "/");
   for (auto it = table.services().lower_bound(prefix);
        it != table.services().end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
-    const network::v1::Service& service = it->second;
+    const network::v1::Service& service = *it->second;
     if (service.cluster_ips().empty() || service.ports().empty()) continue;
     const std::string& ip = service.cluster_ips(0);
     const std::string name = VariableName(service.name());

@@ -26,7 +26,7 @@ void Erase(Entries& entries, std::string_view prefix, const std::set<std::string
 const network::v1::Service* ServiceTable::Find(const std::string& ns,
                                                const std::string& name) const {
   const auto found = services_.find(KeyOf(ns, name));
-  return found == services_.end() ? nullptr : &found->second;
+  return found == services_.end() ? nullptr : found->second.get();
 }
 
 bool ServiceTable::HasNamespace(const std::string& ns) const {
@@ -38,19 +38,30 @@ bool ServiceTable::HasNamespace(const std::string& ns) const {
 std::vector<ServicePlace> ServiceTable::PlacesOf(const std::string& ns,
                                                  const std::string& name) const {
   std::vector<ServicePlace> places;
-  const auto slices = slices_of_.find(KeyOf(ns, name));
-  if (slices == slices_of_.end()) return places;
   std::set<IpAddress> seen;
-  for (const std::string& key : slices->second) {
-    const network::v1::Slice& slice = slices_.at(key);
-    for (const network::v1::Endpoint& endpoint : slice.endpoints()) {
+  for (const SliceEntry& slice : SlicesOf(KeyOf(ns, name))) {
+    for (const network::v1::Endpoint& endpoint : slice->endpoints()) {
       const std::optional<IpAddress> address = IpFromBytes(endpoint.address());
       if (!address || !seen.insert(*address).second) continue;
       places.push_back({*address, endpoint.node(), endpoint.hostname(), endpoint.pod(),
-                        endpoint.ready(), endpoint.serving(), endpoint.terminating(), &slice});
+                        endpoint.ready(), endpoint.serving(), endpoint.terminating(), slice.get()});
     }
   }
   return places;
+}
+
+std::vector<ServiceTable::SliceEntry> ServiceTable::SlicesOf(const std::string& service) const {
+  std::vector<SliceEntry> slices;
+  const auto keys = slices_of_.find(service);
+  if (keys == slices_of_.end()) return slices;
+  for (const std::string& key : keys->second) slices.push_back(slices_.at(key));
+  return slices;
+}
+
+ServiceTable ServiceTable::With(const std::map<std::string, SliceEntry>& slices) const {
+  ServiceTable table = *this;
+  for (const auto& [key, slice] : slices) table.slices_.at(key) = slice;
+  return table;
 }
 
 network::v1::Update ServiceTable::Snapshot() const {
@@ -59,8 +70,8 @@ network::v1::Update ServiceTable::Snapshot() const {
   update.set_complete(true);
   update.set_revision(revision_);
   *update.mutable_ranges() = ranges_;
-  for (const auto& [key, service] : services_) *update.add_services() = service;
-  for (const auto& [key, slice] : slices_) *update.add_slices() = slice;
+  for (const auto& [key, service] : services_) *update.add_services() = *service;
+  for (const auto& [key, slice] : slices_) *update.add_slices() = *slice;
   for (const auto& [key, node] : nodes_) *update.add_nodes() = node;
   return update;
 }
@@ -76,7 +87,8 @@ const ServiceTable* ServiceTableBuilder::Take(const network::v1::Update& update)
   // First, since what is named among the entries was made again after it was removed.
   for (const std::string& key : update.removed()) Remove(key);
   for (const network::v1::Service& service : update.services()) {
-    next_.services_[KeyOf(service.namespace_(), service.name())] = service;
+    next_.services_[KeyOf(service.namespace_(), service.name())] =
+        std::make_shared<const network::v1::Service>(service);
   }
   for (const network::v1::Slice& slice : update.slices()) SetSlice(slice);
   for (const network::v1::Node& node : update.nodes()) next_.nodes_[node.name()] = node;
@@ -88,14 +100,15 @@ const ServiceTable* ServiceTableBuilder::Take(const network::v1::Update& update)
 void ServiceTableBuilder::SetSlice(const network::v1::Slice& slice) {
   const std::string key = KeyOf(slice.namespace_(), slice.name());
   RemoveSlice(key);
-  next_.slices_[key] = slice;
+  next_.slices_[key] = std::make_shared<const network::v1::Slice>(slice);
   next_.slices_of_[KeyOf(slice.namespace_(), slice.service())].insert(key);
 }
 
 void ServiceTableBuilder::RemoveSlice(const std::string& key) {
   const auto known = next_.slices_.find(key);
   if (known == next_.slices_.end()) return;
-  const auto of = next_.slices_of_.find(KeyOf(known->second.namespace_(), known->second.service()));
+  const auto of =
+      next_.slices_of_.find(KeyOf(known->second->namespace_(), known->second->service()));
   of->second.erase(key);
   if (of->second.empty()) next_.slices_of_.erase(of);
   next_.slices_.erase(known);

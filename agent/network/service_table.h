@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,8 +25,13 @@ struct ServicePlace {
 
 // What the coordinator told of the fleet's Services, as of one moment. Immutable once it is made,
 // so that name server, ruleset and variables may look at it wherever they are. A plain value.
+//
+// Entries are shared with the tables before and after: one that is the same object did not change.
 class ServiceTable {
  public:
+  using ServiceEntry = std::shared_ptr<const network::v1::Service>;
+  using SliceEntry = std::shared_ptr<const network::v1::Slice>;
+
   ServiceTable() = default;
 
   int64_t revision() const { return revision_; }
@@ -34,10 +40,15 @@ class ServiceTable {
   const network::v1::Service* Find(const std::string& ns, const std::string& name) const;
   bool HasNamespace(const std::string& ns) const;
   // By namespace/name.
-  const std::map<std::string, network::v1::Service>& services() const { return services_; }
+  const std::map<std::string, ServiceEntry>& services() const { return services_; }
+  const std::map<std::string, SliceEntry>& slices() const { return slices_; }
   const std::map<std::string, network::v1::Node>& nodes() const { return nodes_; }
   // Each address once, in the order of slices and of addresses within.
   std::vector<ServicePlace> PlacesOf(const std::string& ns, const std::string& name) const;
+  // Those of a Service, given by namespace/name.
+  std::vector<SliceEntry> SlicesOf(const std::string& service) const;
+  // The same table, but with these in the place of slices that it has.
+  ServiceTable With(const std::map<std::string, SliceEntry>& slices) const;
 
   // The whole table as one update: what is kept on disk.
   network::v1::Update Snapshot() const;
@@ -46,8 +57,8 @@ class ServiceTable {
   friend class ServiceTableBuilder;
   int64_t revision_ = 0;
   network::v1::Ranges ranges_;
-  std::map<std::string, network::v1::Service> services_;
-  std::map<std::string, network::v1::Slice> slices_;  // By namespace/name, too.
+  std::map<std::string, ServiceEntry> services_;
+  std::map<std::string, SliceEntry> slices_;  // By namespace/name, too.
   std::map<std::string, std::set<std::string>> slices_of_;
   std::map<std::string, network::v1::Node> nodes_;
 };

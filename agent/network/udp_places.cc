@@ -12,7 +12,9 @@ namespace {
 constexpr char kUdp[] = "UDP";
 
 void AddService(const ServiceTable& table, const network::v1::Service& service, UdpPlaces& all) {
-  if (service.cluster_ips().empty()) return;
+  const bool any_udp = std::ranges::any_of(
+      service.ports(), [](const network::v1::Port& port) { return port.protocol() == kUdp; });
+  if (service.cluster_ips().empty() || !any_udp) return;
   const std::vector<ServicePlace> places = table.PlacesOf(service.namespace_(), service.name());
   for (const network::v1::Port& port : service.ports()) {
     if (port.protocol() != kUdp) continue;
@@ -59,7 +61,7 @@ bool Differ(const std::map<Key, std::set<PodEndpoint>>& before,
 
 UdpPlaces UdpPlacesOf(const ServiceTable& table, const HostPortTable& host_ports) {
   UdpPlaces all;
-  for (const auto& [key, service] : table.services()) AddService(table, service, all);
+  for (const auto& [key, service] : table.services()) AddService(table, *service, all);
   for (const auto& [key, lead] : host_ports) {
     if (key.protocol != "udp") continue;
     std::set<PodEndpoint>& places =

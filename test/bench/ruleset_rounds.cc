@@ -28,41 +28,54 @@ using Clock = std::chrono::steady_clock;
 
 std::string Bytes(const std::string& ip) { return ParseIp(ip)->Bytes(); }
 
-// Service i has its places at 10.(i / 256).(i % 256).*; the first one's last place is `odd`.
-ServiceTable TableOf(int services, int endpoints, int odd) {
-  network::v1::Update update;
-  update.set_full(true);
-  update.set_complete(true);
-  for (int i = 0; i < services; ++i) {
-    network::v1::Service& service = *update.add_services();
-    service.set_namespace_("default");
-    service.set_name(absl::StrCat("service-", i));
-    service.add_cluster_ips(absl::StrCat("10.96.", i / 256, ".", i % 256));
-    network::v1::Port& port = *service.add_ports();
-    port.set_name("http");
-    port.set_protocol("TCP");
-    port.set_port(80);
-    network::v1::Slice& slice = *update.add_slices();
-    slice.set_namespace_("default");
-    slice.set_name(absl::StrCat("slice-", i));
-    slice.set_service(service.name());
-    network::v1::SlicePort& its = *slice.add_ports();
-    its.set_name("http");
-    its.set_protocol("TCP");
-    its.set_port(8080);
-    for (int n = 0; n < endpoints; ++n) {
-      network::v1::Endpoint& place = *slice.add_endpoints();
-      const int last = i == 0 && n == endpoints - 1 ? odd : n + 1;
-      place.set_address(Bytes(absl::StrCat("10.", i / 256, ".", i % 256, ".", last)));
-      place.set_node(absl::StrCat("node-", n));
-      place.set_ready(true);
-      place.set_serving(true);
-    }
+network::v1::Service ServiceOf(int i) {
+  network::v1::Service service;
+  service.set_namespace_("default");
+  service.set_name(absl::StrCat("service-", i));
+  service.add_cluster_ips(absl::StrCat("10.96.", i / 256, ".", i % 256));
+  network::v1::Port& port = *service.add_ports();
+  port.set_name("http");
+  port.set_protocol("TCP");
+  port.set_port(80);
+  return service;
+}
+
+// Service i has its places at 10.(i / 256).(i % 256).*, the last of them at `last`.
+network::v1::Slice SliceOf(int i, int endpoints, int last) {
+  network::v1::Slice slice;
+  slice.set_namespace_("default");
+  slice.set_name(absl::StrCat("slice-", i));
+  slice.set_service(absl::StrCat("service-", i));
+  network::v1::SlicePort& its = *slice.add_ports();
+  its.set_name("http");
+  its.set_protocol("TCP");
+  its.set_port(8080);
+  for (int n = 0; n < endpoints; ++n) {
+    network::v1::Endpoint& place = *slice.add_endpoints();
+    const int number = n == endpoints - 1 ? last : n + 1;
+    place.set_address(Bytes(absl::StrCat("10.", i / 256, ".", i % 256, ".", number)));
+    place.set_node(absl::StrCat("node-", n));
+    place.set_ready(true);
+    place.set_serving(true);
   }
+  return slice;
+}
+
+// Two tables as an agent has them one after the other: one place of one Service is elsewhere.
+std::vector<ServiceTable> TablesOf(int services, int endpoints) {
+  network::v1::Update all, one;
+  all.set_complete(true);
+  for (int i = 0; i < services; ++i) {
+    *all.add_services() = ServiceOf(i);
+    *all.add_slices() = SliceOf(i, endpoints, 201);
+  }
+  one.set_complete(true);
+  *one.add_slices() = SliceOf(0, endpoints, 202);
   ServiceTableBuilder builder;
-  const ServiceTable* table = builder.Take(update);
-  MUSTER_CHECK(table != nullptr);
-  return *table;
+  std::vector<ServiceTable> tables;
+  tables.push_back(*builder.Take(all));
+  tables.push_back(*builder.Take(one));
+  return tables;
 }
 
 class Figures {
@@ -100,8 +113,7 @@ SetElements PortAt(const std::string& place) {
 
 int Measure(int services, int endpoints, int rounds) {
   const RulesetContext context{"node-1", {"cni0"}, false};
-  const ServiceTable tables[] = {TableOf(services, endpoints, 201),
-                                 TableOf(services, endpoints, 202)};
+  const std::vector<ServiceTable> tables = TablesOf(services, endpoints);
   Nftables nftables;
   Figures figures;
   Run(nftables, "add table inet floor\nadd set inet floor s { type ipv4_addr ; }\n");
@@ -112,13 +124,16 @@ int Measure(int services, int endpoints, int rounds) {
     });
   }
   Ruleset now, next;
+  RulesetMaker maker;
   for (int round = 0; round < rounds; ++round) {
-    figures.Take("make", [&] { now = MakeRuleset(tables[0], context); });
+    maker = RulesetMaker();
+    figures.Take("make", [&] { now = maker.Make(tables[0], context); });
     now.host_ports = PortAt("10.200.0.1");
     figures.Take("replace", [&] { Run(nftables, ReplaceCommands(now)); });
   }
   for (int round = 0; round < rounds; ++round) {
-    next = MakeRuleset(tables[(round + 1) % 2], context);
+    figures.Take("remake", [&] { next = maker.Make(tables[(round + 1) % 2], context); });
+    MUSTER_CHECK(maker.made() == 1);
     next.host_ports = now.host_ports;
     std::string commands;
     figures.Take("compare", [&] { commands = ChangeCommands(now, next); });

@@ -33,6 +33,7 @@ class FakeNetwork final : public Network {
   void Forget() override {}
   void SetConnected(bool) override {}
   void SetHostDns(const std::vector<std::string>&) override {}
+  void SetOwnPods(const OwnPods& pods) override { own_pods = pods; }
   bool leads_host_ports() const override { return true; }
   void SetHostPorts(const HostPortWish& wanted,
                     std::function<void(const absl::Status&)> done) override {
@@ -49,6 +50,7 @@ class FakeNetwork final : public Network {
   std::shared_ptr<const ServiceTable> table() const override { return nullptr; }
 
   HostPortWish wish;  // The last one.
+  std::optional<OwnPods> own_pods;
   int asked = 0;
   absl::Status answer;
 

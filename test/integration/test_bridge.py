@@ -157,6 +157,12 @@ def host_ips(cluster, node):
             for a in cluster.get("node", node)["status"]["addresses"] if a["type"] == "InternalIP"}
 
 
+def addresses_outside(cluster):
+    """Those of this machine, which is none of the fleet."""
+    return {4: cluster.host_address("node-1").rsplit(".", 1)[0] + ".1",
+            6: f"fd00:10:123:{cluster.env['MUSTER_TESTBED_INDEX']}::1"}
+
+
 def routes(cluster, host):
     """Ours: {subnet: gateway}."""
     found = {}
@@ -223,8 +229,7 @@ def test_each_node_has_subnets_of_its_own_and_a_way_to_the_others(fleet):
 def test_pods_push_to_the_outside_and_to_each_other(fleet, echo):
     pod, other = fleet.pod("web", "node-1"), fleet.pod("web", "node-2")
     own = inside(fleet, "node-1", pod)
-    outside = {4: fleet.host_address("node-1").rsplit(".", 1)[0] + ".1",
-               6: f"fd00:10:123:{fleet.env['MUSTER_TESTBED_INDEX']}::1"}
+    outside = addresses_outside(fleet)
     echo(18080)
     echo(18080, "node-2", inside(fleet, "node-2", other))
     for version in (4, 6):
@@ -251,7 +256,11 @@ def test_services_of_both_families(fleet, echo):
         service("six", ipFamilies=["IPv6"], ipFamilyPolicy="SingleStack"),
         service("own", ipFamilyPolicy="RequireDualStack", internalTrafficPolicy="Local"),
         service("sticky", ipFamilyPolicy="RequireDualStack", sessionAffinity="ClientIP"),
+        service("near", ipFamilyPolicy="RequireDualStack", trafficDistribution="PreferSameNode"),
         service("nobody", app="nobody", ipFamilyPolicy="RequireDualStack"),
+        service("direct", type="NodePort", ipFamilyPolicy="RequireDualStack",
+                externalTrafficPolicy="Local", ports=[
+                    {"name": "http", "port": 80, "targetPort": 18053}]),
         service("outside", type="NodePort", ipFamilyPolicy="RequireDualStack", ports=[
             {"name": "http", "port": 80, "targetPort": "http"},
             {"name": "udp", "port": 53, "targetPort": 18053, "protocol": "UDP"}]))
@@ -273,6 +282,8 @@ def test_services_of_both_families(fleet, echo):
             node: ips(pod)[version] for node, pod in pods.items()}
     ports = {port["name"]: port["nodePort"]
              for port in fleet.get("service", "outside")["spec"]["ports"]}
+    direct = fleet.get("service", "direct")["spec"]["ports"][0]["nodePort"]
+    outside = addresses_outside(fleet)
     for host in NODES:
         own = inside(fleet, host, pods[host])
         for version, kind in ((4, "A"), (6, "AAAA")):
@@ -290,6 +301,8 @@ def test_services_of_both_families(fleet, echo):
                 assert curls(fleet, host, url(web_ip), OFTEN, *before) == names
                 assert curls(fleet, host, url(addresses("own")[version]), 8, *before) == {
                     pods[host]["metadata"]["name"]}
+                assert curls(fleet, host, url(addresses("near")[version]), 8, *before) == {
+                    pods[host]["metadata"]["name"]}
                 assert len(curls(fleet, host, url(addresses("sticky")[version]), 12,
                                  *before)) == 1
                 refused = fleet.on(host, *before, "curl", "-s", "-g", "-m", "3",
@@ -304,8 +317,12 @@ def test_services_of_both_families(fleet, echo):
                 assert curls(fleet, host, url(other, ports["http"]), OFTEN, *before) == names
             at = url(host_ips(fleet, host)[version], ports["http"])
             assert run("curl", "-s", "-g", "-m", "3", at).out.strip() in names
-            assert fleet.on(host, "sh", "-c",
-                            f"echo | nc -u -w 1 {other} {ports['udp']}").out.strip()
+            for before in ((), own):
+                assert fleet.on(host, *before, "sh", "-c",
+                                f"echo | nc -u -w 1 {other} {ports['udp']}").out.strip()
+            # With externalTrafficPolicy Local the pod sees who really asks.
+            at = url(host_ips(fleet, host)[version], direct)
+            assert run("curl", "-s", "-g", "-m", "3", at).out.strip() == outside[version]
         assert dig(fleet, host, f"six.default.{DOMAIN}", "A") == []
         assert curl(fleet, host, url(addresses("six")[6])) in names
         ports_told = dig(fleet, host, f"_http._tcp.names.default.{DOMAIN}", "SRV")
@@ -313,11 +330,15 @@ def test_services_of_both_families(fleet, echo):
         assert len(ports_told) == 6 and all(line.split()[2] == "8080" for line in ports_told)
 
 
-def test_known_ports_of_nodes_in_both_families(cluster):
-    cluster.apply(web("known", ports=[{"name": "http", "containerPort": 8080, "hostPort": 18081}]),
+def test_known_ports_of_nodes_in_both_families(cluster, echo):
+    cluster.apply(web("known", ports=[{"name": "http", "containerPort": 8080, "hostPort": 18081},
+                                      {"name": "udp", "containerPort": 18053, "hostPort": 18083,
+                                       "protocol": "UDP"}]),
                   daemonset("hosted", ["sh", "-c", SERVER.replace("8080", "18082")],
                             hostNetwork=True))
     known, hosted = cluster.wait_ready("known", NODES), cluster.wait_ready("hosted", NODES)
+    for host in NODES:
+        echo(18053, host, inside(cluster, host, known[host]))
     for host in NODES:
         assert [a["ip"] for a in hosted[host]["status"]["podIPs"]] == list(
             host_ips(cluster, host).values())
@@ -329,6 +350,8 @@ def test_known_ports_of_nodes_in_both_families(cluster):
                 assert curl(cluster, "node-1", url(ip, 18081), *before) == name
                 # Its name is the host's.
                 assert curl(cluster, "node-1", url(ip, 18082), *before) == host
+                assert cluster.on("node-1", *before, "sh", "-c",
+                                  f"echo | nc -u -w 1 {ip} 18083").out.strip()
 
 
 def test_routes_are_kept_in_step_and_others_left_alone(cluster):
@@ -415,6 +438,14 @@ def test_a_host_cut_off_keeps_its_network_and_what_it_knew(fleet):
         return len(there) == 2 and all(curl(fleet, "node-3", url(ip, 8080)) == name
                                        for ip in there)
     wait_until(both_answer, 60, "its pod answers by both of its addresses")
+    # And its names have them, though nobody has told it.
+    there = {ipaddress.ip_address(ip).version: ip for ip in addresses_there()}
+    for kind, version in (("A", 4), ("AAAA", 6)):
+        assert there[version] != own[version]
+        wait_until(lambda: dig(fleet, "node-3", f"local.names.default.{DOMAIN}", kind) ==
+                   [there[version]], 20, f"{kind} is the new one")
+        assert dig(fleet, "node-3", f"names.default.{DOMAIN}", kind) == sorted(
+            [there[version], *(ips(pods[node])[version] for node in NODES[:2])])
     fleet.testbed("heal", "node-3")
     fleet.wait_nodes_ready("node-3")
     fleet.wait_ready("web", NODES)
@@ -470,6 +501,14 @@ def test_reset_leaves_nothing_behind(fleet):
     try:
         before = traces()
         fleet.testbed("add", "node-4", timeout=120)
+        led = daemonset("led", ["sh", "-c", SERVER], nodeSelector={
+            "kubernetes.io/hostname": "node-4"}, container={
+                "ports": [{"containerPort": 8080, "hostPort": 18084}]})
+        led["metadata"]["annotations"] = {"muster.dev/zero-gap": "true"}
+        fleet.apply(led)
+        name = fleet.wait_ready("led", ["node-4"])["node-4"]["metadata"]["name"]
+        wait_until(lambda: curl(fleet, "node-4", url("127.0.0.1", 18084)) == name, 20,
+                   "its host port is led")
         pod = fleet.wait_ready("web", [*NODES, "node-4"])["node-4"]
         for ip in ips(pod).values():
             assert curl(fleet, "node-4", url(ip, 8080)) == pod["metadata"]["name"]
@@ -483,6 +522,7 @@ def test_reset_leaves_nothing_behind(fleet):
         assert ours == before[1].splitlines()
     finally:
         fleet.testbed("remove", "node-4")
+        fleet.ctl("delete", "daemonset", "led", check=False)
         fleet.ctl("delete", "node", "node-4", check=False)
         wait_until(lambda: len(fleet.pods("web")) == 3, 30, "its pod is forgotten")
 

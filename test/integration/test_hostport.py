@@ -183,9 +183,14 @@ def test_a_port_of_the_host_from_everywhere(cluster, udp_server, dual, zero_gap)
         assert fetch(cluster, host, f"http://{address}:{PORT}/", *inside) == name, (host, client)
     # From this machine, which is none of the fleet.
     assert run("curl", "-s", "-m", "3", f"http://{address}:{PORT}/").out.strip() == name
-    for host, place in ((OTHER, address), (HOST, address), (HOST, "127.0.0.1")):
-        answer = cluster.on(host, "sh", "-c", f"echo | nc -u -w 1 {place} {UDP_PORT}").out.strip()
-        assert answer == name, (host, place)
+    beside = network_of(cluster, OTHER, clients[OTHER])
+    for host, place, inside in ((OTHER, address, ()), (HOST, address, ()), (HOST, "127.0.0.1", ()),
+                                (OTHER, address, beside), (OTHER, "fd41::1", ()),
+                                (HOST, "fd41::1", ()), (OTHER, "fd41::1", beside)):
+        answer = cluster.on(host, *inside, "sh", "-c",
+                            f"echo | nc -u -w 1 {place} {UDP_PORT}").out.strip()
+        assert answer == name, (host, place, inside)
+    assert fetch(cluster, OTHER, f"http://{dual}/", *beside) == name
     # Other ports of the host are its own.
     assert cluster.on(OTHER, "curl", "-s", "-m", "3", f"http://{address}:{PORT + 1}/",
                       check=False).code == 7
@@ -209,6 +214,24 @@ def test_on_one_address_of_the_host(cluster, zero_gap):
         assert fetch(cluster, OTHER, f"http://{address}:{PORT}/") == name
     finally:
         cluster.on(HOST, "ip", "addr", "del", "10.254.7.1/32", "dev", "lo")
+
+
+@pytest.mark.usefixtures("dual")
+@pytest.mark.parametrize("zero_gap", [False, True])
+def test_on_one_address_of_the_host_in_ipv6(cluster, zero_gap):
+    cluster.on(HOST, "ip", "addr", "add", "fd41::77/128", "dev", "eth0", "nodad")
+    cluster.on(OTHER, "ip", "route", "add", "fd41::77/128", "dev", "eth0")
+    try:
+        cluster.apply(web(zero_gap=zero_gap, surge=zero_gap, hostIP="fd41::77"))
+        name = cluster.wait_ready("web", [HOST])[HOST]["metadata"]["name"]
+        for host in (OTHER, HOST):
+            wait_until(lambda: fetch(cluster, host, f"http://[fd41::77]:{PORT}/") == name, 10,
+                       f"from {host}")
+            for place in ("[fd41::1]", cluster.host_address(HOST)):
+                assert fetch(cluster, host, f"http://{place}:{PORT}/") == "", (host, place)
+    finally:
+        cluster.on(HOST, "ip", "addr", "del", "fd41::77/128", "dev", "eth0")
+        cluster.on(OTHER, "ip", "route", "del", "fd41::77/128", "dev", "eth0")
 
 
 def test_a_surge_under_load_loses_nothing(cluster, load):

@@ -125,6 +125,30 @@ def test_names_on_every_host(fleet, nodes):
     assert dig_status(fleet, "node-1", f"nobody.default.{DOMAIN}") == "NXDOMAIN"
 
 
+def test_a_name_of_its_own_and_names_of_others(fleet):
+    named = daemonset("named", ["sh", "-c", SERVER], hostname="db", subdomain="named",
+                      nodeSelector={"kubernetes.io/hostname": "node-3"},
+                      enableServiceLinks=False)
+    fleet.apply(named, service("named", app="named", clusterIP="None", ports=[
+        {"name": "http", "port": 80, "targetPort": 8080}]))
+    pod = fleet.wait_ready("named", ["node-3"])["node-3"]
+    ip = pod["status"]["podIP"]
+    for host in ("node-1", "node-3"):
+        wait_until(lambda: dig(fleet, host, f"db.named.default.{DOMAIN}") == [ip], 20, "by it")
+        assert dig(fleet, host, f"{pod['metadata']['name']}.named.default.{DOMAIN}") == [ip]
+        assert dig(fleet, host, f"_http._tcp.named.default.{DOMAIN}", "SRV") == [
+            f"0 100 8080 db.named.default.{DOMAIN}."]
+        reverse = ".".join(reversed(ip.split("."))) + ".in-addr.arpa"
+        assert dig(fleet, host, reverse, "PTR") == [f"db.named.default.{DOMAIN}."]
+    variables = in_pod(fleet, pod, "env").out
+    assert "WEB_SERVICE_HOST" not in variables, "enableServiceLinks is false"
+    # What the answer may have in bytes is the asker's to say (EDNS).
+    full = fleet.on("node-1", "dig", "+bufsize=1400", f"@{DNS}", f"names.default.{DOMAIN}").out
+    assert re.search(r"EDNS: version: 0, flags:; udp: \d+", full), full
+    assert "EDNS" not in fleet.on("node-1", "dig", "+noedns", f"@{DNS}",
+                                  f"names.default.{DOMAIN}").out
+
+
 def test_a_pod_that_is_not_ready_has_no_name(fleet, nodes):
     ips = addresses(fleet)
     pod = fleet.pod("web", "node-2")
@@ -229,6 +253,95 @@ def test_a_host_cut_off_keeps_answering(fleet, nodes):
     assert dig(fleet, "node-3", f"local.names.default.{DOMAIN}") == [own]
     fleet.testbed("heal", "node-3")
     fleet.wait_nodes_ready(*nodes)
+
+
+def test_a_host_that_boots_alone_answers_for_its_own_pods(fleet, nodes):
+    """Its pods get other addresses by that, which nobody can have told it."""
+    host = "node-2"
+    ips = addresses(fleet)
+    others = sorted(ip for node, ip in ips.items() if node != host)
+    name = fleet.pod("web", host)["metadata"]["name"]
+    fleet.apply(service("own", internalTrafficPolicy="Local"),
+                service("outside", type="NodePort", externalTrafficPolicy="Local"))
+    own_service = f"http://{fleet.get('service', 'own')['spec']['clusterIP']}/"
+    node_port = fleet.get("service", "outside")["spec"]["ports"][0]["nodePort"]
+    from_outside = f"http://{fleet.host_address(host)}:{node_port}/"
+
+    def get(url):
+        return fleet.on(host, "curl", "-s", "-m", "2", url, check=False).out.strip()
+
+    def get_from_here():
+        return run("curl", "-s", "-m", "2", from_outside).out.strip()
+
+    wait_until(lambda: get(own_service) == name, 20, "the Service is known")
+    wait_until(lambda: get_from_here() == name, 20, "and the node port")
+
+    def processes():
+        """Of its sandbox and its container, whichever is which."""
+        return fleet.tasks(host).values()
+
+    def address():
+        """Of its pod, as the pod has it."""
+        for pid in processes():
+            shown = fleet.on(host, "nsenter", "-t", str(pid), "-n", "ip", "-4", "-o", "addr",
+                             "show", "dev", "eth0", check=False).out.split()
+            if shown:
+                return shown[3].split("/")[0]
+        return None
+
+    def local():
+        return dig(fleet, host, f"local.names.default.{DOMAIN}")
+
+    fleet.testbed("stop", "control", "coordinator")
+    fleet.testbed("kill", host)
+    fleet.testbed("start", host)
+    wait_until(lambda: dig(fleet, host, f"names.default.{DOMAIN}"), 30, "it answers")
+    seen = []
+
+    def knows():
+        answer = local()
+        seen.extend(answer)
+        return answer and answer == [address()]
+    wait_until(knows, 60, "its own pod has its new address")
+    new = address()
+    assert new != ips[host]
+    assert set(seen) == {new}, "the old one is nobody's any more"
+    assert dig(fleet, host, f"names.default.{DOMAIN}") == sorted([*others, new])
+    first = fleet.on(host, "dig", "+short", f"@{DNS}", f"names.default.{DOMAIN}").out.split()[0]
+    assert first == new
+    wait_until(lambda: get(own_service) == name, 10, "so does its Service")
+    wait_until(lambda: get_from_here() == name, 10, "and its node port")
+
+    # Another agent knows it again, and changes nothing meanwhile.
+    before = fleet.on(host, "nft", "-a", "list", "table", "inet", "muster").out
+    fleet.testbed("kill", host, "agent")
+    wait_until(lambda: local() == [new], 20, "a new agent answers")
+    assert fleet.on(host, "nft", "-a", "list", "table", "inet", "muster").out == before
+
+    # Whether it is ready is known here first, too.
+    inside = ("nsenter", "-t", str(max(processes())), "-m", "-r", "-w")
+    fleet.on(host, *inside, "/bin/busybox", "mv", "/www/index.html", "/www/away")
+    wait_until(lambda: dig(fleet, host, f"names.default.{DOMAIN}") == others, 20, "not ready")
+    assert local() == []
+    wait_until(lambda: get(own_service) == "", 10, "nobody is behind its Service")
+    fleet.on(host, *inside, "/bin/busybox", "mv", "/www/away", "/www/index.html")
+    wait_until(lambda: local() == [new], 20, "ready again")
+    wait_until(lambda: get(own_service) == name, 10, "and behind its Service")
+
+    # And when its sandbox is made anew.
+    for pid in processes():
+        fleet.on(host, "kill", "-9", str(pid))
+    wait_until(lambda: local() and local() == [address()] != [new], 60, "another address again")
+
+    fleet.testbed("start", "control", "coordinator")
+    wait_until(fleet.answers, 30)
+    fleet.wait_nodes_ready(*nodes)
+    fleet.wait_ready("web", nodes)
+    wait_until(lambda: addresses(fleet)[host] == address(), 20, "the coordinator has heard of it")
+    for each in nodes:
+        wait_until(lambda: dig(fleet, each, f"names.default.{DOMAIN}") ==
+                   sorted([*others, address()]), 20, f"and {each}")
+    assert fleet.pod("web", host)["metadata"]["name"] == name
 
 
 def test_what_is_in_nftables_survives_the_agent(fleet):

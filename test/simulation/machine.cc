@@ -195,7 +195,7 @@ void Machine::StartAgent() {
                                   [this] { TurnRuntime(); }},
       agent.life, around_.stage.NewDice(life_name + "-runtime"));
   agent.checkpoint = std::make_unique<MortalCheckpoint>(disk_, agent.life);
-  agent.network = std::make_unique<MachineNetwork>(network_disk_);
+  agent.network = std::make_unique<MachineNetwork>(name_, network_disk_);
   agent::NodeOptions options;
   options.node_name = name_;
   options.agent_version = "0.1.0";

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "agent/network/network.h"
+#include "agent/network/own_pods.h"
 
 namespace muster::simulation {
 
@@ -15,7 +16,8 @@ namespace muster::simulation {
 // asks for subnets for its pods; nothing is programmed, and nobody is without a network meanwhile.
 class MachineNetwork final : public agent::Network {
  public:
-  explicit MachineNetwork(std::shared_ptr<std::string> disk) : disk_(std::move(disk)) {
+  MachineNetwork(std::string node, std::shared_ptr<std::string> disk)
+      : node_(std::move(node)), disk_(std::move(disk)) {
     network::v1::Update saved;
     if (saved.ParseFromString(*disk_)) Take(saved);
   }
@@ -24,16 +26,21 @@ class MachineNetwork final : public agent::Network {
   void Take(const network::v1::Update& update) override {
     const agent::ServiceTable* table = builder_.Take(update);
     if (table == nullptr) return;
-    table_ = std::make_shared<const agent::ServiceTable>(*table);
-    *disk_ = table_->Snapshot().SerializeAsString();
+    told_ = std::make_shared<const agent::ServiceTable>(*table);
+    *disk_ = told_->Snapshot().SerializeAsString();
+    Renew();
   }
   void Forget() override {
     builder_ = agent::ServiceTableBuilder();
-    table_ = nullptr;
+    told_ = table_ = nullptr;
     disk_->clear();
   }
   void SetConnected(bool) override {}
   void SetHostDns(const std::vector<std::string>&) override {}
+  void SetOwnPods(const agent::OwnPods& pods) override {
+    own_pods_ = pods;
+    Renew();
+  }
   bool leads_host_ports() const override { return false; }
   void SetHostPorts(const agent::HostPortWish&,
                     std::function<void(const absl::Status&)> done) override {
@@ -46,9 +53,15 @@ class MachineNetwork final : public agent::Network {
   std::shared_ptr<const agent::ServiceTable> table() const override { return table_; }
 
  private:
+  void Renew() {
+    table_ = told_ == nullptr || !own_pods_ ? told_ : WithOwnPods(told_, node_, *own_pods_);
+  }
+
+  const std::string node_;
   const std::shared_ptr<std::string> disk_;
   agent::ServiceTableBuilder builder_;
-  std::shared_ptr<const agent::ServiceTable> table_;
+  std::optional<agent::OwnPods> own_pods_;
+  std::shared_ptr<const agent::ServiceTable> told_, table_;
 };
 
 }  // namespace muster::simulation

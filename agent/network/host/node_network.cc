@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/network/host/conntrack.h"
@@ -27,6 +28,9 @@ using namespace std::chrono_literals;
 // A table that changes all the time is written now and then; what is lost by that is told again.
 constexpr auto kSaveAfter = 1s;
 constexpr auto kRetryAfter = 10s;
+// How long what is in nftables is left as it was while it is not known how the node's pods fare.
+constexpr auto kOwnPodsPatience = 10s;
+constexpr char kBootId[] = "/proc/sys/kernel/random/boot_id";
 // A pod that comes makes several changes of the host's network.
 constexpr auto kLookAfter = 200ms;
 constexpr char kBridgeNetfilter[] = "/proc/sys/net/bridge/bridge-nf-call-iptables";
@@ -38,6 +42,9 @@ std::vector<IpAddress> Addresses(const std::vector<std::string>& texts) {
   }
   return addresses;
 }
+
+// Beside the table: the boot in which it was told how this node's own pods fare.
+std::string BootPath(const std::string& table) { return absl::StrCat(table, "-boot"); }
 
 // None when what they carry passes nftables anyway. `with_ours`: also before the first pod makes
 // it.
@@ -73,10 +80,13 @@ struct NodeNetwork::Shared {
   void Say(const char* what, const absl::Status& status);
 
   Nftables nftables;
+  RulesetMaker maker;
   // What is there, as far as it is known; otherwise what nftables says of it.
   std::optional<Ruleset> programmed;
   std::string listing;
   std::optional<SetElements> inherited_ports;
+  // Interfaces whose switch is ours, also when that could not be written down in nftables.
+  std::set<std::string> opened_ways;
   // As of the last look at what the kernel remembers.
   std::optional<UdpPlaces> places;
   std::set<std::string> said;
@@ -91,6 +101,7 @@ void NodeNetwork::Shared::Say(const char* what, const absl::Status& status) {
 SetElements NodeNetwork::Shared::WantedHostPorts(const HostPortWish& wish,
                                                  const std::vector<IpAddress>& own) {
   std::set<std::string> ways = LoopbackWaysIn(inherited_ports.value_or(SetElements()));
+  ways.merge(std::exchange(opened_ways, {}));
   if (wish.table.empty() && !wish.runtime_has_some) {
     Say("cannot undo what 127.0.0.1 needed", CloseLoopbackWays(ways));
     return {};
@@ -100,6 +111,7 @@ SetElements NodeNetwork::Shared::WantedHostPorts(const HostPortWish& wish,
   std::vector<IpAddress> pods;
   for (const auto& [key, lead] : wish.table) pods.push_back(lead.to.address);
   Say("host ports cannot be reached by 127.0.0.1", OpenLoopbackWays(pods, ways));
+  opened_ways = ways;
   return HostPortElements(wish.table, own, ways);
 }
 
@@ -114,7 +126,7 @@ absl::Status NodeNetwork::Shared::Program(Order order) {
                                ? WantedHostPorts(*order.host_ports, order.own_addresses)
                                : inherited_ports.value_or(SetElements());
   order.context.host_ports = !host_ports.empty();
-  Ruleset next = MakeRuleset(*order.table, order.context);
+  Ruleset next = maker.Make(*order.table, order.context);
   next.host_ports = std::move(host_ports);
   absl::Status status = Put(next, order.told);
   if (programmed) ForgetStaleFlows(order);
@@ -196,11 +208,14 @@ void NodeNetwork::Start() {
   }
   ServiceTable start;
   const absl::StatusOr<std::string> saved = ReadFile(options_.path);
+  boot_id_ = std::string(absl::StripAsciiWhitespace(ReadFile(kBootId).value_or("")));
   network::v1::Update update;
   if (saved.ok() && update.ParseFromString(*saved)) {
     if (const ServiceTable* table = builder_.Take(update)) start = *table;
+    told_in_boot_ = ReadFile(BootPath(options_.path)).value_or("");
   }
-  table_ = std::make_shared<const ServiceTable>(start);
+  await_own_pods_until_ = clock_.Mono() + kOwnPodsPatience;
+  told_table_ = table_ = std::make_shared<const ServiceTable>(start);
   // At once, so that the first report of the node has it.
   TakeBridge(ApplyBridge(WantedBridge()));
   if (options_.bridge) {
@@ -276,6 +291,8 @@ void NodeNetwork::Take(const network::v1::Update& update) {
   const ServiceTable* table = builder_.Take(update);
   if (table == nullptr) return;
   told_ = true;
+  // Before they were looked at nobody can have heard of them since a boot.
+  if (own_pods_ || told_in_boot_.empty()) told_in_boot_ = boot_id_;
   SetTable(*table);
   if (save_due_) return;
   save_due_ = true;
@@ -291,10 +308,39 @@ void NodeNetwork::Forget() {
 }
 
 void NodeNetwork::SetTable(const ServiceTable& table) {
-  table_ = std::make_shared<const ServiceTable>(table);
-  server_.SetZone(std::make_shared<const DnsZone>(table_, options_.domain, options_.node));
+  told_table_ = std::make_shared<const ServiceTable>(table);
+  ApplyOwnPods();
   KeepBridge();
   Program();
+}
+
+void NodeNetwork::SetOwnPods(const OwnPods& pods) {
+  if (own_pods_ == pods) return;
+  const bool awaited = AwaitsOwnPods();
+  own_pods_ = pods;
+  const std::shared_ptr<const ServiceTable> before = table_;
+  ApplyOwnPods();
+  if (awaited || table_ != before) Program();
+}
+
+// Pods get other addresses by a boot, so before they are known those of an earlier one are
+// nobody's.
+void NodeNetwork::ApplyOwnPods() {
+  const bool as_told = !own_pods_ && ToldInThisBoot();
+  std::shared_ptr<const ServiceTable> next =
+      as_told ? told_table_
+              : WithOwnPods(told_table_, options_.node, own_pods_.value_or(OwnPods()));
+  table_ = std::move(next);
+  server_.SetZone(std::make_shared<const DnsZone>(table_, options_.domain, options_.node));
+}
+
+bool NodeNetwork::ToldInThisBoot() const {
+  return told_in_boot_.empty() || boot_id_.empty() || told_in_boot_ == boot_id_;
+}
+
+// An agent that has just started finds the rules of the one before it, who knew its pods.
+bool NodeNetwork::AwaitsOwnPods() const {
+  return !own_pods_ && ToldInThisBoot() && !told_ && clock_.Mono() < await_own_pods_until_;
 }
 
 void NodeNetwork::SetHostDns(const std::vector<std::string>& servers) {
@@ -309,9 +355,12 @@ std::vector<std::string> NodeNetwork::Resolvers() const {
 
 void NodeNetwork::Save() {
   save_due_ = false;
-  worker_.Run([table = table_, path = options_.path] {
+  worker_.Run([table = told_table_, boot_id = told_in_boot_, path = options_.path] {
     absl::Status saved = MakeDirectories(fs::path(path).parent_path(), 0700);
     saved.Update(WriteFileAtomically(path, table->Snapshot().SerializeAsString(), 0600));
+    if (ReadFile(BootPath(path)).value_or("") != boot_id) {
+      saved.Update(WriteFileAtomically(BootPath(path), boot_id, 0600));
+    }
     // It is told again after the next start, which then has to wait for the coordinator.
     if (!saved.ok()) spdlog::warn("cannot keep the table of services: {}", saved.ToString());
   });
@@ -329,6 +378,7 @@ void NodeNetwork::Program() {
     program_again_ = true;
     return;
   }
+  if (AwaitsOwnPods()) return retry_timer_->Set(await_own_pods_until_);
   programming_ = true;
   Order order{table_, told_, {}, host_ports_, server_.addresses()};
   order.context.node = options_.node;

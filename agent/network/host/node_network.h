@@ -43,6 +43,7 @@ class NodeNetwork final : public Network {
   void Forget() override;
   void SetConnected(bool connected) override { server_.SetOwnFirst(!connected); }
   void SetHostDns(const std::vector<std::string>& servers) override;
+  void SetOwnPods(const OwnPods& pods) override;
   bool leads_host_ports() const override { return leads_host_ports_; }
   void SetHostPorts(const HostPortWish& wish,
                     std::function<void(const absl::Status&)> done) override;
@@ -55,6 +56,9 @@ class NodeNetwork final : public Network {
   struct Shared;  // What the worker uses.
 
   void SetTable(const ServiceTable& table);
+  void ApplyOwnPods();
+  bool ToldInThisBoot() const;
+  bool AwaitsOwnPods() const;
   void Program();
   void WatchHost();
   void KeepBridge();
@@ -66,7 +70,13 @@ class NodeNetwork final : public Network {
   const Clock& clock_;
   const NetworkOptions options_;
   ServiceTableBuilder builder_;
-  std::shared_ptr<const ServiceTable> table_;
+  // As it was told, and with what is known of the node's own pods.
+  std::shared_ptr<const ServiceTable> told_table_, table_;
+  std::optional<OwnPods> own_pods_;
+  // The present boot, and the one in which the coordinator heard how this node's pods fare, as
+  // told_table_ has it; "" when that is not known.
+  std::string boot_id_, told_in_boot_;
+  MonoTime await_own_pods_until_{};
   DnsServer server_;
   const std::shared_ptr<Shared> shared_;
   bool programming_ = false, program_again_ = false;

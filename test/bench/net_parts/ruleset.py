@@ -12,6 +12,7 @@ FIGURES = (
     ("floor", "one element of a small table of its own"),
     ("make", "the ruleset is made from the table"),
     ("replace", "all of it is written"),
+    ("remake", "made anew for one endpoint"),
     ("compare", "what differs by one endpoint is found"),
     ("change", "and written"),
     ("port", "a host port is led to another pod"),

@@ -10,6 +10,7 @@ last one has it. All clocks are this machine's.
 import resource
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -134,7 +135,8 @@ def switch(cluster, pod, ready):
 
 def measure(cluster, pod, hosts, watch, hollow, rounds):
     first, last, told = [], [], []
-    for _ in range(rounds):
+    for number in range(rounds):
+        print(f"  ... {number} of {rounds}", file=sys.stderr, flush=True)
         begin = time.monotonic()
         switch(cluster, pod, False)
         wait_until(lambda: all(host.since(begin, 2) for host in hosts), 60, "it is not named")

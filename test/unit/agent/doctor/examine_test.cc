@@ -128,6 +128,16 @@ TEST(Doctor, EveryFaultIsFoundByItsSubject) {
        "containernetworking-plugins"},
       {"host ports", Grade::kNote, [](Survey& s) { s.has_iptables = false; }, "iptables"},
       {"forwarding", Grade::kNote, [](Survey& s) { s.ip_forward = false; }, "sysctl"},
+      {"firewall", Grade::kProblem,
+       [](Survey& s) {
+         s.bridge_wanted = true;
+         s.cni_configs = {s.own_cni_config};
+         s.pod_bridge = "muster0";
+         s.firewall =
+             "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; "
+             "policy drop;\n\t}\n}\n";
+       },
+       "iptables -I FORWARD -i muster0 -j ACCEPT"},
       {"name servers", Grade::kNote, [](Survey& s) { s.facts.dns.servers.clear(); }, "clusterDNS"},
       {"host's name", Grade::kProblem, [](Survey& s) { s.facts.hostname = "Node_1"; },
        "hostnamectl"},

@@ -209,6 +209,24 @@ TEST_F(HostPortsTest, AFailureIsToldAndTriedAgain) {
   EXPECT_EQ(node_.network.asked, last);
 }
 
+TEST_F(HostPortsTest, WhatIsToBeTriedAgainWaitsUntilAllPodsAreKnown) {
+  node_.network.answer = absl::UnavailableError("no such thing");
+  node_.Welcome({old_});
+  node_.Run(seconds(1));
+  BecomesReady("old");
+  // A pod comes that nothing is known of, since the runtime does not answer.
+  node_.runtime.set_available(false);
+  node_.Run(seconds(2));
+  node_.Assign({new_});
+  const int asked = node_.network.asked;
+  node_.Run(seconds(30));  // And comes to rest in between.
+  node_.runtime.set_available(true);
+  node_.network.answer = absl::OkStatus();
+  node_.Run(seconds(30));
+  EXPECT_GT(node_.network.asked, asked);
+  EXPECT_EQ(node_.network.LedTo(kPort), "old");
+}
+
 TEST_F(HostPortsTest, APortThatAProcessOfTheHostHasIsWaitedFor) {
   node_.host.listening = {{"TCP", kPort}};
   node_.Welcome({old_});

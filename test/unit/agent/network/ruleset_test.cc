@@ -1,6 +1,7 @@
 #include "agent/network/ruleset.h"
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,15 @@ using testing::Not;
 using testing::Pair;
 
 const RulesetContext kHere{"n1", {}};
+
+// Those of all Services.
+std::map<std::string, std::vector<std::string>> ChainsOf(const Ruleset& ruleset) {
+  std::map<std::string, std::vector<std::string>> chains;
+  for (const auto& [service, part] : ruleset.services) {
+    chains.insert(part->rules.chains.begin(), part->rules.chains.end());
+  }
+  return chains;
+}
 
 // One Service "web" at 10.96.0.1, with what a row changes; places on n1 and n2.
 TEST(MakeRuleset, WhereAConnectionGoes) {
@@ -84,9 +94,9 @@ TEST(MakeRuleset, WhereAConnectionGoes) {
     const auto& elements = ruleset.elements.at(closed ? "closed4" : "service4");
     EXPECT_THAT(elements, ElementsAre(Pair(key, verdict))) << row.rule;
     if (closed) {
-      EXPECT_THAT(ruleset.chains, IsEmpty()) << row.rule;
+      EXPECT_THAT(ChainsOf(ruleset), IsEmpty()) << row.rule;
     } else {
-      EXPECT_THAT(ruleset.chains.at("svc4-default/web-tcp-80"), ElementsAre(row.translation))
+      EXPECT_THAT(ChainsOf(ruleset).at("svc4-default/web-tcp-80"), ElementsAre(row.translation))
           << row.rule;
     }
   }
@@ -99,7 +109,7 @@ TEST(MakeRuleset, WhatGoesServesUntilAnotherIsReady) {
       TableWriter::Place(writer.Slice("web", "", "TCP", 80), "10.0.0.1", "n1", false);
   going.set_serving(true);
   going.set_terminating(true);
-  EXPECT_THAT(MakeRuleset(*writer.Table(), kHere).chains.at("svc4-default/web-tcp-80"),
+  EXPECT_THAT(ChainsOf(MakeRuleset(*writer.Table(), kHere)).at("svc4-default/web-tcp-80"),
               ElementsAre("meta l4proto tcp dnat ip to 10.0.0.1:80"));
 }
 
@@ -118,9 +128,9 @@ TEST(MakeRuleset, BothFamiliesProtocolsAndNodePorts) {
               ElementsAre(Pair("fd00::1 . udp . 53", "goto svc6-default/dns-udp-53")));
   EXPECT_THAT(ruleset.elements.at("nodeport4"),
               ElementsAre(Pair("udp . 30053", "goto node4-default/dns-udp-53")));
-  EXPECT_THAT(ruleset.chains.at("svc6-default/dns-udp-53"),
+  EXPECT_THAT(ChainsOf(ruleset).at("svc6-default/dns-udp-53"),
               ElementsAre("meta l4proto udp dnat ip6 to [fd01::1]:5353"));
-  EXPECT_THAT(ruleset.chains.at("node4-default/dns-udp-53"),
+  EXPECT_THAT(ChainsOf(ruleset).at("node4-default/dns-udp-53"),
               ElementsAre(HasSubstr("meta mark set"), HasSubstr("dnat ip to 10.0.0.1:5353")));
   // Only what is here can reach itself.
   EXPECT_THAT(ruleset.elements.at("hairpin4"), ElementsAre(Pair("10.0.0.1 . 10.0.0.1", "")));
@@ -136,7 +146,7 @@ TEST(MakeRuleset, FromOutsideOnlyToItsOwnKeepsTheClientsAddress) {
   TableWriter::Place(slice, "10.0.0.2", "n2");
   EXPECT_FALSE(MakeRuleset(*writer.Table(), kHere).elements.contains("nodeport4"));
   TableWriter::Place(slice, "10.0.0.1", "n1");
-  EXPECT_THAT(MakeRuleset(*writer.Table(), kHere).chains.at("node4-default/web-tcp-80"),
+  EXPECT_THAT(ChainsOf(MakeRuleset(*writer.Table(), kHere)).at("node4-default/web-tcp-80"),
               ElementsAre("meta l4proto tcp dnat ip to 10.0.0.1:80"));
 }
 
@@ -150,12 +160,13 @@ TEST(MakeRuleset, AffinityRemembersClientsByPlace) {
   TableWriter::Place(slice, "10.0.0.2", "n2");
   const Ruleset ruleset = MakeRuleset(*writer.Table(), kHere);
   const std::string name = "svc4-default/web-tcp-80", first = name + "-10.0.0.1-80";
-  EXPECT_THAT(ruleset.chains.at(name),
+  EXPECT_THAT(ChainsOf(ruleset).at(name),
               ElementsAre("ip saddr @of-" + first + " goto " + first, HasSubstr("10.0.0.2-80"),
                           HasSubstr("numgen random mod 2 vmap { 0 : goto " + first)));
-  EXPECT_THAT(ruleset.chains.at(first), ElementsAre("update @of-" + first + " { ip saddr }",
-                                                    HasSubstr("dnat ip to 10.0.0.1:80")));
-  EXPECT_THAT(ruleset.sets.at("of-" + first), HasSubstr("timeout 60s"));
+  EXPECT_THAT(ChainsOf(ruleset).at(first), ElementsAre("update @of-" + first + " { ip saddr }",
+                                                       HasSubstr("dnat ip to 10.0.0.1:80")));
+  EXPECT_THAT(ruleset.services.at("default/web")->rules.sets.at("of-" + first),
+              HasSubstr("timeout 60s"));
 
   // Another place changes nothing of what this one remembers.
   TableWriter::Place(slice, "10.0.0.3", "n3");
@@ -261,6 +272,43 @@ TEST(MakeRuleset, WhatLeavesTheFleetGetsTheHostsAddress) {
               HasSubstr("postrouting ip saddr @own-pods4 ip daddr != @fleet-pods4 masquerade"));
   EXPECT_THAT(ChangeCommands(ruleset, MakeRuleset(ServiceTable(), kHere)),
               HasSubstr("delete table inet muster"));
+}
+
+TEST(RulesetMaker, OnlyWhatChangedIsMadeAnew) {
+  TableWriter writer;
+  int number = 0;
+  for (const char* name : {"a", "b", "c"}) {
+    TableWriter::Port(writer.Service(name, {"10.96.0." + std::to_string(++number)}), "", "TCP", 80);
+    TableWriter::Place(writer.Slice(name, "", "TCP", 80), "10.0.0.1", "n1");
+  }
+  ServiceTableBuilder builder;
+  writer.update().set_full(true);
+  writer.update().set_complete(true);
+  const ServiceTable first = *builder.Take(writer.update());
+  RulesetMaker maker;
+  const Ruleset before = maker.Make(first, kHere);
+  EXPECT_EQ(maker.made(), 3);
+
+  network::v1::Update one;
+  *one.add_slices() = writer.update().slices(1);
+  TableWriter::Place(*one.mutable_slices(0), "10.0.0.2", "n2");
+  one.set_complete(true);
+  one.set_revision(2);
+  const ServiceTable second = *builder.Take(one);
+  const Ruleset after = maker.Make(second, kHere);
+  EXPECT_EQ(maker.made(), 1);
+  EXPECT_EQ(after, MakeRuleset(second, kHere));
+  EXPECT_EQ(after.services.at("default/a"), before.services.at("default/a")) << "the same object";
+  EXPECT_NE(after.services.at("default/b"), before.services.at("default/b"));
+  EXPECT_EQ(MarkOf(after), MarkOf(MakeRuleset(second, kHere)));
+
+  // What is told again with nothing new in it makes no new part.
+  const ServiceTable third = *builder.Take(one);
+  const Ruleset again = maker.Make(third, kHere);
+  EXPECT_EQ(maker.made(), 1);
+  EXPECT_EQ(again.services.at("default/b"), after.services.at("default/b"));
+  EXPECT_EQ(maker.Make(third, {"n2", {}}), MakeRuleset(third, {"n2", {}}));
+  EXPECT_EQ(maker.made(), 3) << "another node has other places of its own";
 }
 
 // As nftables lists a table.

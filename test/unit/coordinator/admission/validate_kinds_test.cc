@@ -209,6 +209,25 @@ TEST(ValidateUpdate, MarkOfAMirrorStays) {
                "immutable"});
 }
 
+// The sandbox was made with port mappings or without.
+TEST(ValidateUpdate, ZeroGapOfAPodStays) {
+  const auto pod = [](const std::string& annotations) {
+    return "{apiVersion: v1, kind: Pod, metadata: {name: p, annotations: {" + annotations +
+           "}}, spec: {containers: [{name: c, image: i}]}}";
+  };
+  const std::string mark = "muster.dev/zero-gap: ";
+  CheckUpdate("others may change", pod(mark + "'true'"), pod(mark + "'true', a: b"), {});
+  CheckUpdate("turned off", pod(mark + "'true'"), pod(mark + "'false'"),
+              {"metadata.annotations[muster.dev/zero-gap]: Invalid value: \"false\": field is "
+               "immutable"});
+  CheckUpdate("taken off", pod(mark + "'true'"), pod("a: b"),
+              {"metadata.annotations[muster.dev/zero-gap]: Invalid value: \"\": field is "
+               "immutable"});
+  CheckUpdate("put on", pod("a: b"), pod(mark + "'true'"),
+              {"metadata.annotations[muster.dev/zero-gap]: Invalid value: \"true\": field is "
+               "immutable"});
+}
+
 TEST(ValidateUpdate, ValueOfAPriorityClassStays) {
   const std::string head =
       "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: p}, value: ";
