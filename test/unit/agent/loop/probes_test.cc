@@ -224,6 +224,24 @@ TEST_F(ProbesTest, ReadinessIsKeptOverRestartsOfTheAgent) {
   EXPECT_EQ(WebStatus().restart_count(), 0);
 }
 
+// Otherwise a container that seems to have started only now would have to become ready again.
+// Spec: pod/8/carried-over
+TEST_F(ProbesTest, ReadinessIsKeptWhenTheClockWasSetBackSinceTheContainerStarted) {
+  *Spec().mutable_startup_probe() = HttpProbe(2, 2);
+  *Spec().mutable_readiness_probe() = HttpProbe(5, 3);
+  answer_ = {kSuccess, ""};
+  Start(seconds(7));
+  ASSERT_TRUE(WebStatus().ready());
+  answer_ = {kFailure, "busy"};
+  node_.clock.JumpWall(-std::chrono::hours(5));
+  node_.RestartAgent();
+  node_.Settle();
+  node_.Welcome({});
+  node_.Run(milliseconds(100));
+  EXPECT_TRUE(WebStatus().started());
+  EXPECT_TRUE(WebStatus().ready());
+}
+
 TEST_F(ProbesTest, NothingIsWrittenWhileNothingChanges) {
   *Spec().mutable_readiness_probe() = HttpProbe(1);
   Start(seconds(5));
