@@ -351,6 +351,7 @@ ContainerInstance RuntimeView::MakeInstance(ContainerStatus status) const {
     if (manifest::DecodeJson(resources->second, made_with).ok()) instance.resources = made_with;
   }
   instance.owes_post_start = status.annotations.contains(kAnnotationPostStart);
+  instance.has_pre_stop = status.annotations.contains(kAnnotationPreStop);
   if (status.state == ContainerState::kExited) {
     const Duration ago =
         status.finished_at > WallTime() ? clock_.Wall() - status.finished_at : Duration::zero();

@@ -331,6 +331,29 @@ TEST_F(ProbesTest, PreStopRunsBeforeTheSignal) {
   EXPECT_THAT(Told("Killing"), ElementsAre("Stopping container web"));
 }
 
+// It was deleted while the agent was away, or the agent was killed while it stopped it.
+// Spec: pod/9/pre-stop, pod/12/handlers-in-annotations
+TEST_F(ProbesTest, PreStopRunsThoughTheSpecificationIsLost) {
+  Spec().mutable_lifecycle()->mutable_pre_stop()->mutable_exec()->add_command("drain");
+  node_.runtime.OnExec([](const std::string&, const auto&) -> absl::StatusOr<FakeExec> {
+    return FakeExec{{"", "", 0}, seconds(3)};
+  });
+  Start();
+  const std::string id = Web();
+  node_.KillAgent();
+  node_.disk->damaged = true;
+  node_.StartAgent();
+  node_.Settle();
+  node_.Welcome({});
+  node_.Run(seconds(2));
+  EXPECT_THAT(Journal("ExecSync"), ElementsAre("ExecSync " + id + " drain"));
+  EXPECT_THAT(Journal("StopContainer"), IsEmpty());
+  node_.Run(seconds(60));
+  EXPECT_THAT(Journal("ExecSync"), ElementsAre("ExecSync " + id + " drain"));
+  EXPECT_THAT(Journal("StopContainer"), ElementsAre("StopContainer " + id + " 27s"));
+  EXPECT_THAT(node_.runtime.containers(), IsEmpty());
+}
+
 // Spec 9: sleep, cut short when grace ends.
 // Spec: pod/9/sleep
 TEST_F(ProbesTest, SleepIsWaitedForWithinTheGrace) {
