@@ -18,17 +18,22 @@ bool BelongsTo(std::string_view log, std::string_view name) {
   return name.size() > log.size() + 1 && name.starts_with(log) && name[log.size()] == '.';
 }
 
-std::string NewName(std::string_view log, const std::vector<std::string>& names, WallTime now) {
-  const std::string stamp =
-      absl::StrCat(std::string(log), ".",
-                   absl::FormatTime("%Y%m%d-%H%M%S", absl::FromChrono(now), absl::UTCTimeZone()));
-  std::string name = stamp;
-  const auto taken = [&names](const std::string& wanted) {
-    return std::ranges::any_of(
-        names, [&wanted](const std::string& each) { return RotatedStem(each) == wanted; });
-  };
-  for (int number = 1; taken(name); ++number) name = absl::StrCat(stamp, ".", number);
-  return name;
+constexpr char kStampFormat[] = "%E4Y%m%d-%H%M%S";
+
+// Names are the order of rotated files, so a new one comes after all that are there: when two are
+// rotated within a second, and when the clock was set back.
+std::string NewName(std::string_view log, const std::vector<std::string>& rotated, WallTime now) {
+  absl::Time time = absl::FromChrono(now);
+  for (const std::string& name : rotated) {
+    const std::string_view stamp = RotatedStem(name).substr(log.size() + 1);
+    absl::Time taken;
+    if (absl::ParseTime(kStampFormat, absl::string_view(stamp.data(), stamp.size()), &taken,
+                        nullptr)) {
+      time = std::max(time, taken + absl::Seconds(1));
+    }
+  }
+  return absl::StrCat(std::string(log), ".",
+                      absl::FormatTime(kStampFormat, time, absl::UTCTimeZone()));
 }
 
 }  // namespace
@@ -72,7 +77,7 @@ RotationPlan PlanRotation(std::string_view log, const std::vector<std::string>& 
       plan.compress.push_back(rotated[i]);
     }
   }
-  plan.rotated = NewName(log, names, now);
+  plan.rotated = NewName(log, rotated, now);
   return plan;
 }
 

@@ -487,7 +487,7 @@ void PodSet::TellWaiting(Record& record, const Plan& plan) {
 void PodSet::Execute(Record& record, const PodIntent& intent, const Action& action, MonoTime now) {
   auto context = std::make_shared<ActionContext>();
   context->pod_uid = record.uid;
-  context->pod = record.pod;
+  context->pod = PodOf(record, action);
   context->configs = record.configs != nullptr
                          ? record.configs
                          : std::make_shared<const ConfigSnapshot>(ConfigSnapshot::Objects());
@@ -498,7 +498,9 @@ void PodSet::Execute(Record& record, const PodIntent& intent, const Action& acti
                                           record.name, "_", record.uid);
   }
   if (const SandboxInstance* sandbox = CurrentSandbox(record.observed)) {
-    const bool host_network = record.pod != nullptr && record.pod->spec().host_network();
+    const bool host_network = record.pod != nullptr
+                                  ? record.pod->spec().host_network()
+                                  : sandbox->status.network == NamespaceMode::kNode;
     context->pod_ips = host_network ? node_.context.host_ips : sandbox->status.ips;
   }
   if (const auto* launch = std::get_if<LaunchContainer>(&action)) {

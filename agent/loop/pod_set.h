@@ -168,6 +168,7 @@ class PodSet {
   void Allocate(Record& record);
   bool RunsAgain(const Record& record) const;
   std::unique_ptr<Record> BeginAnew(const Record& record);
+  static std::shared_ptr<const v1::Pod> PodOf(const Record& record, const Action& action);
   bool IsDue(Record& record, MonoTime now) const;
   // Those to be planned now. After a boot many are, and the most important one is started first.
   std::vector<Record*> DueByPriority(MonoTime now);

@@ -78,6 +78,27 @@ bool PodSet::Terminate(const std::string& pod_uid, std::chrono::seconds grace) {
   return true;
 }
 
+// The specification that an action is about. Where it is lost, or has lost the container, the hook
+// that has to run before that is stopped is in the annotations of its instance.
+std::shared_ptr<const v1::Pod> PodSet::PodOf(const Record& record, const Action& action) {
+  const auto* hook = std::get_if<RunPreStop>(&action);
+  if (hook == nullptr) return record.pod;
+  const auto is_it = [hook](const v1::Container& c) { return c.name() == hook->container; };
+  if (record.pod != nullptr && (std::ranges::any_of(record.pod->spec().containers(), is_it) ||
+                                std::ranges::any_of(record.pod->spec().init_containers(), is_it))) {
+    return record.pod;
+  }
+  auto pod =
+      record.pod == nullptr ? std::make_shared<v1::Pod>() : std::make_shared<v1::Pod>(*record.pod);
+  for (const ContainerInstance& instance :
+       record.observed.containers.at(hook->container).instances) {
+    if (instance.status.id != hook->id) continue;
+    *pod->mutable_spec()->add_containers() =
+        RecallHandlers(hook->container, instance.status.annotations);
+  }
+  return pod;
+}
+
 // A static pod, which nobody replaces, when the host did not go down after all.
 bool PodSet::RunsAgain(const Record& record) const {
   return !node_.shutting_down && record.desired && record.pod != nullptr && !record.dirty &&

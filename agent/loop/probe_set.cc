@@ -135,14 +135,15 @@ void ProbeSet::SeeContainer(Pod& pod, const v1::Container& spec, bool terminatin
   }
   const bool new_instance = std::exchange(container.id, subject.id) != subject.id;
   const auto recalled = recalled_.find(subject.id);
-  const bool carried =
-      new_instance && recalled != recalled_.end() && subject.started_at < agent_started_at_;
+  // What an agent before this one knew began before this one, whatever the wall clock says now.
+  const bool carried = new_instance && recalled != recalled_.end();
+  const bool began_before_agent = carried || subject.started_at < agent_started_at_;
 
   observed.health = ProbeHealth();
   for (auto& [kind, schedule] : container.schedules) {
     if (kind != ProbeKind::kStartup) subject.startup_done = observed.health.started();
     schedule.See(subject, now);
-    if (new_instance && subject.started_at < agent_started_at_) {
+    if (new_instance && began_before_agent) {
       ProbeVerdict verdict = schedule.verdict();
       if (carried && kind == ProbeKind::kReadiness && recalled->second.ready) {
         verdict = ProbeVerdict::kSuccess;

@@ -20,10 +20,12 @@ std::string Get(const std::map<std::string, std::string>& map, const std::string
   return found == map.end() ? "" : found->second;
 }
 
+// Each is made with a higher attempt than all that are there. Kubernetes goes by when they were
+// made, which takes an older one for the newest when the clock of the host was set back in between.
 template <typename Status>
 bool Newer(const Status& a, const Status& b) {
-  if (a.created_at != b.created_at) return a.created_at > b.created_at;
   if (a.attempt != b.attempt) return a.attempt > b.attempt;
+  if (a.created_at != b.created_at) return a.created_at > b.created_at;
   return a.id > b.id;
 }
 
@@ -349,6 +351,7 @@ ContainerInstance RuntimeView::MakeInstance(ContainerStatus status) const {
     if (manifest::DecodeJson(resources->second, made_with).ok()) instance.resources = made_with;
   }
   instance.owes_post_start = status.annotations.contains(kAnnotationPostStart);
+  instance.has_pre_stop = status.annotations.contains(kAnnotationPreStop);
   if (status.state == ContainerState::kExited) {
     const Duration ago =
         status.finished_at > WallTime() ? clock_.Wall() - status.finished_at : Duration::zero();

@@ -12,6 +12,7 @@
 #include "agent/translate/security.h"
 #include "agent/translate/translate.h"
 #include "common/base/macros.h"
+#include "common/manifest/decode.h"
 #include "common/manifest/encode.h"
 #include "common/model/pod_annotations.h"
 
@@ -122,6 +123,25 @@ uint64_t Fnv1a64(std::string_view text) {
 std::string DefinitionHash(const v1::Container& container) {
   const std::string text = absl::StrCat(container.name(), std::string(1, '\0'), container.image());
   return absl::StrCat(kHashAlgorithm, absl::StrFormat("%016x", Fnv1a64(text)));
+}
+
+v1::Container RecallHandlers(const std::string& name,
+                             const std::map<std::string, std::string>& annotations) {
+  v1::Container container;
+  const auto take = [&](const char* key, const char* before, const char* after) {
+    const auto found = annotations.find(key);
+    if (found == annotations.end()) return;
+    v1::Container part;
+    if (manifest::DecodeJson(absl::StrCat(before, found->second, after), part,
+                             manifest::UnknownFields::kIgnore)
+            .ok()) {
+      container.MergeFrom(part);
+    }
+  };
+  take(kAnnotationPorts, R"({"ports":)", "}");
+  take(kAnnotationPreStop, R"({"lifecycle":{"preStop":)", "}}");
+  container.set_name(name);
+  return container;
 }
 
 std::string ContainerLogLinkName(const v1::Pod& pod, const std::string& container,

@@ -55,6 +55,11 @@ absl::StatusOr<Environment> ResolveEnvironment(const v1::Pod& pod, const v1::Con
                                                const NodeContext& node, const ConfigSource& configs,
                                                std::vector<std::string>* skipped = nullptr);
 
+// As much of a container as its annotations tell of how to stop it: its ports and its preStop hook.
+// What cannot be read is left out.
+v1::Container RecallHandlers(const std::string& name,
+                             const std::map<std::string, std::string>& annotations);
+
 // A change of it means that a running container has to be replaced. Only the fields of a container
 // that may change in a stored pod count; the prefix names the algorithm, and a hash with another
 // prefix says nothing (so that an upgrade of the agent restarts nobody).

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/workload/completion.h"
 #include "agent/workload/resize.h"
+#include "common/manifest/utf8.h"
 #include "common/model/resources.h"
 
 namespace muster::agent {
@@ -34,7 +35,9 @@ void SetTerminated(const StatusInput& input, const ContainerInstance& instance,
   const v1::PodSpec& spec = input.pod.spec();
   const int share =
       kMessageBytesMax / std::max(1, spec.containers_size() + spec.init_containers_size());
-  terminated.set_message(message.substr(0, share));
+  // A container may leave any bytes, and the end of a text may begin within a character; what is no
+  // UTF-8 could not be told to the coordinator, and with it nothing else of this node.
+  terminated.set_message(manifest::ValidUtf8(message, static_cast<size_t>(share)));
   // A process that never came up has no start of its own.
   if (status.started_at > WallTime())
     *terminated.mutable_started_at() = ToApiTime(status.started_at);

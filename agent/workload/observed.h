@@ -53,6 +53,7 @@ struct ContainerInstance {
   std::optional<v1::ResourceRequirements> resources;
   std::optional<MonoTime> exited_at;  // Its finish on our clock; set exactly when exited.
   bool owes_post_start = false;       // Made by an agent that runs the hook.
+  bool has_pre_stop = false;          // Made with one; counts when its specification is lost.
 };
 
 // What the probes say of a container's newest instance. Without a probe: success.

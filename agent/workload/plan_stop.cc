@@ -87,9 +87,9 @@ void Planner::Stop(const std::string& container, const ContainerInstance& instan
       std::chrono::ceil<seconds>(std::max(order.deadline - now_, MonoTime::duration::zero()));
   bool is_init = false;
   const v1::Container* spec = Find(container, &is_init);
-  const bool has_hook = spec != nullptr && spec->lifecycle().has_pre_stop() &&
-                        seen.pre_stop_over != id &&
-                        instance.status.state == ContainerState::kRunning;
+  const bool has_hook =
+      (spec != nullptr ? spec->lifecycle().has_pre_stop() : instance.has_pre_stop) &&
+      seen.pre_stop_over != id && instance.status.state == ContainerState::kRunning;
   if (has_hook && left > seconds(0)) {
     for (const InFlight& flight : observed_.in_flight) {
       const auto* hook = std::get_if<RunPreStop>(&flight.action);
@@ -97,7 +97,7 @@ void Planner::Stop(const std::string& container, const ContainerInstance& instan
       WakeAt(order.deadline);
       return;
     }
-    Act(RunPreStop{container, is_init, id, left, order.why, order.by_probe});
+    Act(RunPreStop{container, spec != nullptr && is_init, id, left, order.why, order.by_probe});
     Note(absl::StrCat("run preStop of ", container, ": ", order.why));
     return;
   }

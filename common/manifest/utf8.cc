@@ -64,4 +64,20 @@ void AppendUtf8(uint32_t code_point, std::string& text) {
   }
 }
 
+std::string ValidUtf8(std::string_view text, size_t bytes_max) {
+  std::string valid;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint point = ReadCodePoint(text, at);
+    std::string character(text.substr(at, point.size));
+    if (!point.valid) {
+      character.clear();
+      AppendUtf8(kReplacementCharacter, character);
+    }
+    if (character.size() > bytes_max - valid.size()) break;
+    valid += character;
+    at += point.size;
+  }
+  return valid;
+}
+
 }  // namespace muster::manifest

@@ -22,6 +22,10 @@ size_t FindInvalidUtf8(std::string_view text);
 
 void AppendUtf8(uint32_t code_point, std::string& text);
 
+// `text` with U+FFFD in the place of each byte that is not valid, as it can be in a message or in
+// JSON. No longer than `bytes_max`, cut between characters.
+std::string ValidUtf8(std::string_view text, size_t bytes_max = std::string_view::npos);
+
 inline constexpr uint32_t kReplacementCharacter = 0xFFFD;
 
 }  // namespace muster::manifest

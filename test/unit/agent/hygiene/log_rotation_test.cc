@@ -69,10 +69,23 @@ TEST(LogRotation, LogsOfOtherInstancesAreLeftAlone) {
   EXPECT_THAT(plan.compress, IsEmpty());
 }
 
-TEST(LogRotation, SecondRotationInOneSecondOverwritesNothing) {
-  EXPECT_EQ(Plan({"0.log", "0.log.20260102-030405.gz"}).rotated, "0.log.20260102-030405.1");
-  EXPECT_EQ(Plan({"0.log", "0.log.20260102-030405", "0.log.20260102-030405.1"}).rotated,
-            "0.log.20260102-030405.2");
+// Whoever reads them in the order of their names reads them in the order in which they were
+// written. Spec: pod/18/files
+TEST(LogRotation, TheNewestNameComesAfterAllOthersWhateverTheClockSays) {
+  const struct {
+    std::vector<std::string> names;
+    std::string rotated;
+  } table[] = {
+      {{"0.log", "0.log.20260102-030404"}, "0.log.20260102-030405"},
+      {{"0.log", "0.log.20260102-030405.gz"}, "0.log.20260102-030406"},
+      {{"0.log", "0.log.20260102-030405", "0.log.20260102-030406"}, "0.log.20260102-030407"},
+      // It was set back by a day, over a new year.
+      {{"0.log", "0.log.20260102-235959", "0.log.20251231-000000.gz"}, "0.log.20260103-000000"},
+      // Somebody else's file.
+      {{"0.log", "0.log.old", "0.log.99999999-999999"}, "0.log.20260102-030405"},
+      {{"0.log", "1.log.20270101-000000"}, "0.log.20260102-030405"},
+  };
+  for (const auto& [names, rotated] : table) EXPECT_EQ(Plan(names).rotated, rotated);
 }
 
 TEST(LogRotation, RotatedFilesAreListedOldestFirstEachOnce) {

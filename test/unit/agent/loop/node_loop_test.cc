@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "test/unit/agent/loop/node_harness.h"
 
 namespace muster::agent {
@@ -401,6 +403,31 @@ TEST_F(NodeLoopTest, KilledSandboxIsReplacedAndTheRestartCountGoesOn) {
   EXPECT_EQ(node_.runtime.running_containers(), 1);
   EXPECT_EQ(WebStatus().restart_count(), 1);
   EXPECT_EQ(node_.Status("u1").phase(), "Running");
+}
+
+// The clock of the host was wrong and is set right: what is made from now on seems older than what
+// was made before.
+// Spec: pod/4.2/newest-not-ready, pod/4.3/ended
+TEST_F(NodeLoopTest, AClockThatIsSetBackDoesNotMakeTheOldOnesTheNewest) {
+  RunWeb();
+  node_.clock.JumpWall(-std::chrono::hours(5));
+  ASSERT_TRUE(node_.runtime.ExitContainer(Web(), 1));
+  node_.Run(seconds(5));
+  EXPECT_TRUE(WebStatus().state().has_running());
+  EXPECT_EQ(WebStatus().restart_count(), 1);
+  EXPECT_TRUE(WebStatus().ready());
+  EXPECT_EQ(WebStatus().last_state().terminated().exit_code(), 1);
+
+  node_.clock.JumpWall(-std::chrono::hours(5));
+  node_.runtime.ClearJournal();
+  node_.runtime.KillSandbox(node_.runtime.sandboxes()[0].id);
+  node_.Run(seconds(300));
+  const auto sandboxes_made =
+      std::ranges::count_if(node_.runtime.journal(),
+                            [](const std::string& call) { return call.starts_with("RunSandbox"); });
+  EXPECT_EQ(sandboxes_made, 1);
+  EXPECT_EQ(WebStatus().restart_count(), 2);
+  EXPECT_TRUE(WebStatus().ready());
 }
 
 // Spec: pod/4.6/same-name

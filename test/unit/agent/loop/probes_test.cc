@@ -224,6 +224,24 @@ TEST_F(ProbesTest, ReadinessIsKeptOverRestartsOfTheAgent) {
   EXPECT_EQ(WebStatus().restart_count(), 0);
 }
 
+// Otherwise a container that seems to have started only now would have to become ready again.
+// Spec: pod/8/carried-over
+TEST_F(ProbesTest, ReadinessIsKeptWhenTheClockWasSetBackSinceTheContainerStarted) {
+  *Spec().mutable_startup_probe() = HttpProbe(2, 2);
+  *Spec().mutable_readiness_probe() = HttpProbe(5, 3);
+  answer_ = {kSuccess, ""};
+  Start(seconds(7));
+  ASSERT_TRUE(WebStatus().ready());
+  answer_ = {kFailure, "busy"};
+  node_.clock.JumpWall(-std::chrono::hours(5));
+  node_.RestartAgent();
+  node_.Settle();
+  node_.Welcome({});
+  node_.Run(milliseconds(100));
+  EXPECT_TRUE(WebStatus().started());
+  EXPECT_TRUE(WebStatus().ready());
+}
+
 TEST_F(ProbesTest, NothingIsWrittenWhileNothingChanges) {
   *Spec().mutable_readiness_probe() = HttpProbe(1);
   Start(seconds(5));
@@ -311,6 +329,29 @@ TEST_F(ProbesTest, PreStopRunsBeforeTheSignal) {
   EXPECT_THAT(Journal("StopContainer"), ElementsAre("StopContainer " + id + " 17s"));
   EXPECT_THAT(Told("FailedPreStopHook"), ElementsAre("PreStopHook failed"));
   EXPECT_THAT(Told("Killing"), ElementsAre("Stopping container web"));
+}
+
+// It was deleted while the agent was away, or the agent was killed while it stopped it.
+// Spec: pod/9/pre-stop, pod/12/handlers-in-annotations
+TEST_F(ProbesTest, PreStopRunsThoughTheSpecificationIsLost) {
+  Spec().mutable_lifecycle()->mutable_pre_stop()->mutable_exec()->add_command("drain");
+  node_.runtime.OnExec([](const std::string&, const auto&) -> absl::StatusOr<FakeExec> {
+    return FakeExec{{"", "", 0}, seconds(3)};
+  });
+  Start();
+  const std::string id = Web();
+  node_.KillAgent();
+  node_.disk->damaged = true;
+  node_.StartAgent();
+  node_.Settle();
+  node_.Welcome({});
+  node_.Run(seconds(2));
+  EXPECT_THAT(Journal("ExecSync"), ElementsAre("ExecSync " + id + " drain"));
+  EXPECT_THAT(Journal("StopContainer"), IsEmpty());
+  node_.Run(seconds(60));
+  EXPECT_THAT(Journal("ExecSync"), ElementsAre("ExecSync " + id + " drain"));
+  EXPECT_THAT(Journal("StopContainer"), ElementsAre("StopContainer " + id + " 27s"));
+  EXPECT_THAT(node_.runtime.containers(), IsEmpty());
 }
 
 // Spec 9: sleep, cut short when grace ends.

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "agent/translate/translate.h"
 #include "common/model/pod_annotations.h"
 #include "test/unit/agent/translate/fixtures.h"
@@ -149,6 +152,22 @@ TEST_F(SecurityTest, AnnotationsTellHowToStopAContainerWhoseSpecificationIsLost)
                             R"({"containerPort":9}])")));
   EXPECT_THAT(Made().annotations, Contains(Pair("io.kubernetes.container.preStopHandler",
                                                 R"({"exec":{"command":["drain \"me\""]}})")));
+  const v1::Container recalled = RecallHandlers("main", Made().annotations);
+  EXPECT_EQ(recalled.name(), "main");
+  ASSERT_EQ(recalled.ports_size(), 2);
+  EXPECT_EQ(recalled.ports(0).name(), "http");
+  EXPECT_EQ(recalled.ports(1).container_port(), 9);
+  EXPECT_THAT(recalled.lifecycle().pre_stop().exec().command(), ElementsAre("drain \"me\""));
+}
+
+// Spec: pod/12/handlers-in-annotations
+TEST_F(SecurityTest, AnnotationsWithoutHandlersTellOfNone) {
+  for (const char* hook : {"", "{", "7", "{\"exec\": 1}"}) {
+    const v1::Container recalled = RecallHandlers("main", {{kAnnotationPreStop, hook}});
+    EXPECT_FALSE(recalled.lifecycle().has_pre_stop()) << hook;
+    EXPECT_EQ(recalled.name(), "main");
+  }
+  EXPECT_FALSE(RecallHandlers("main", {}).lifecycle().has_pre_stop());
 }
 
 // Spec: pod/14.4/read-only-volumes

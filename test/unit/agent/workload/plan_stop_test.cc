@@ -132,6 +132,21 @@ TEST_F(Stopping, PreStopRunsBeforeTheSignalWithinTheSameGrace) {
   EXPECT_TRUE(std::get<StopContainer>(plan.actions[0]).announced) << "the hook told of it";
 }
 
+// Spec: pod/9/pre-stop, pod/12/handlers-in-annotations
+TEST_F(Stopping, PreStopOfALostSpecificationIsThatOfTheInstance) {
+  observed_.containers["web"].instances[0].has_pre_stop = true;
+  EXPECT_THAT(Described(PlanAt(seconds(0), true)), ElementsAre("stop container web within 30 s"))
+      << "its specification has none any more";
+  PodIntent intent = IntentOf(pod_);
+  intent.terminate = true;
+  intent.pod = nullptr;
+  EXPECT_THAT(Described(PlanPod(intent, observed_, kNow)),
+              ElementsAre("run preStop hook of web within 30 s"));
+  observed_.containers["web"].pre_stop_over = "c0";
+  EXPECT_THAT(Described(PlanPod(intent, observed_, kNow)),
+              ElementsAre("stop container web within 30 s"));
+}
+
 // Spec 10.1, 10.3: the hook gets no more than G, the signal never less than 2 s.
 // Spec: pod/10/pre-stop
 TEST_F(Stopping, PreStopThatTakesTooLongIsLeftBehind) {

@@ -121,6 +121,30 @@ TEST_F(PodStatusTest, ExitMessagesShareTwelveKibibytes) {
   }
 }
 
+// A message with other bytes is no message: the coordinator would end the session over it, and over
+// the next one, which has it too.
+// Spec: pod/11.4/share
+TEST_F(PodStatusTest, WhatAContainerLeavesBehindCanAlwaysBeSent) {
+  std::string cut_within_a_character;
+  while (cut_within_a_character.size() < 20'000) cut_within_a_character += "x\u20ac\u20ac";
+  for (const std::string& left : {std::string("\xff\xfe\0\x1b[31m", 8), cut_within_a_character,
+                                  cut_within_a_character.substr(2)}) {
+    observed_.containers["web"].instances = {Instance("c0", ContainerState::kExited, 0, 1)};
+    const std::map<std::string, std::string> messages{{"c0", left}};
+    const v1::PodStatus status = MakePodStatus({.pod = pod_,
+                                                .observed = observed_,
+                                                .plan = plan_,
+                                                .start_time = kWall,
+                                                .termination_messages = messages},
+                                               {}, kWall);
+    const std::string& said = status.container_statuses(0).state().terminated().message();
+    EXPECT_FALSE(said.empty());
+    EXPECT_LE(said.size(), 12288u);
+    v1::PodStatus received;
+    EXPECT_TRUE(received.ParseFromString(status.SerializeAsString()));
+  }
+}
+
 // Spec: pod/11.3/last-state
 TEST_F(PodStatusTest, RestartedContainerShowsTheExitBefore) {
   observed_.containers["web"].instances = {Instance("c1", ContainerState::kRunning, 1),

@@ -58,6 +58,31 @@ TEST(Utf8, OnlyShortestFormsOfRealCharactersAreValid) {
   for (const auto& c : cases) EXPECT_EQ(FindInvalidUtf8(c.text), c.at);
 }
 
+TEST(Utf8, WhatIsNotValidIsReplacedAndTheEndIsCutBetweenCharacters) {
+  const struct {
+    std::string text;
+    size_t bytes_max;
+    std::string valid;
+  } cases[] = {
+      {"", 5, ""},
+      {"plain\n\tand \u20ac", 100, "plain\n\tand \u20ac"},
+      {"a\xff"
+       "b",
+       100, "a\uFFFDb"},
+      {"\x82\xac end", 100, "\uFFFD\uFFFD end"},
+      {"cut \xe2\x82", 100, "cut \uFFFD\uFFFD"},
+      {"ab\u20ac", 4, "ab"},
+      {"ab\u20ac", 5, "ab\u20ac"},
+      {"ab\xff", 4, "ab"},
+      {"abc", 0, ""},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(ValidUtf8(c.text, c.bytes_max), c.valid) << c.text;
+    EXPECT_EQ(FindInvalidUtf8(ValidUtf8(c.text, c.bytes_max)), std::string_view::npos);
+  }
+  EXPECT_EQ(ValidUtf8("all of it"), "all of it");
+}
+
 TEST(Utf8, WritingAndReadingAgree) {
   for (uint32_t value : {0x0U, 0x7FU, 0x80U, 0x7FFU, 0x800U, 0xFFFFU, 0x10000U, 0x10FFFFU}) {
     std::string text;
