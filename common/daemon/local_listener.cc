@@ -70,13 +70,16 @@ absl::Status RemoveStale(const Options& options, const sockaddr_un& address) {
 // connects meanwhile waits there. -1 without it.
 int Inherited(const Options& options) {
   const int count = sd_listen_fds(/*unset_environment=*/0);
+  bool any = false;
   for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
+    // Others are what systemd stores for the service.
+    any = any || sd_is_socket(fd, AF_UNSPEC, 0, 1) > 0;
     if (sd_is_socket_unix(fd, SOCK_STREAM, 1, options.path.c_str(), 0) <= 0) continue;
     // Nobody finds one whose file is gone.
     struct stat info;
     if (::lstat(options.path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) return fd;
   }
-  if (count > 0) {
+  if (any) {
     spdlog::warn(
         "{} is none of the sockets that systemd keeps for this service: whoever connects to"
         " those gets no answer; set ListenStream= of the .socket unit",
