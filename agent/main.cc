@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <random>
@@ -28,6 +30,7 @@
 #include "agent/gate/gate.h"
 #include "agent/host/code_pages.h"
 #include "agent/host/folder_watch.h"
+#include "agent/host/lent_mounts.h"
 #include "agent/host/linux_host.h"
 #include "agent/host/process_exits.h"
 #include "agent/host/shutdown_inhibitor.h"
@@ -137,6 +140,12 @@ int RunWaitReady(int argc, const char* const* argv) {
         std::fflush(stdout);
       });
   return waited.ok() ? 0 : Fail(waited, absl::IsDeadlineExceeded(waited) ? kTimedOut : kFailed);
+}
+
+// For the agent's unit alone.
+int RunLendMounts() {
+  const absl::Status lent = LendMounts();
+  return lent.ok() ? 0 : Fail(lent);
 }
 
 // As systemctl status: 3 when it does not run.
@@ -279,6 +288,21 @@ std::optional<HostSample> Sample(LinuxHost& host, const Clock& clock) {
                     static_cast<uint64_t>(load->memory_bytes - load->memory_available_bytes)};
 }
 
+// Volumes and logs are looked after where the runtime sees them, which need not be where the rest
+// of the agent is.
+absl::Status TakeToHostMounts(std::initializer_list<ThreadWorker*> workers) {
+  MUSTER_ASSIGN_OR_RETURN(const int mounts, LentMounts());
+  if (mounts < 0) return absl::OkStatus();
+  absl::Status all;
+  for (ThreadWorker* worker : workers) {
+    std::promise<absl::Status> entered;
+    worker->Run([&] { entered.set_value(EnterMounts(mounts)); });
+    all.Update(entered.get_future().get());
+  }
+  ::close(mounts);
+  return all;
+}
+
 absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
                    const std::function<absl::StatusOr<CommandLine>()>& read_again) {
   MUSTER_ASSIGN_OR_RETURN(const StateLock lock, StateLock::Take(settings.state_dir));
@@ -318,6 +342,7 @@ absl::Status Serve(const Settings& settings, const NodeIdentity& identity,
   TunnelServer tunnels({.host_sample = [&host, &clock] { return Sample(host, clock); }}, runtime,
                        clock, dialer);
   ThreadWorker worker, chores;
+  MUSTER_RETURN_IF_ERROR(TakeToHostMounts({&worker, &chores}));
   NodeNetwork network(*events, clock, settings.network(identity.node_name));
   network.Start();
   ProcessExits exits(*events);
@@ -450,6 +475,7 @@ int Main(int argc, const char* const* argv) {
   if (task == "status") return RunStatus(argc - 1, argv + 1);
   if (task == "doctor") return RunDoctor(argc - 1, argv + 1);
   if (task == "reset") return RunReset(argc - 1, argv + 1);
+  if (task == "lend-mounts") return RunLendMounts();
   if (task == "wait-ready") return RunWaitReady(argc - 1, argv + 1);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) return Fail(line.status(), kWrongSettings);

@@ -258,7 +258,8 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
   // It is the runtime that does so, with what a service of this host can have at most.
   facts.may_lower_oom_score = HasCapability(ReadLine("/proc/1/status"), kCapSysResource, "CapBnd");
   facts.systemd = std::filesystem::is_directory(options_.root + "/run/systemd/system", ignored);
-  facts.root_is_shared = RootIsShared(ReadLine("/proc/self/mountinfo"));
+  // The host's own, not that which systemd may have made for this service.
+  facts.root_is_shared = RootIsShared(ReadLine("/proc/1/mountinfo"));
   const std::string groups = options_.root + "/sys/fs/cgroup";
   facts.cgroup_v2 = std::filesystem::exists(groups + "/cgroup.controllers", ignored);
   // The root has no such file in v2, but the group of this process does.

@@ -1,5 +1,5 @@
-// The part of NodeLoop that says how the node and its pods are: to who asks on this host, and to its
-// network.
+// The part of NodeLoop that says how the node and its pods are: to who asks on this host, and to
+// its network.
 
 #include <utility>
 

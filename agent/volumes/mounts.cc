@@ -38,8 +38,9 @@ std::string Unescaped(absl::string_view text) {
   return result;
 }
 
+// Those of the thread, which need not be in the mount namespace of the others.
 absl::StatusOr<std::vector<std::string>> MountsNow(const std::string& path) {
-  MUSTER_ASSIGN_OR_RETURN(const std::string mountinfo, ReadFile("/proc/self/mountinfo"));
+  MUSTER_ASSIGN_OR_RETURN(const std::string mountinfo, ReadFile("/proc/thread-self/mountinfo"));
   return MountPointsBelow(mountinfo, path);
 }
 

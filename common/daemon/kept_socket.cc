@@ -57,7 +57,8 @@ KeptSockets FindKeptSockets(const std::string& path, const std::string& what) {
     const int fd = SD_LISTEN_FDS_START + i;
     const bool stored = std::strcmp(names.get()[i], kStored) == 0;
     if (sd_is_socket_unix(fd, SOCK_STREAM, 1, path.c_str(), 0) <= 0) {
-      others = others || !stored;
+      // What else a service stores is no socket.
+      others = others || (!stored && sd_is_socket(fd, AF_UNSPEC, 0, 1) > 0);
     } else if (stored) {
       found.earlier.push_back(fd);
     } else if (found.current < 0 && IsSocket(path)) {  // Nobody finds one whose file is gone.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -49,8 +50,13 @@ class AdminApi {
   // All or nothing. What is wrong with the objects comes as InvalidArgument with ApplyProblems as
   // payload. Namespaces that are not there are made, with a warning. `notes`, if given, says what
   // was written.
+  //
+  // Whoever may change objects need not be allowed to make one: `may_create`, if given, is asked
+  // for each that is not there, also for the namespaces, and what it answers is the answer.
+  using MayCreate = std::function<absl::Status(const v1::Object&)>;
   absl::StatusOr<admin::v1::ApplyResponse> Apply(const admin::v1::ApplyRequest& request,
-                                                 CallNotes* notes = nullptr);
+                                                 CallNotes* notes = nullptr,
+                                                 const MayCreate& may_create = nullptr);
   absl::StatusOr<admin::v1::UpdateResponse> Update(const admin::v1::UpdateRequest& request,
                                                    CallNotes* notes = nullptr);
   absl::StatusOr<admin::v1::DeleteResponse> Delete(const admin::v1::DeleteRequest& request,
@@ -96,7 +102,7 @@ class AdminApi {
   absl::StatusOr<Rollouts> ReadRollouts(const admin::v1::ObjectRef& ref);
 
   absl::StatusOr<admin::v1::ApplyResponse> TryApply(const admin::v1::ApplyRequest& request,
-                                                    CallNotes& notes);
+                                                    CallNotes& notes, const MayCreate& may_create);
   absl::StatusOr<admin::v1::UpdateResponse> TryUpdate(const admin::v1::UpdateRequest& request,
                                                       CallNotes& notes);
   absl::StatusOr<admin::v1::DeleteResponse> TryDelete(const admin::v1::DeleteRequest& request,

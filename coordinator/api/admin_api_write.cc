@@ -110,13 +110,16 @@ absl::Status AdminApi::CreateBuiltInNamespaces() {
 }
 
 absl::StatusOr<admin::v1::ApplyResponse> AdminApi::Apply(const admin::v1::ApplyRequest& request,
-                                                         CallNotes* notes) {
+                                                         CallNotes* notes,
+                                                         const MayCreate& may_create) {
   CallNotes unwanted;
-  return WithRetries([&] { return TryApply(request, notes != nullptr ? *notes : unwanted); });
+  return WithRetries(
+      [&] { return TryApply(request, notes != nullptr ? *notes : unwanted, may_create); });
 }
 
 absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(const admin::v1::ApplyRequest& request,
-                                                            CallNotes& notes) {
+                                                            CallNotes& notes,
+                                                            const MayCreate& may_create) {
   notes.Clear();
   const WallTime now = clock_.Wall();
   admin::v1::ApplyResponse response;
@@ -144,6 +147,7 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(const admin::v1::App
       continue;
     }
     MUSTER_ASSIGN_OR_RETURN(const std::optional<v1::Object> stored, Find(objects_, applied));
+    if (!stored && may_create) MUSTER_RETURN_IF_ERROR(may_create(applied));
     if (stored && request.create_only()) {
       return ObjectExists(applied.object_case(), model::MetadataOf(applied).name());
     }
@@ -202,6 +206,7 @@ absl::StatusOr<admin::v1::ApplyResponse> AdminApi::TryApply(const admin::v1::App
     if (keys.contains(KeyOf(made))) continue;
     MUSTER_ASSIGN_OR_RETURN(const std::optional<v1::Object> stored, Find(objects_, made));
     if (stored) continue;
+    if (may_create) MUSTER_RETURN_IF_ERROR(may_create(made));
     transaction.Create(std::move(made));
     AddWarnings(index,
                 {{"metadata.namespace",

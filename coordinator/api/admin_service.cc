@@ -3,11 +3,14 @@
 #include <utility>
 
 #include "common/base/macros.h"
+#include "common/model/kinds.h"
 #include "common/version/version.h"
 #include "coordinator/api/container_streams.h"
 #include "coordinator/api/forward_stream.h"
 #include "coordinator/api/usage_call.h"
 #include "coordinator/api/watch_streams.h"
+#include "coordinator/authz/access.h"
+#include "coordinator/authz/authorize.h"
 #include "coordinator/rpc/status.h"
 
 namespace muster::coordinator {
@@ -80,7 +83,12 @@ grpc::ServerUnaryReactor* AdminService::Apply(grpc::CallbackServerContext* conte
       context, *request, *response,
       [this](AdminCall& call, const auto& r) -> absl::StatusOr<admin::v1::ApplyResponse> {
         MUSTER_RETURN_IF_ERROR(call.CheckCreates());
-        auto applied = api_.Apply(r, &call.notes());
+        // To apply is to patch; what is not there yet takes the right to make it, too.
+        auto applied = api_.Apply(r, &call.notes(), [&call](const v1::Object& object) {
+          const v1::ObjectMeta& metadata = model::MetadataOf(object);
+          return Authorize(call.caller(), AccessTo("create", model::InfoOf(object).plural,
+                                                   metadata.namespace_(), metadata.name()));
+        });
         if (applied.ok()) call.ChargeCreates();
         return applied;
       });

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/limits/peer_network.h"
 
 namespace muster::coordinator {
 namespace {
@@ -55,8 +56,8 @@ absl::Status CallLimiter::TakeCall(const std::string& user) {
 }
 
 absl::Status CallLimiter::TakeUnknownCall(const std::string& peer) {
-  return Take(absl::StrCat("address ", peer.substr(0, peer.rfind(':'))),
-              "an address without a known user", options_.unknown_calls);
+  return Take(absl::StrCat("address ", PeerNetworkOf(peer)), "an address without a known user",
+              options_.unknown_calls);
 }
 
 absl::Status CallLimiter::CheckObjects(const std::string& user) {

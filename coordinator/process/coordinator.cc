@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "common/base/macros.h"
 #include "common/base/status.h"
 #include "common/base/text_file.h"
@@ -54,6 +55,7 @@
 #include "coordinator/store/sealed/sealed_store.h"
 #include "coordinator/store/sqlite/sqlite_store.h"
 #include "coordinator/tunnel/tunnel.h"
+#include "google/protobuf/message.h"
 #include "spdlog/spdlog.h"
 
 namespace muster::coordinator {
@@ -67,6 +69,25 @@ constexpr auto kHealthWait = 2s;
 // How often calls that go on are looked at in any case; they are when something is known to have
 // changed, or that the time of a certificate is over.
 constexpr auto kCheckCallsEvery = 1min;
+
+// Of a request to join or for a certificate, which anybody may send: far more than one has.
+constexpr size_t kJoinBytesMax = 64 << 10;
+constexpr size_t kLoggedMax = 512;
+
+// Words of somebody who is nobody yet, for the log: one line, and not all of it.
+std::string ForLog(absl::string_view text) {
+  std::string line(text.substr(0, kLoggedMax));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text.size() > kLoggedMax ? line + "..." : line;
+}
+
+absl::Status CheckJoinSize(const google::protobuf::Message& request) {
+  if (request.ByteSizeLong() <= kJoinBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("a request to join may have ", kJoinBytesMax, " bytes"));
+}
 
 std::string HostName() {
   std::array<char, 256> name = {};
@@ -142,7 +163,7 @@ class Coordinator {
   std::unique_ptr<TokenStore> tokens_;
   std::unique_ptr<UserStore> users_;
   std::unique_ptr<Enrolment> enrolment_;
-  std::unique_ptr<EnrolLimiter> enrol_limiter_;
+  std::unique_ptr<EnrolLimiter> enrol_limiter_, renewal_warnings_;
 
   std::unique_ptr<Stepper> session_stepper_, controller_stepper_, service_stepper_;
   std::unique_ptr<AgentEvents> agent_events_;
@@ -223,6 +244,7 @@ absl::Status Coordinator::Build() {
       Enrolment::Options{
           std::chrono::duration_cast<std::chrono::seconds>(settings_.node_return_window)});
   enrol_limiter_ = std::make_unique<EnrolLimiter>(clock_, EnrolLimiter::Options{});
+  renewal_warnings_ = std::make_unique<EnrolLimiter>(clock_, EnrolLimiter::Options{});
 
   session_stepper_ = NewStepper("sessions", [this] {
     std::optional<MonoTime> next = sessions_->Step();
@@ -446,38 +468,52 @@ void Coordinator::Stop() {
 absl::StatusOr<session::v1::EnrolResponse> Coordinator::Enrol(
     const session::v1::EnrolRequest& request, const std::string& peer) {
   MUSTER_RETURN_IF_ERROR(enrol_limiter_->Check(peer));
+  const std::string node = ForLog(request.node_name());
   EnrolRequest enrol;
   enrol.token = request.token();
   enrol.node_name = request.node_name();
   enrol.csr_pem = request.csr_pem();
   enrol.labels = {request.labels().begin(), request.labels().end()};
   enrol.taints = {request.taints().begin(), request.taints().end()};
-  const LogFields about(kLogNode, request.node_name());
-  absl::StatusOr<EnrolResult> result = enrolment_->Enrol(enrol);
-  guards_->RememberEnrolment(request.token(), request.node_name(), peer, result.status());
+  const LogFields about(kLogNode, node);
+  const auto answer = [&]() -> absl::StatusOr<EnrolResult> {
+    MUSTER_RETURN_IF_ERROR(CheckJoinSize(request));
+    return enrolment_->Enrol(enrol);
+  };
+  const absl::StatusOr<EnrolResult> result = answer();
+  guards_->RememberEnrolment(request.token(), node, peer, result.status());
   if (!result.ok()) {
-    if (absl::IsUnauthenticated(result.status())) enrol_limiter_->Failed(peer);
-    spdlog::warn("node {} at {} was not enrolled: {}", request.node_name(), peer,
-                 result.status().ToString());
+    // Who shows no good token, for it guesses, or only fills the log.
+    const bool is_nobody =
+        absl::IsUnauthenticated(result.status()) || absl::IsInvalidArgument(result.status());
+    if (is_nobody) enrol_limiter_->Failed(peer);
+    spdlog::warn("node {} at {} was not enrolled: {}", node, peer,
+                 ForLog(result.status().ToString()));
     return result.status();
   }
-  spdlog::info("node {} at {} is enrolled", request.node_name(), peer);
+  spdlog::info("node {} at {} is enrolled", node, peer);
   session::v1::EnrolResponse response;
-  response.set_certificate_pem(std::move(result->certificate_pem));
-  response.set_ca_pem(std::move(result->ca_pem));
+  response.set_certificate_pem(result->certificate_pem);
+  response.set_ca_pem(result->ca_pem);
   return response;
 }
 
 absl::StatusOr<session::v1::RenewResponse> Coordinator::Renew(
     const session::v1::RenewRequest& request, const std::string& peer) {
-  const LogFields about(kLogNode, request.node_name());
+  MUSTER_RETURN_IF_ERROR(CheckJoinSize(request));
+  const std::string node = ForLog(request.node_name());
+  const LogFields about(kLogNode, node);
   absl::StatusOr<EnrolResult> result = enrolment_->Renew(request.node_name(), request.csr_pem());
   if (!result.ok()) {
-    spdlog::warn("node {} at {} got no new certificate: {}", request.node_name(), peer,
-                 result.status().ToString());
+    // Nobody is refused for what others at its address do, but not all of it is told.
+    if (renewal_warnings_->Check(peer).ok()) {
+      renewal_warnings_->Failed(peer);
+      spdlog::warn("node {} at {} got no new certificate: {}", node, peer,
+                   ForLog(result.status().ToString()));
+    }
     return result.status();
   }
-  spdlog::info("node {} at {} has a new certificate", request.node_name(), peer);
+  spdlog::info("node {} at {} has a new certificate", node, peer);
   session::v1::RenewResponse response;
   response.set_certificate_pem(std::move(result->certificate_pem));
   response.set_ca_pem(std::move(result->ca_pem));

@@ -30,6 +30,8 @@ CallLimiter::Options LimitsOf(const LimitSettings& settings) {
   return options;
 }
 
+constexpr size_t kMessageMax = 512;
+
 }  // namespace
 
 Guards::Guards(const LimitSettings& limits, const Clock& clock)
@@ -57,7 +59,8 @@ void Guards::RememberEnrolment(const std::string& token, const std::string& node
   record.objects = {{"create", "nodes", "", node.substr(0, 256)}};
   record.allowed = status.ok();
   record.code = status.code();
-  if (!status.ok()) record.message = std::string(status.message());
+  // It has words of the request in it.
+  if (!status.ok()) record.message = std::string(status.message().substr(0, kMessageMax));
   audit_->Write(std::move(record));
 }
 

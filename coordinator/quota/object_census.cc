@@ -1,12 +1,14 @@
 #include "coordinator/quota/object_census.h"
 
-#include <algorithm>
 #include <chrono>
+#include <set>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/macros.h"
+#include "google/protobuf/message.h"
 
 namespace muster::coordinator {
 namespace {
@@ -16,6 +18,15 @@ using Step = ObjectTransaction::Step;
 // Counting reads the whole store: who is refused again and again must not have it done each time.
 constexpr std::chrono::seconds kCountAgainAfter{10};
 
+// The controller of a pod, by its uid; empty: it has none.
+std::string ControllerOf(const v1::Object& object) {
+  for (const v1::OwnerReference& owner : object.pod().metadata().owner_references()) {
+    if (owner.controller()) return owner.uid();
+  }
+  return "";
+}
+
+// Anybody can write that a pod has a controller, so whether it is there is another question.
 bool IsCounted(const v1::Object& object) {
   switch (object.object_case()) {
     case v1::Object::kEvent:
@@ -25,17 +36,33 @@ bool IsCounted(const v1::Object& object) {
     case v1::Object::kNode:
     case v1::Object::OBJECT_NOT_SET:
       return false;
-    case v1::Object::kPod: {
-      const auto& owners = object.pod().metadata().owner_references();
-      return std::none_of(owners.begin(), owners.end(),
-                          [](const auto& owner) { return owner.controller(); });
-    }
+    case v1::Object::kPod:
+      return ControllerOf(object).empty();
     default:
       return true;
   }
 }
 
-int64_t SizeOf(const v1::Object& object) { return static_cast<int64_t>(object.ByteSizeLong()); }
+bool HasPods(model::Kind kind) {
+  return kind == model::Kind::kDaemonSet || kind == model::Kind::kDaemonJob ||
+         kind == model::Kind::kNode;
+}
+
+// Without its status, which controllers and agents write: what they add would be taken away with
+// the object, without ever having been counted.
+int64_t SizeOf(const v1::Object& object) {
+  const google::protobuf::Message& message = model::MessageOf(object);
+  const google::protobuf::FieldDescriptor* status =
+      message.GetDescriptor()->FindFieldByName("status");
+  int64_t size = static_cast<int64_t>(message.ByteSizeLong());
+  if (status != nullptr &&
+      status->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE &&
+      message.GetReflection()->HasField(message, status)) {
+    size -=
+        static_cast<int64_t>(message.GetReflection()->GetMessage(message, status).ByteSizeLong());
+  }
+  return size;
+}
 
 std::string NameOf(const v1::Object& object) {
   return absl::StrCat(std::string(model::InfoOf(object).plural), " \"",
@@ -66,13 +93,22 @@ absl::StatusOr<std::unique_ptr<ObjectCensus>> ObjectCensus::Open(ObjectStore& ob
 
 absl::Status ObjectCensus::CountAll() {
   Counts counts;
+  // Pods are the last of all kinds but events.
+  std::set<std::string> controllers;
   for (const model::KindInfo& kind : model::AllKinds()) {
-    v1::Object any = model::NewObject(kind);
-    if (!IsCounted(any)) continue;
+    const bool counted = IsCounted(model::NewObject(kind));
+    if (!counted && !HasPods(kind.kind)) continue;
     MUSTER_RETURN_IF_ERROR(objects_
                                .Scan({kind.kind, ""},
                                      [&](const v1::Object& object) {
-                                       if (IsCounted(object)) counts.Add(object, 1, SizeOf(object));
+                                       if (HasPods(kind.kind))
+                                         controllers.insert(model::MetadataOf(object).uid());
+                                       const bool is_pod_of_nobody =
+                                           object.has_pod() &&
+                                           !controllers.contains(ControllerOf(object));
+                                       if (IsCounted(object) || is_pod_of_nobody) {
+                                         counts.Add(object, 1, SizeOf(object));
+                                       }
                                      })
                                .status());
   }
@@ -80,16 +116,34 @@ absl::Status ObjectCensus::CountAll() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> ObjectCensus::HasItsController(const v1::Object& pod) {
+  for (const v1::OwnerReference& owner : pod.pod().metadata().owner_references()) {
+    const model::KindInfo* kind = model::FindKind(owner.api_version(), owner.kind());
+    if (!owner.controller() || kind == nullptr || !HasPods(kind->kind)) continue;
+    const std::string ns = kind->namespaced ? pod.pod().metadata().namespace_() : "";
+    const absl::StatusOr<v1::Object> stored = objects_.Get(kind->kind, ns, owner.name());
+    if (absl::IsNotFound(stored.status())) return false;
+    MUSTER_RETURN_IF_ERROR(stored.status());
+    return model::MetadataOf(*stored).uid() == owner.uid();
+  }
+  return false;
+}
+
+// In doubt it is more: that is found out by counting anew, and what is less is not.
 absl::StatusOr<ObjectCensus::Counts> ObjectCensus::ChangeOf(const ObjectTransaction& transaction) {
   Counts change;
   for (const Step& step : transaction.steps()) {
-    if (!IsCounted(step.object)) continue;
     const v1::ObjectMeta& metadata = model::MetadataOf(step.object);
+    if (step.kind == Step::Kind::kCreate && step.object.has_pod() && !IsCounted(step.object)) {
+      MUSTER_ASSIGN_OR_RETURN(const bool has_controller, HasItsController(step.object));
+      if (!has_controller) change.Add(step.object, 1, SizeOf(step.object));
+      continue;
+    }
     switch (step.kind) {
       case Step::Kind::kExpectUnchanged:
         break;
       case Step::Kind::kCreate:
-        change.Add(step.object, 1, SizeOf(step.object));
+        if (IsCounted(step.object)) change.Add(step.object, 1, SizeOf(step.object));
         break;
       case Step::Kind::kUpdate:
       case Step::Kind::kDelete: {
@@ -98,6 +152,7 @@ absl::StatusOr<ObjectCensus::Counts> ObjectCensus::ChangeOf(const ObjectTransact
         // The transaction will not go through.
         if (absl::IsNotFound(stored.status())) break;
         MUSTER_RETURN_IF_ERROR(stored.status());
+        if (!IsCounted(*stored)) break;
         if (step.kind == Step::Kind::kDelete) {
           change.Add(step.object, -1, -SizeOf(*stored));
         } else {
@@ -116,7 +171,6 @@ absl::Status ObjectCensus::Refusal(const ObjectTransaction& transaction,
     return more > 0 && now + more > most;
   };
   for (const Step& step : transaction.steps()) {
-    if (!IsCounted(step.object)) continue;
     const std::string& ns = model::MetadataOf(step.object).namespace_();
     const std::string where = ns.empty() ? "the fleet" : absl::StrCat("namespace \"", ns, "\"");
     const std::pair key(ns, step.object.object_case());
@@ -170,8 +224,16 @@ absl::Status ObjectCensus::Check(const ObjectTransaction& transaction) {
 absl::StatusOr<CommittedObjects> ObjectCensus::Commit(ObjectTransaction transaction) {
   MutexLock lock(&mutex_);
   MUSTER_RETURN_IF_ERROR(CheckLocked(transaction));
-  MUSTER_ASSIGN_OR_RETURN(const Counts change, ChangeOf(transaction));
+  MUSTER_ASSIGN_OR_RETURN(Counts change, ChangeOf(transaction));
+  const std::vector<Step> steps = transaction.steps();
   MUSTER_ASSIGN_OR_RETURN(CommittedObjects committed, objects_.Commit(std::move(transaction)));
+  // What was filled in on the way will be taken away with the rest.
+  size_t written = 0;
+  for (const Step& step : steps) {
+    if (step.kind != Step::Kind::kCreate && step.kind != Step::Kind::kUpdate) continue;
+    const v1::Object& object = committed.objects[written++];
+    if (IsCounted(object)) change.Add(object, 0, SizeOf(object) - SizeOf(step.object));
+  }
   counts_.all.objects += change.all.objects;
   counts_.all.bytes += change.all.bytes;
   for (const auto& [ns, count] : change.by_namespace) {

@@ -20,11 +20,11 @@ namespace muster::coordinator {
 
 // How much there is of what people make, so that nobody fills the disk with it. Pods that have a
 // controller, events, revisions, endpoints and nodes are not counted: there are as many of them as
-// of what they come from.
+// of what they come from. Nor are statuses, for people do not write them.
 //
-// What is written through it is counted exactly. Others only take away (controllers remove what is
-// to be deleted), which is found out by counting anew before anything is refused. Thread-safe; may
-// block on the disk.
+// What is written through it is counted exactly, or as more. What others take away (controllers
+// remove what is to be deleted) is found out by counting anew before anything is refused.
+// Thread-safe; may block on the disk.
 class ObjectCensus {
  public:
   struct Limits {
@@ -62,6 +62,9 @@ class ObjectCensus {
       : objects_(objects), clock_(clock), limits_(limits) {}
   absl::Status CountAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckLocked(const ObjectTransaction& transaction)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A pod that says it has a controller may say so of nothing.
+  absl::StatusOr<bool> HasItsController(const v1::Object& pod)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What the transaction adds and takes away.
   absl::StatusOr<Counts> ChangeOf(const ObjectTransaction& transaction)

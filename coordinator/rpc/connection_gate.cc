@@ -8,16 +8,16 @@ namespace muster::coordinator {
 template <typename Change>
 void ConnectionGate::Update(const std::string& address, Change change) {
   Address& entry = addresses_[address];
-  waiting_.erase({entry.unknown.size(), address});
+  waiting_.erase({entry.unknown(), address});
   most_waiting_.erase({entry.waiting.size(), address});
-  most_unknown_.erase({entry.unknown.size(), address});
+  most_unknown_.erase({entry.unknown(), address});
   change(entry);
   if (!entry.waiting.empty()) {
-    waiting_.emplace(entry.unknown.size(), address);
+    waiting_.emplace(entry.unknown(), address);
     most_waiting_.emplace(entry.waiting.size(), address);
   }
-  if (!entry.unknown.empty()) most_unknown_.emplace(entry.unknown.size(), address);
-  if (entry.waiting.empty() && entry.unknown.empty()) addresses_.erase(address);
+  if (!entry.unknown() == 0) most_unknown_.emplace(entry.unknown(), address);
+  if (entry.waiting.empty() && entry.unknown() == 0) addresses_.erase(address);
 }
 
 void ConnectionGate::Came(Id id, const std::string& address, MonoTime now) {
@@ -26,19 +26,38 @@ void ConnectionGate::Came(Id id, const std::string& address, MonoTime now) {
     next_.close.push_back(id);
     return;
   }
-  connections_[id] = {address, State::kWaiting, now, ""};
+  connections_[id] = {.address = address, .since = now};
   Update(address, [id](Address& entry) { entry.waiting.push_back(id); });
+}
+
+std::list<ConnectionGate::Id>& ConnectionGate::UnknownLike(const Connection& connection,
+                                                           Address& address) const {
+  return connection.is_patient ? address.patient : address.hasty;
+}
+
+std::pair<ConnectionGate::Id, MonoTime> ConnectionGate::Replaceable(const Address& address) const {
+  std::optional<std::pair<MonoTime, Id>> first;
+  for (const auto& [ids, patience] : {std::pair(&address.hasty, options_.patience),
+                                      std::pair(&address.patient, options_.long_patience)}) {
+    if (ids->empty()) continue;
+    const std::pair until(connections_.at(ids->front()).since +
+                              std::chrono::duration_cast<MonoTime::duration>(patience),
+                          ids->front());
+    if (!first || until < *first) first = until;
+  }
+  return {first->second, first->first};
 }
 
 void ConnectionGate::LetIn(Id id, MonoTime now) {
   Connection& connection = connections_.at(id);
   connection.state = State::kUnknown;
   connection.since = now;
+  connection.is_patient = std::exchange(next_is_patient_, !next_is_patient_);
   ++unknown_;
   by_age_.emplace(now, id);
-  Update(connection.address, [id](Address& entry) {
+  Update(connection.address, [&](Address& entry) {
     entry.waiting.pop_front();
-    entry.unknown.push_back(id);
+    UnknownLike(connection, entry).push_back(id);
   });
   next_.let_in.push_back(id);
 }
@@ -52,7 +71,7 @@ void ConnectionGate::Known(Id id, const std::string& identity) {
   --unknown_;
   ++known_;
   by_age_.erase({connection.since, id});
-  Update(connection.address, [id](Address& entry) { entry.unknown.remove(id); });
+  Update(connection.address, [&](Address& entry) { UnknownLike(connection, entry).remove(id); });
   connection.state = State::kKnown;
   connection.identity = identity;
   std::list<Id>& own = identities_[identity];
@@ -72,7 +91,8 @@ void ConnectionGate::Gone(Id id) {
     case State::kUnknown:
       --unknown_;
       by_age_.erase({connection.since, id});
-      Update(connection.address, [id](Address& entry) { entry.unknown.remove(id); });
+      Update(connection.address,
+             [&](Address& entry) { UnknownLike(connection, entry).remove(id); });
       break;
     case State::kKnown:
       --known_;
@@ -98,7 +118,7 @@ void ConnectionGate::GiveOneUp() {
     return Close(Id(addresses_.at(most_waiting_.rbegin()->second).waiting.back()));
   }
   if (!most_unknown_.empty()) {
-    Cut(Id(addresses_.at(most_unknown_.rbegin()->second).unknown.front()));
+    Cut(Replaceable(addresses_.at(most_unknown_.rbegin()->second)).first);
   }
 }
 
@@ -114,9 +134,7 @@ ConnectionGate::Decision ConnectionGate::Decide(MonoTime now) {
     const auto [least, address] = *waiting_.begin();
     if (unknown_ >= options_.unknown_max) {
       const auto [most, loudest] = *most_unknown_.rbegin();
-      const Id oldest = addresses_.at(loudest).unknown.front();
-      const MonoTime until = connections_.at(oldest).since +
-                             std::chrono::duration_cast<MonoTime::duration>(options_.patience);
+      const auto [oldest, until] = Replaceable(addresses_.at(loudest));
       // With one more it still has less.
       if (most <= least + 1 && until > now) {
         earlier(until);

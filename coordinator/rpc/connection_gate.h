@@ -22,8 +22,10 @@ namespace muster::coordinator {
 //
 // Each address counts by itself: whoever has most gives way to who has less, at once, so that
 // others get in whatever one address does; among those that have as much it is the one that has
-// taken its time. A plain value; the caller says when things happen, in the order of time, and does
-// what Decide answers. Every step costs the logarithm of the number of connections.
+// taken its time. Every second one is given more time: a coordinator that is slower than the
+// patience would cut off all that it works for, and a fleet behind one address would never be back.
+// A plain value; the caller says when things happen, in the order of time, and does what Decide
+// answers. Every step costs the logarithm of the number of connections.
 class ConnectionGate {
  public:
   using Id = uint64_t;
@@ -32,8 +34,8 @@ class ConnectionGate {
     size_t all_max = 16'384;     // Whatever they are; those that wait, too.
     size_t identity_max = 256;   // Of one user or node.
     // How long one that is not known yet may take before another one of as loud an address gets its
-    // place, and before it has to go in any case.
-    Duration patience = std::chrono::seconds(5);
+    // place, and before it has to go in any case. Every second one may take the longer patience.
+    Duration patience = std::chrono::seconds(5), long_patience = std::chrono::seconds(20);
     Duration unknown_wait_max = std::chrono::seconds(30);
   };
   struct Decision {
@@ -67,18 +69,23 @@ class ConnectionGate {
   struct Connection {
     std::string address;
     State state = State::kWaiting;
+    bool is_patient = false;
     MonoTime since{};  // Of that state.
-    std::string identity;
+    std::string identity = {};
   };
   struct Address {
-    std::deque<Id> waiting;  // The oldest first.
-    std::list<Id> unknown;   // Likewise.
+    std::deque<Id> waiting;        // The oldest first.
+    std::list<Id> hasty, patient;  // Let in and not known yet; likewise.
+    size_t unknown() const { return hasty.size() + patient.size(); }
   };
   using Load = std::pair<size_t, std::string>;  // Of how many, and whose they are.
 
   // Takes the address out of the orders, and puts it in where it belongs now.
   template <typename Change>
   void Update(const std::string& address, Change change);
+  // The one of an address that is the first to be replaced, and when it may be.
+  std::pair<Id, MonoTime> Replaceable(const Address& address) const;
+  std::list<Id>& UnknownLike(const Connection& connection, Address& address) const;
   void LetIn(Id id, MonoTime now);
   void Cut(Id id);
   void Close(Id id);
@@ -92,6 +99,7 @@ class ConnectionGate {
   std::set<std::pair<MonoTime, Id>> by_age_;  // Those that are let in and not known.
   std::map<std::string, std::list<Id>> identities_;
   size_t unknown_ = 0, known_ = 0;
+  bool next_is_patient_ = false;
   Decision next_;
 };
 

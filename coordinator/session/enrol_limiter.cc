@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/limits/peer_network.h"
 
 namespace muster::coordinator {
 namespace {
@@ -12,14 +13,12 @@ namespace {
 // Stands for all addresses that are not remembered one by one.
 constexpr char kOthers[] = "";
 
-std::string AddressOf(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
-
 }  // namespace
 
 absl::Status EnrolLimiter::Check(const std::string& peer) {
   MutexLock lock(&mutex_);
   const MonoTime now = clock_.Mono();
-  auto it = forgiven_.find(AddressOf(peer));
+  auto it = forgiven_.find(PeerNetworkOf(peer));
   if (it == forgiven_.end() && forgiven_.size() >= options_.addresses_max) {
     it = forgiven_.find(kOthers);
   }
@@ -36,7 +35,7 @@ absl::Status EnrolLimiter::Check(const std::string& peer) {
 void EnrolLimiter::Failed(const std::string& peer) {
   MutexLock lock(&mutex_);
   const MonoTime now = clock_.Mono();
-  std::string address = AddressOf(peer);
+  std::string address = PeerNetworkOf(peer);
   if (!forgiven_.contains(address) && forgiven_.size() >= options_.addresses_max) {
     for (auto it = forgiven_.begin(); it != forgiven_.end();) {
       it = it->second <= now ? forgiven_.erase(it) : std::next(it);

@@ -25,7 +25,7 @@ class EnrolLimiter {
   EnrolLimiter(const Clock& clock, const Options& options) : clock_(clock), options_(options) {}
 
   // ResourceExhausted when this peer has to wait; the message says how long. `peer` is gRPC's
-  // "ipv4:1.2.3.4:5678"; the port plays no role.
+  // "ipv4:1.2.3.4:5678"; the port plays no role, and of IPv6 a whole /64 is one.
   absl::Status Check(const std::string& peer) ABSL_LOCKS_EXCLUDED(mutex_);
   void Failed(const std::string& peer) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::chrono::seconds kRetryAfter{1};
 constexpr int kConflictsMax = 5;
+// Ten times what a node runs in all, by default: who says that it has more is no node of ours.
+constexpr size_t kPodsMax = 1'000;
 
 std::string KeyOfPod(const v1::Pod& pod) {
   return SessionKey("pods", pod.metadata().namespace_(), pod.metadata().name());
@@ -51,6 +53,11 @@ v1::Object Made(const v1::Pod& said, const std::string& node_uid, WallTime now) 
 }  // namespace
 
 void MirrorPods::Report(const std::string& node, std::vector<v1::Pod> pods) {
+  if (pods.size() > kPodsMax) {
+    spdlog::warn("node {} says that it runs {} pods of its own; {} are taken", node, pods.size(),
+                 kPodsMax);
+    pods.resize(kPodsMax);
+  }
   std::string refused;
   std::set<std::string>& known = known_[node];
   known.clear();

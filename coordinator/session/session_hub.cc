@@ -23,6 +23,8 @@ using namespace std::chrono_literals;
 using session::v1::FromAgent;
 using session::v1::ToAgent;
 
+// Of those that one agent may send.
+constexpr size_t kBytesOfMessage = 64 << 10;
 constexpr char kPodsPrefix[] = "/pods/";
 constexpr char kNodesPrefix[] = "/nodes/";
 constexpr char kConfigMapsPrefix[] = "/configmaps/";
@@ -139,6 +141,10 @@ void SessionHub::Handle(SessionReceived input) {
     spdlog::warn("sessions: {}", status.ToString());
     return End(*session, std::move(status));
   }
+  // A large one counts as many.
+  session->messages.Charge(options_.messages,
+                           static_cast<double>(input.message.ByteSizeLong() / kBytesOfMessage),
+                           clock_.Mono());
   if (is_hello) {
     NoMoreWithoutHello(*session);
     ReceiveHello(*session, *input.message.mutable_hello());

@@ -27,13 +27,17 @@ GROWTH_MAX = 128 << 20  # Bytes of memory.
 HALF_OPEN = 10_000
 HALF_OPEN_EACH = 100 << 10  # Bytes of memory until it is closed.
 FEW_DESCRIPTORS = 400
-# Seconds until others get in, and until a node's session says what it has to, while somebody takes
-# every descriptor there is.
+# Seconds until others get in, until a node's session says what it has to, and until a heartbeat of
+# a node was taken in, while somebody takes every descriptor there is. One is due every four
+# seconds, and a node is lost after nine.
 SERVED_WITHOUT_DESCRIPTORS = 5.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST, SETTINGS, CONTINUATION = 0, 1, 3, 4, 9
 END_STREAM, END_HEADERS = 1, 4
 ENROL = b"/muster.session.v1.AgentSession/Enrol"
+RENEW = b"/muster.session.v1.AgentSession/Renew"
+# What may be written to a disk for what nobody in particular asks, whatever they ask.
+WRITTEN_FOR_NOBODY = 64 << 10
 SESSION = b"/muster.session.v1.AgentSession/Session"
 
 
@@ -55,6 +59,15 @@ def frame(kind, flags, stream, payload):
 def header(name, value):
     """A literal that is not kept."""
     return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def field(number, content):
+    """One of a protobuf message, that has bytes."""
+    length, size = b"", len(content)
+    while size > 0x7f:
+        length += bytes([size & 0x7f | 0x80])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
 
 
 def call(path, *more):
@@ -185,6 +198,7 @@ class Node:
     """An agent's session, spoken by hand."""
 
     def __init__(self, coordinator, name):
+        self.name = name
         state = f"{coordinator.folder}/{name}"
         words = coordinator.ctl("token", "create").stdout.split()
         run(AGENT, "join", f"127.0.0.1:{coordinator.port}", "--node-name", name, "--config",
@@ -205,6 +219,12 @@ class Node:
 
     def beat(self):
         self.say(b"\x2a\0")  # FromAgent.heartbeat
+
+    def tell(self, reason):
+        """An event about the node itself, which comes into the store."""
+        about = field(1, b"Node") + field(3, self.name.encode())
+        self.say(field(4, field(4, about) + field(5, reason.encode()) + field(6, b"It says so.") +
+                       field(11, b"Normal")))
 
     def await_message(self, timeout):
         """The next message of the coordinator; None when none comes."""
@@ -362,7 +382,7 @@ class Attacks(unittest.TestCase):
         # From everywhere, one of them the address that the others come from.
         for address in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"):
             half_open(address, 5 * FEW_DESCRIPTORS // 4)
-        worst_in = worst_session = 0.0
+        worst_in = worst_session = worst_beat = 0.0
         for number in range(10):
             half_open("127.0.0.2", FEW_DESCRIPTORS // 4)  # It goes on.
             start = time.monotonic()
@@ -370,8 +390,16 @@ class Attacks(unittest.TestCase):
             while not coordinator.speaks(timeout=SERVED_WITHOUT_DESCRIPTORS, source=source):
                 self.assertLess(time.monotonic() - start, SERVED_WITHOUT_DESCRIPTORS, source)
             worst_in = max(worst_in, time.monotonic() - start)
-            # A node is heard, and is told what is wanted of it.
+            # A node is heard: what it says after a heartbeat is taken in after it, so when that is
+            # there the heartbeat was.
+            start = time.monotonic()
             node.beat()
+            node.tell(f"Round{number}")
+            while f"Round{number}" not in coordinator.ctl("get", "events").stdout:
+                self.assertLess(time.monotonic() - start, SERVED_WITHOUT_DESCRIPTORS,
+                                "a heartbeat is delayed")
+            worst_beat = max(worst_beat, time.monotonic() - start)
+            # And is told what is wanted of it.
             start = time.monotonic()
             with subprocess.Popen([MUSTERCTL, "--server", f"unix:{coordinator.socket}", "top",
                                    "node", "n1"], stdout=subprocess.DEVNULL,
@@ -380,13 +408,15 @@ class Attacks(unittest.TestCase):
                 asks.kill()
             self.assertIsNotNone(told, "the session is delayed")
             worst_session = max(worst_session, time.monotonic() - start)
+        self.assertLess(worst_beat, SERVED_WITHOUT_DESCRIPTORS)
         self.assertLessEqual(coordinator.descriptors(), FEW_DESCRIPTORS)
         # From the address of an attacker it takes until its connections have had their time.
         start = time.monotonic()
         while not coordinator.speaks(timeout=10):
             self.assertLess(time.monotonic() - start, 30, "not from the attacker's address either")
-        print(f"without descriptors: others get in within {worst_in:.3f} s, a session says what it "
-              f"has to within {worst_session:.3f} s, the attacker's own address gets in within "
+        print(f"without descriptors: others get in within {worst_in:.3f} s, a heartbeat is taken "
+              f"in within {worst_beat:.3f} s, a session says what it has to within "
+              f"{worst_session:.3f} s, the attacker's own address gets in within "
               f"{time.monotonic() - start:.3f} s", flush=True)
         for some in sockets:
             some.close()
@@ -414,6 +444,45 @@ class Attacks(unittest.TestCase):
         with open(f"{self.coordinator.folder}/log", encoding="utf-8", errors="replace") as file:
             file.seek(before)
             self.assertNotIn("UTF-8", file.read())
+
+    def written(self):
+        """Bytes of the coordinator's log and of its audit log."""
+        folder = f"{self.coordinator.folder}/state/audit"
+        files = [f"{self.coordinator.folder}/log"] + [f"{folder}/{name}"
+                                                      for name in os.listdir(folder)]
+        return sum(os.path.getsize(path) for path in files)
+
+    def test_nobody_fills_the_logs_or_writes_lines_of_its_own_into_them(self):
+        before = self.written()
+        log_from = os.path.getsize(f"{self.coordinator.folder}/log")
+        name = b"n\n2026-01-01T00:00:00.000Z info forged \x1b[2J" + b"x" * 3_000
+        bodies = [(ENROL, field(2, name)),  # No name of a node.
+                  (ENROL, field(1, b"a.b") + field(2, b"n1")),  # No request for a certificate.
+                  (ENROL, field(2, b"n1") + field(4, field(1, name) + field(2, name))),
+                  (RENEW, field(1, name) + field(2, b"none")),
+                  (RENEW, field(1, name))]
+        calls = 0
+        for _ in range(10):
+            with self.coordinator.connect() as tls:
+                tls.sendall(PREFACE + frame(SETTINGS, 0, 0, b""))
+                # No more than the coordinator's window for one connection takes.
+                for stream in range(1, 2 * 15, 2):
+                    path, body = bodies[calls % len(bodies)]
+                    calls += 1
+                    tls.sendall(frame(HEADERS, END_HEADERS, stream, call(path)) +
+                                frame(DATA, END_STREAM, stream,
+                                      b"\0" + struct.pack(">I", len(body)) + body))
+                self.assertTrue(ended(tls, 29))
+        self.serves(f"after {calls} requests of nobody")
+        print(f"{calls} requests of nobody: {self.written() - before} bytes were written",
+              flush=True)
+        self.assertLess(self.written() - before, WRITTEN_FOR_NOBODY)
+        with open(f"{self.coordinator.folder}/log", encoding="utf-8", errors="replace") as file:
+            file.seek(log_from)
+            lines = file.read()
+        self.assertIn("forged", lines, "nothing was told of it")
+        self.assertFalse([line for line in lines.splitlines() if line.startswith("2026-01-01T")])
+        self.assertNotIn("\x1b", lines)
 
     def test_slow_senders(self):
         streams = []

@@ -1,6 +1,8 @@
 """The daemons as services of systemd: what it is told, what it may do to them, what survives."""
 
 import re
+import socket
+import subprocess
 import time
 
 import pytest
@@ -193,13 +195,14 @@ def test_a_socket_starts_its_service_and_is_stopped_with_it(machines, host, unit
 
 
 def test_the_units_are_what_systemd_has_them_for(machines):
-    both = {"Type": "notify", "Restart": "always", "WatchdogUSec": "20s", "NotifyAccess": "main",
+    both = {"Type": "notify", "Restart": "always", "WatchdogUSec": "20s",
             "LimitCORE": "0"}  # What they hold in memory is in no file.
     wanted = {
         ("node-1", AGENT): {**both, "KillMode": "process", "OOMScoreAdjust": "-900",
-                            "RuntimeDirectory": "muster-agent", "StateDirectory": "muster/agent"},
+                            "NotifyAccess": "exec", "RuntimeDirectory": "muster-agent",
+                            "StateDirectory": "muster/agent"},
         ("control", COORDINATOR): {**both, "OOMScoreAdjust": "-500", "User": "muster-coordinator",
-                                   "StateDirectory": "muster/coordinator"},
+                                   "NotifyAccess": "main", "StateDirectory": "muster/coordinator"},
     }
     for (host, unit), properties in wanted.items():
         assert machines.show(host, unit, *properties) == properties
@@ -217,13 +220,87 @@ def test_systemd_finds_the_units_in_order(machines):
         for unit in units:
             verified = machines.on(host, "systemd-analyze", "verify", "--man=no", unit, check=False)
             assert verified.code == 0 and unit not in verified.text, verified
-    limits = {("node-1", AGENT): 4.9, ("control", COORDINATOR): 1.5}
+    limits = {("node-1", AGENT): 4.0, ("control", COORDINATOR): 1.5}
     for (host, unit), most in limits.items():
         text = machines.on(host, "systemd-analyze", "security", "--no-pager", unit).text
         level = float(re.search(r"exposure level for .*: ([0-9.]+)", text).group(1))
         assert level <= most, text
     status = machines.on("control", "cat", f"/proc/{machines.pid('control', COORDINATOR)}/status")
     assert not re.search(r"^Uid:\s+0\b", status.out, re.M), "the coordinator runs as root"
+
+
+def forwarded(machines, pod, port):
+    """The first line of an HTTP answer that comes through `musterctl port-forward`."""
+    words = [str(word) for word in machines.ctl_command("port-forward", pod, f":{port}")]
+    with subprocess.Popen(words, env=machines.env, stdout=subprocess.PIPE, text=True) as forward:
+        try:
+            line = forward.stdout.readline()
+            local = int(re.match(r"Forwarding from 127\.0\.0\.1:(\d+) -> ", line)[1])
+            with socket.create_connection(("127.0.0.1", local), timeout=20) as peer:
+                peer.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                return peer.makefile().readline()
+        finally:
+            forward.terminate()
+
+
+def test_an_agent_in_a_mount_namespace_of_its_own_mounts_for_the_runtime(machines):
+    """Its system is read-only, /tmp and /dev are its own; its pods have all of the host."""
+    machines.undoings.append(lambda: machines.shell(
+        "node-1", "rm -rf /home/made-by-agent /var/tmp/made-by-agent /tmp/made-by-agent"))
+    places = {"/home/made-by-agent": "home", "/tmp/made-by-agent": "tmp",
+              "/var/tmp/made-by-agent": "var"}
+    volumes = [{"name": "memory", "emptyDir": {"medium": "Memory"}},
+               {"name": "disk", "emptyDir": {}},
+               {"name": "key", "secret": {"secretName": "key"}},
+               {"name": "dev", "hostPath": {"path": "/dev/full", "type": "CharDevice"}}]
+    volumes += [{"name": name, "hostPath": {"path": path, "type": "DirectoryOrCreate"}}
+                for path, name in places.items()]
+    mounts = [{"name": volume["name"], "mountPath": f"/v/{volume['name']}"} for volume in volumes]
+    mounts.append({"name": "disk", "mountPath": "/v/sub", "subPath": "sub"})
+    serve = ("cp /v/key/word /v/sub/word; for d in home tmp var; do echo $d >/v/$d/word; done; "
+             "mkdir /www; exec httpd -f -p 8080 -h /www")
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"},
+              "stringData": {"word": "sealed"}}
+    machines.apply(secret, daemonset("volumes", ["sh", "-c", serve],
+                                     container={"volumeMounts": mounts},
+                                     nodeSelector=only_on("node-1"), volumes=volumes))
+    pod = machines.wait_ready("volumes", ["node-1"])["node-1"]
+    name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+    said = machines.ctl("exec", name, "--", "sh", "-c",
+                        "cat /v/key/word /v/disk/sub/word; mount | grep ' /v/memory '").out
+    assert said.startswith("sealedsealed") and "tmpfs" in said, said
+    for path, word in places.items():
+        assert machines.on("node-1", "cat", f"{path}/word").out == word + "\n"
+    assert " 404 " in forwarded(machines, name, 8080)
+
+    def mounted():
+        return [line for line in machines.on("node-1", "cat", "/proc/1/mounts").out.splitlines()
+                if uid in line and "/muster/" in line]
+
+    assert mounted(), "they are mounts of the host"
+    # An agent that is killed gets there again, and what it begins with is the same.
+    before, pid = identity(pod), machines.pid("node-1", AGENT)
+    machines.on("node-1", "systemctl", "kill", "-s", "KILL", AGENT)
+    machines.await_new_pid("node-1", AGENT, pid)
+    machines.wait_nodes_ready("node-1")
+    assert identity(machines.wait_ready("volumes", ["node-1"])["node-1"]) == before
+
+    # What the agent itself is in, and which of its threads are not.
+    pid = machines.pid("node-1", AGENT)
+    spaces = machines.shell("node-1", f"readlink /proc/{pid}/task/*/ns/mnt").out.split()
+    host = machines.shell("node-1", "readlink /proc/1/ns/mnt").out.strip()
+    assert spaces.count(host) == 2 and len(spaces) > 4 and spaces[0] != host, (spaces, host)
+    for path in ("/usr", "/boot", "/home", "/root"):
+        refused = machines.on("node-1", "nsenter", "-m", "-t", pid, "touch", f"{path}/it",
+                              check=False)
+        assert refused.code != 0 and "Read-only file system" in refused.text, (path, refused)
+    assert machines.on("node-1", "nsenter", "-m", "-t", pid, "ls", "-A", "/tmp").out == ""
+    assert "/dev/kmsg" not in machines.on(
+        "node-1", "nsenter", "-m", "-t", pid, "find", "/dev").out.split()
+
+    machines.ctl("delete", "ds", "volumes")
+    wait_until(lambda: not machines.list("pods"), 60)
+    wait_until(lambda: not mounted(), 20, "its mounts are gone from the host")
 
 
 def test_the_target_waits_for_the_daemons_that_gate_the_host(machines):

@@ -142,6 +142,45 @@ TEST_F(ServicesTest, EveryRpcIsRefusedToWhoHasNoRight) {
   EXPECT_GE(refused, 20);
 }
 
+// The right to change what is there is none to make it.
+TEST_F(ServicesTest, ToApplyWhatIsNotThereTakesTheRightToMakeIt) {
+  const auto apply = [](Admin::Stub& stub, v1::Object object) {
+    Context context;
+    admin::v1::ApplyRequest request;
+    *request.add_objects() = std::move(object);
+    admin::v1::ApplyResponse response;
+    const grpc::Status status = stub.Apply(&context, request, &response);
+    return status.ok() ? "ok" : status.error_message();
+  };
+  const auto node = [](const std::string& name) {
+    v1::Object object = model::NewObject(*model::FindKind(v1::Object::kNode));
+    model::MutableMetadataOf(object).set_name(name);
+    (*model::MutableMetadataOf(object).mutable_labels())["rack"] = "7";
+    return object;
+  };
+  const auto map = [](const std::string& ns) {
+    v1::Object object = model::NewObject(*model::FindKind(v1::Object::kConfigMap));
+    model::MutableMetadataOf(object).set_name("m");
+    model::MutableMetadataOf(object).set_namespace_(ns);
+    return object;
+  };
+  const auto operators = Admin::NewStub(PersonChannel({"otto", {}, Role::kOperator, {}, {}}));
+  EXPECT_EQ(apply(*operators, node("n1")), "ok");
+  EXPECT_THAT(apply(*operators, node("n-new")),
+              HasSubstr("nodes \"n-new\" is forbidden: User \"otto\" cannot create resource "
+                        "\"nodes\" in API group \"\" at the cluster scope"));
+  EXPECT_TRUE(absl::IsNotFound(objects_.Get(v1::Object::kNode, "", "n-new").status()));
+  EXPECT_EQ(apply(*operators, map("new")), "ok") << "with its namespace";
+  // A namespace that is gone took its rules along: it does not come back by the way.
+  const auto limited = Admin::NewStub(PersonChannel({"lena", {}, Role::kOperator, {"mine"}, {}}));
+  EXPECT_THAT(apply(*limited, map("mine")),
+              HasSubstr("namespaces \"mine\" is forbidden: User \"lena\" cannot create"));
+  const auto admins = Admin::NewStub(PersonChannel({"anna", {}, Role::kAdmin, {}, {}}));
+  EXPECT_EQ(apply(*admins, map("mine")), "ok");
+  EXPECT_EQ(apply(*admins, node("n-new")), "ok");
+  EXPECT_EQ(apply(*limited, map("mine")), "ok");
+}
+
 TEST_F(ServicesTest, ExecIsRefusedToWhoHasNoRightToIt) {
   PutPod("web", "n1");
   const std::unique_ptr<Agent> agent = Connect("n1");

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "coordinator/limits/call_limiter.h"
+#include "coordinator/limits/peer_network.h"
 #include "coordinator/limits/token_bucket.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -59,6 +60,26 @@ TEST(TokenBucket, WhatIsChargedHasToComeBackFirst) {
   EXPECT_EQ(bucket.Wait(rate, now + 300ms), std::nullopt);
   bucket.Charge(rate, 1e9, now);  // No longer than it takes to fill twice.
   EXPECT_EQ(bucket.Wait(rate, now), Duration(600ms));
+}
+
+TEST(PeerNetwork, IsAnAddressOfIpv4AndANetworkOfIpv6) {
+  struct Row {
+    const char* peer;
+    const char* network;
+  };
+  for (const Row& row : {
+           Row{"ipv4:192.0.2.1:443", "ipv4:192.0.2.1"},
+           Row{"ipv6:%5B2001:db8:1:2:3:4:5:6%5D:443", "ipv6:2001:db8:1:2::/64"},
+           Row{"ipv6:[2001:db8:1:2::9]:443", "ipv6:2001:db8:1:2::/64"},
+           Row{"ipv6:%5B2001:db8:1:3::9%5D:443", "ipv6:2001:db8:1:3::/64"},
+           Row{"ipv6:%5Bfe80::1%25eth0%5D:443", "ipv6:fe80::/64"},
+           Row{"ipv6:%5B::ffff:192.0.2.1%5D:443", "ipv4:192.0.2.1"},
+           Row{"ipv6:no address:1", "ipv6:no address"},
+           Row{"unix:", "unix"},
+           Row{"", ""},
+       }) {
+    EXPECT_EQ(PeerNetworkOf(row.peer), row.network) << row.peer;
+  }
 }
 
 class CallLimiterTest : public ::testing::Test {

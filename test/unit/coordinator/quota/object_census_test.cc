@@ -27,6 +27,32 @@ class ObjectCensusTest : public ::testing::Test {
     (*object.mutable_config_map()->mutable_data())["key"] = std::string(bytes, 'x');
     return object;
   }
+  static v1::Object OwnedPod(const std::string& ns, const std::string& name,
+                             const std::string& uid) {
+    v1::Object pod = model::NewObject(*model::FindKind(v1::Object::kPod));
+    model::MutableMetadataOf(pod).set_namespace_(ns);
+    model::MutableMetadataOf(pod).set_name(name);
+    v1::OwnerReference& owner = *model::MutableMetadataOf(pod).add_owner_references();
+    owner.set_api_version("apps/v1");
+    owner.set_kind("DaemonSet");
+    owner.set_name("web");
+    owner.set_uid(uid);
+    owner.set_controller(true);
+    return pod;
+  }
+  // Its uid.
+  std::string PutDaemonSet(const std::string& ns, const std::string& name,
+                           bool through_census = false) {
+    v1::Object object = model::NewObject(*model::FindKind(v1::Object::kDaemonSet));
+    model::MutableMetadataOf(object).set_namespace_(ns);
+    model::MutableMetadataOf(object).set_name(name);
+    ObjectTransaction transaction;
+    transaction.Create(std::move(object));
+    const auto committed = through_census ? census_->Commit(std::move(transaction))
+                                          : objects_.Commit(std::move(transaction));
+    EXPECT_TRUE(committed.ok()) << committed.status();
+    return committed.ok() ? model::MetadataOf(committed->objects[0]).uid() : "";
+  }
   absl::Status Create(v1::Object object) {
     ObjectTransaction transaction;
     transaction.Create(std::move(object));
@@ -107,12 +133,9 @@ TEST_F(ObjectCensusTest, TheStoreHasALimitOfBytes) {
 
 TEST_F(ObjectCensusTest, PodsOfControllersAndWhatTheyMakeDoNotCount) {
   Open({.objects_per_namespace = 1});
+  const std::string uid = PutDaemonSet("a", "web");
   for (int i = 0; i < 5; ++i) {
-    v1::Object pod = model::NewObject(*model::FindKind(v1::Object::kPod));
-    model::MutableMetadataOf(pod).set_namespace_("a");
-    model::MutableMetadataOf(pod).set_name("owned-" + std::to_string(i));
-    model::MutableMetadataOf(pod).add_owner_references()->set_controller(true);
-    EXPECT_TRUE(Create(std::move(pod)).ok());
+    EXPECT_TRUE(Create(OwnedPod("a", "owned-" + std::to_string(i), uid)).ok());
   }
   v1::Object own = model::NewObject(*model::FindKind(v1::Object::kPod));
   model::MutableMetadataOf(own).set_namespace_("a");
@@ -120,6 +143,58 @@ TEST_F(ObjectCensusTest, PodsOfControllersAndWhatTheyMakeDoNotCount) {
   EXPECT_TRUE(Create(own).ok());
   model::MutableMetadataOf(own).set_name("2");
   EXPECT_TRUE(absl::IsResourceExhausted(Create(own)));
+}
+
+TEST_F(ObjectCensusTest, APodThatSaysItHasAControllerCountsUnlessThatIsThere) {
+  Open({.objects_per_namespace = 3});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(Create(OwnedPod("a", "forged-" + std::to_string(i), "no-such-uid")).ok());
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(Create(OwnedPod("a", "forged-4", "no-such-uid"))));
+  PutDaemonSet("a", "web");
+  clock_.Advance(10s);
+  EXPECT_TRUE(absl::IsResourceExhausted(Create(OwnedPod("a", "forged-4", "another's"))));
+  // Counted anew, also after a restart, they still are there.
+  Open({.objects_per_namespace = 3});
+  EXPECT_TRUE(absl::IsResourceExhausted(Create(OwnedPod("a", "forged-5", "no-such-uid"))));
+  // To say so later makes no room either.
+  Open({.objects_per_namespace = 4});
+  v1::Object bare = OwnedPod("a", "bare", "");
+  bare.mutable_pod()->mutable_metadata()->clear_owner_references();
+  EXPECT_TRUE(Create(bare).ok());
+  EXPECT_TRUE(Update(OwnedPod("a", "bare", "no-such-uid")).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(Create(OwnedPod("a", "more", "no-such-uid"))));
+  clock_.Advance(10s);
+  EXPECT_TRUE(absl::IsResourceExhausted(Create(OwnedPod("a", "more", "no-such-uid"))));
+}
+
+TEST_F(ObjectCensusTest, WhatControllersWriteIntoAStatusGivesNoRoomWhenItGoes) {
+  Open({.bytes_per_namespace = 4 << 10});
+  for (int round = 0; round < 10; ++round) {
+    PutDaemonSet("a", "web", /*through_census=*/true);
+    // A controller says much about it.
+    v1::Object stored = *objects_.Get(v1::Object::kDaemonSet, "a", "web");
+    stored.mutable_daemon_set()->mutable_status()->add_conditions()->set_message(
+        std::string(2 << 10, 'x'));
+    ObjectTransaction status;
+    status.Update(stored);
+    ASSERT_TRUE(objects_.Commit(std::move(status)).ok());
+    ObjectTransaction gone;
+    gone.Delete(*objects_.Get(v1::Object::kDaemonSet, "a", "web"));
+    ASSERT_TRUE(census_->Commit(std::move(gone)).ok());
+  }
+  EXPECT_TRUE(Create(Map("a", "1", 3 << 10)).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(Create(Map("a", "2", 3 << 10))));
+}
+
+TEST_F(ObjectCensusTest, WhatIsMadeAndRemovedAgainLeavesTheCountAsItWas) {
+  Open({.bytes_per_namespace = 2 << 10});
+  // What the store fills in is far more than the limit in the end.
+  for (int round = 0; round < 200; ++round) {
+    ASSERT_TRUE(Create(Map("a", "1", 1)).ok()) << round;
+    ASSERT_TRUE(Delete("a", "1").ok());
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(Create(Map("a", "2", 3 << 10))));
 }
 
 TEST_F(ObjectCensusTest, WhatOthersRemovedIsFoundOutBeforeAnythingIsRefused) {

@@ -1,8 +1,14 @@
 #include "coordinator/rpc/connection_gate.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <deque>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -28,6 +34,7 @@ class ConnectionGateTest : public ::testing::Test {
                         .all_max = 12,
                         .identity_max = 2,
                         .patience = 3s,
+                        .long_patience = 10s,
                         .unknown_wait_max = 30s}};
   MonoTime now_{1h};
   Id last_ = 0;
@@ -61,8 +68,24 @@ TEST_F(ConnectionGateTest, OfOneAddressThoseThatTakeTheirTimeMakeRoom) {
   EXPECT_EQ(decision.wake, now_ + 1ns);
   now_ += 1ns;
   decision = Decide();
-  EXPECT_THAT(decision.cut, ElementsAre(1, 2));
+  EXPECT_THAT(decision.cut, ElementsAre(1, 3));
   EXPECT_THAT(decision.let_in, ElementsAre(5, 6));
+}
+
+TEST_F(ConnectionGateTest, EverySecondOneHasMoreTime) {
+  Come("a", 8);
+  EXPECT_THAT(Decide().let_in, ElementsAre(1, 2, 3, 4));
+  now_ += 3s;
+  EXPECT_THAT(Decide().cut, ElementsAre(1, 3));
+  now_ += 3s;
+  EXPECT_THAT(Decide().cut, ElementsAre(5));
+  now_ += 3s;
+  EXPECT_THAT(Decide().cut, ElementsAre(7));
+  now_ += 1s - 1ns;
+  Come("a", 4);
+  EXPECT_THAT(Decide().cut, IsEmpty());
+  now_ += 1ns;
+  EXPECT_THAT(Decide().cut, ElementsAre(2, 4));
 }
 
 TEST_F(ConnectionGateTest, WhoIsKnownOrGoneMakesRoomToo) {
@@ -107,9 +130,9 @@ TEST_F(ConnectionGateTest, WithoutDescriptorsOneThatIsNotKnownHasToDo) {
   Decide();
   gate_.Known(1, "node n1");
   gate_.GiveOneUp();
-  EXPECT_THAT(Decide().cut, ElementsAre(2));
-  gate_.GiveOneUp();
   EXPECT_THAT(Decide().cut, ElementsAre(3));
+  gate_.GiveOneUp();
+  EXPECT_THAT(Decide().cut, ElementsAre(2));
   gate_.GiveOneUp();
   EXPECT_THAT(Decide().cut, IsEmpty());
 }
@@ -135,6 +158,76 @@ TEST_F(ConnectionGateTest, OneIdentityHasNoMoreThanItsShare) {
   EXPECT_THAT(Decide().cut, IsEmpty());
   gate_.Known(3, "node n1");
   EXPECT_THAT(Decide().cut, ElementsAre(1));
+}
+
+// A coordinator that has one thread for handshakes, in two parts each, takes what comes in turn;
+// who is cut off in between is back a second later. Returns when all are known, and how many were
+// cut.
+std::pair<Duration, int> AllReturn(int nodes, bool one_address, Duration handshake) {
+  ConnectionGate gate({});
+  const MonoTime start{1h};
+  MonoTime now = start;
+  Id last = 0;
+  std::map<Id, int> node_of;
+  std::deque<std::pair<Id, bool>> queue;  // And whether it is the second part.
+  std::multimap<MonoTime, int> back;      // Nodes that come again.
+  for (int node = 0; node < nodes; ++node) back.emplace(now, node);
+  int known = 0, cut = 0;
+  while (known < nodes && now < start + 10min) {
+    for (; !back.empty() && back.begin()->first <= now; back.erase(back.begin())) {
+      const int node = back.begin()->second;
+      node_of[++last] = node;
+      gate.Came(last, one_address ? "nat" : std::to_string(node), now);
+    }
+    const ConnectionGate::Decision decision = gate.Decide(now);
+    for (const Id id : decision.let_in) queue.emplace_back(id, false);
+    for (const Id id : decision.cut) {
+      ++cut;
+      back.emplace(now + 1s, node_of.at(id));
+      node_of.erase(id);
+    }
+    EXPECT_THAT(decision.close, IsEmpty());
+    while (!queue.empty() && !node_of.contains(queue.front().first)) queue.pop_front();
+    if (queue.empty()) {
+      MonoTime next = decision.wake.value_or(now + 1h);
+      if (!back.empty()) next = std::min(next, back.begin()->first);
+      now = std::max(next, now + 1ms);
+      continue;
+    }
+    const auto [id, is_second] = queue.front();
+    queue.pop_front();
+    now += is_second ? handshake * 2 / 5 : handshake * 3 / 5;
+    if (!is_second) {
+      queue.emplace_back(id, true);
+    } else {
+      gate.Known(id, "node " + std::to_string(node_of.at(id)));
+      ++known;
+    }
+  }
+  EXPECT_EQ(known, nodes) << handshake.count();
+  return {now - start, cut};
+}
+
+// Also when a handshake takes so long that none of those that are let in is done before the next
+// ones want its place: whoever is cut then has been worked for in vain.
+TEST(ConnectionGate, AFleetReturnsHoweverSlowTheCoordinatorIs) {
+  constexpr int kNodes = 5'000;
+  for (const bool one_address : {true, false}) {
+    for (const auto handshake : {1'000us, 2'300us, 4'000us, 8'000us, 12'000us, 20'000us}) {
+      const auto [took, cut] = AllReturn(kNodes, one_address, handshake);
+      const Duration least = handshake * kNodes;
+      const auto seconds = [](Duration time) {
+        return std::chrono::duration<double>(time).count();
+      };
+      std::printf("%d nodes of %s, %lld us each: back after %.1f s (%.1f s at least), %d cut\n",
+                  kNodes, one_address ? "one address" : "as many addresses",
+                  static_cast<long long>(handshake.count()), seconds(took), seconds(least), cut);
+      EXPECT_LT(took, least * 2 + 1s);
+      if (handshake <= 4ms) {
+        EXPECT_EQ(cut, 0);
+      }
+    }
+  }
 }
 
 // Whatever happens, nobody is let in beyond the limit, twice, or after it was closed; and once all

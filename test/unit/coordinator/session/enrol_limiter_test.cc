@@ -44,6 +44,16 @@ TEST_F(EnrolLimiterTest, AnotherPortIsTheSameAddressAnotherHostIsNot) {
   EXPECT_TRUE(limiter_.Check("ipv4:10.0.0.2:1000").ok());
 }
 
+TEST_F(EnrolLimiterTest, WhoHasANetworkOfIpv6HasOneAddress) {
+  EXPECT_EQ(Tries("ipv6:%5B2001:db8::1%5D:1"), 3);
+  for (int host = 2; host < 50; ++host) {
+    EXPECT_EQ(Tries("ipv6:%5B2001:db8::" + std::to_string(host) + "%5D:1"), 0) << host;
+  }
+  // And takes no place that others need.
+  EXPECT_EQ(Tries("ipv6:%5B2001:db8:0:1::1%5D:1"), 3);
+  EXPECT_EQ(Tries("ipv4:10.0.0.1:1"), 3);
+}
+
 TEST_F(EnrolLimiterTest, WhoNeverFailedMayAlwaysTryUntilThereAreTooManyToTellApart) {
   for (int i = 1; i <= 4; ++i) Tries("ipv4:10.0.0." + std::to_string(i) + ":1");
   // The fifth and sixth share what is left for strangers.

@@ -71,6 +71,13 @@ TEST_F(MirrorPodsTest, MissingOnesAreMadeAsTheyAre) {
   EXPECT_TRUE(Get("a-n1").metadata().has_creation_timestamp());
 }
 
+TEST_F(MirrorPodsTest, ANodeHasNoEndOfPodsOfItsOwnOnlyBecauseItSaysSo) {
+  std::vector<v1::Pod> pods;
+  for (int i = 0; i < 1'100; ++i) pods.push_back(Static(absl::StrCat("p", i)));
+  Report(std::move(pods));
+  EXPECT_THAT(Names(), ::testing::SizeIs(1'000));
+}
+
 TEST_F(MirrorPodsTest, SameReportWritesNothing) {
   Report({Static("a")});
   const int64_t revision = *store_.CurrentRevision();

@@ -108,6 +108,27 @@ TEST_F(SessionLimitsTest, WhoSaysTooMuchIsHeardLaterAndNotLess) {
   EXPECT_FALSE(loud->finished);
 }
 
+TEST_F(SessionLimitsTest, ALargeMessageCountsAsMany) {
+  options_.message_bytes_max = 1 << 20;
+  hub_ = std::make_unique<SessionHub>(store_, clock_, events_, options_, [] {});
+  ASSERT_TRUE(hub_->Start().ok());
+  const std::shared_ptr<Peer> loud = Begin(1, "loud");
+  ASSERT_EQ(loud->reads, 2);
+  FromAgent message;
+  // Eight times 64 KiB: more than the five that it may have at once.
+  message.mutable_event()->set_message(std::string(512 << 10, 'x'));
+  hub_->Post(SessionReceived{1, std::move(message)});
+  const std::optional<MonoTime> wake = hub_->Step();
+  EXPECT_EQ(loud->reads, 2) << "nothing more is taken of it for now";
+  ASSERT_TRUE(wake.has_value());
+  EXPECT_GT(*wake - clock_.Mono(), 300ms);
+  EXPECT_LE(*wake - clock_.Mono(), 600ms);
+  clock_.Advance(600ms);
+  hub_->Step();
+  EXPECT_EQ(loud->reads, 3);
+  EXPECT_FALSE(loud->finished);
+}
+
 TEST_F(SessionLimitsTest, AMessageThatIsTooLargeEndsTheSession) {
   const std::shared_ptr<Peer> loud = Begin(1, "loud");
   FromAgent message;
