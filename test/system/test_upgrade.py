@@ -141,6 +141,15 @@ def test_a_restarted_coordinator_is_found_within_two_seconds(steady, signal, cap
     assert ready_since(machines) == since_ready, "readiness of nodes changed"
 
 
+# What came into the units with the sockets or later, and needs a program that knows of it.
+SINCE_SOCKETS = {
+    "muster-coordinator": ["FileDescriptorStoreMax"],
+    "muster-agent": ["FileDescriptorStoreMax", "ExecStartPre", "Environment", "PrivateMounts", "ProtectSystem",
+                     "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelLogs",
+                     "ProtectKernelModules"],
+}
+
+
 @pytest.fixture
 def without_sockets(machines, tmp_path):
     """The packages as they were when the daemons made their local sockets themselves."""
@@ -152,8 +161,9 @@ def without_sockets(machines, tmp_path):
         socket.unlink()
         (unit,) = tree.rglob(f"{name}.service")
         text = re.sub(rf" {name}\.socket", "", unit.read_text())
-        text, stores = re.subn(r"(?m)^FileDescriptorStoreMax=.*\n", "", text)
-        assert stores == 1
+        for setting in SINCE_SOCKETS[name]:
+            text, lines = re.subn(rf"(?m)^{setting}=.*\n", "", text)
+            assert lines == 1, setting
         # Such a daemon does not look for what it is given.
         unit.write_text(text.replace("[Service]\n",
                                      "[Service]\nUnsetEnvironment=LISTEN_FDS LISTEN_PID\n"))
