@@ -29,6 +29,8 @@ struct HostFacts {
   bool root_is_shared = false;              // Mounts below / reach other mount namespaces.
   bool cgroup_v2 = false;                   // One hierarchy of control groups for everything.
   bool swap_accounting = false;             // Control groups can limit swap.
+  bool apparmor = false;                    // The kernel enforces profiles of AppArmor.
+  bool selinux = false;                     // The kernel goes by labels of SELinux.
   bool operator==(const HostFacts&) const = default;
 };
 

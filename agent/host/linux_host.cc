@@ -268,6 +268,8 @@ absl::StatusOr<HostFacts> LinuxHost::Facts() {
           ? absl::StrCat(groups, UnifiedGroup(ReadLine("/proc/self/cgroup")), "/memory.swap.max")
           : groups + "/memory/memory.memsw.limit_in_bytes",
       ignored);
+  facts.apparmor = ReadLine("/sys/module/apparmor/parameters/enabled").starts_with('Y');
+  facts.selinux = std::filesystem::exists(options_.root + "/sys/fs/selinux/enforce", ignored);
   return facts;
 }
 

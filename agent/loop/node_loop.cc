@@ -440,6 +440,8 @@ NodeSituation NodeLoop::MakeSituation() const {
   context.hugepage_sizes = facts_.hugepage_sizes;
   context.cgroup_v2 = facts_.cgroup_v2;
   context.swap_accounting = facts_.swap_accounting;
+  context.apparmor = facts_.apparmor;
+  context.selinux = facts_.selinux;
   context.allowed_sysctls = options_.allowed_sysctls;
   if (runtime_info_) {
     situation.runtime_known = true;

@@ -15,6 +15,7 @@
 #include "agent/hygiene/node_shutdown.h"
 #include "agent/loop/pod_record.h"
 #include "agent/loop/pod_set.h"
+#include "agent/translate/security.h"
 #include "agent/workload/host_ports.h"
 #include "agent/workload/host_rules.h"
 #include "agent/workload/pod_status.h"
@@ -23,6 +24,13 @@
 #include "common/model/resources.h"
 
 namespace muster::agent {
+namespace {
+
+// Kubernetes' words.
+constexpr char kAppArmorReason[] = "AppArmor";
+constexpr char kAppArmorMissing[] = "Cannot enforce AppArmor: AppArmor is not enabled on the host";
+
+}  // namespace
 
 // Why a pod that has nothing yet must wait; refuses it when it can never have what it asks for.
 std::string PodSet::HoldOf(const Record& record) {
@@ -61,6 +69,8 @@ void PodSet::Admit(Record& record) {
     Refuse(record, kForbiddenByHostReason, *forbidden);
   } else if (const auto message = ForbiddenSysctl(pod.spec(), node_.context.allowed_sysctls)) {
     Refuse(record, kSysctlForbiddenReason, *message);
+  } else if (!node_.context.apparmor && NeedsAppArmor(pod)) {
+    Refuse(record, kAppArmorReason, kAppArmorMissing);
   } else if (const auto pressure = RefusedUnderPressure(pod, node_.pressure)) {
     Refuse(record, kEvictedReason, *pressure);
   }

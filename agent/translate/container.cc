@@ -54,42 +54,54 @@ bool MountsAt(const v1::Container& container, std::string_view path) {
   return false;
 }
 
-// Kubernetes: what comes from the API is never writable in a container, whatever the mount says.
-bool IsConfiguration(const v1::PodSpec& spec, const std::string& volume_name) {
+const v1::Volume& FindVolume(const v1::PodSpec& spec, const std::string& name) {
   for (const v1::Volume& volume : spec.volumes()) {
-    if (volume.name() != volume_name) continue;
-    return volume.has_config_map() || volume.has_secret() || volume.has_downward_api() ||
-           volume.has_projected();
+    if (volume.name() == name) return volume;
   }
-  return false;
+  return v1::Volume::default_instance();
 }
+
+// Kubernetes: what comes from the API is never writable in a container, whatever the mount says.
+bool IsConfiguration(const v1::Volume& volume) {
+  return volume.has_config_map() || volume.has_secret() || volume.has_downward_api() ||
+         volume.has_projected();
+}
+
+// Made by us for this pod alone, so that it may be given the label of its containers.
+bool IsOurs(const v1::Volume& volume) { return IsConfiguration(volume) || volume.has_empty_dir(); }
 
 absl::StatusOr<std::vector<Mount>> MakeMounts(const v1::PodSpec& spec,
                                               const v1::Container& container,
-                                              const ContainerFiles& files) {
+                                              const ContainerFiles& files, bool selinux) {
   if (files.mount_paths.size() != static_cast<size_t>(container.volume_mounts_size())) {
     return absl::InternalError("the volumes of this container were not prepared");
   }
   std::vector<Mount> mounts;
   for (int i = 0; i < container.volume_mounts_size(); ++i) {
     const v1::VolumeMount& mount = container.volume_mounts(i);
+    const v1::Volume& volume = FindVolume(spec, mount.name());
     mounts.push_back({.container_path = Absolute(mount.mount_path()),
                       .host_path = files.mount_paths[i],
-                      .readonly = mount.read_only() || IsConfiguration(spec, mount.name()),
+                      .readonly = mount.read_only() || IsConfiguration(volume),
+                      .selinux_relabel = selinux && IsOurs(volume),
                       .propagation = PropagationOf(mount)});
   }
   if (!files.service_account_path.empty() &&
       !MountsAt(container, model::kServiceAccountMountPath)) {
     mounts.push_back({.container_path = model::kServiceAccountMountPath,
                       .host_path = files.service_account_path,
-                      .readonly = true});
+                      .readonly = true,
+                      .selinux_relabel = selinux});
   }
   if (!files.etc_hosts_path.empty() && !MountsAt(container, "/etc/hosts")) {
-    mounts.push_back({.container_path = "/etc/hosts", .host_path = files.etc_hosts_path});
+    mounts.push_back({.container_path = "/etc/hosts",
+                      .host_path = files.etc_hosts_path,
+                      .selinux_relabel = selinux});
   }
   if (!files.termination_log_path.empty()) {
     mounts.push_back({.container_path = Absolute(container.termination_message_path()),
-                      .host_path = files.termination_log_path});
+                      .host_path = files.termination_log_path,
+                      .selinux_relabel = selinux});
   }
   return mounts;
 }
@@ -170,7 +182,8 @@ absl::StatusOr<ContainerConfig> MakeContainerConfig(
   config.command = ExpandAll(container.command(), config.envs);
   config.args = ExpandAll(container.args(), config.envs);
   config.working_dir = container.working_dir();
-  MUSTER_ASSIGN_OR_RETURN(config.mounts, MakeMounts(pod.spec(), container, context.files));
+  MUSTER_ASSIGN_OR_RETURN(config.mounts,
+                          MakeMounts(pod.spec(), container, context.files, node.selinux));
   config.labels = {{kLabelPodName, meta.name()},
                    {kLabelPodNamespace, meta.namespace_()},
                    {kLabelPodUid, meta.uid()},

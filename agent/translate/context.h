@@ -41,6 +41,8 @@ struct NodeContext {
   std::vector<std::string> allowed_sysctls;
   bool cgroup_v2 = false;
   bool swap_accounting = false;  // The kernel can be told how much swap a container may use.
+  bool apparmor = false;         // The kernel enforces profiles of AppArmor.
+  bool selinux = false;          // The kernel goes by labels of SELinux.
 };
 
 // ConfigMaps and Secrets that came with the assignment. Null when there is none of that name.

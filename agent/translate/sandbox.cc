@@ -164,6 +164,7 @@ absl::StatusOr<SandboxConfig> MakeSandboxConfig(const v1::Pod& pod, uint32_t att
     if (security.has_run_as_group()) config.run_as_group = security.run_as_group();
   }
   config.supplemental_groups = SupplementalGroups(security);
+  config.selinux = MakeSelinux(security, {});
   config.runtime_handler = spec.runtime_class_name();
   return config;
 }

@@ -1,5 +1,6 @@
 #include "agent/translate/security.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -7,6 +8,9 @@
 
 namespace muster::agent {
 namespace {
+
+constexpr char kAppArmorAnnotation[] = "container.apparmor.security.beta.kubernetes.io/";
+constexpr char kAppArmorUnconfined[] = "unconfined", kAppArmorUnconfinedType[] = "Unconfined";
 
 // What a container must not see of the host's kernel unless procMount is Unmasked. With empty
 // lists containerd leaves /proc/sys writable, so they are always sent.
@@ -23,6 +27,12 @@ const char* const kMaskedPaths[] = {"/proc/asound",
                                     "/sys/devices/virtual/powercap"};
 const char* const kReadonlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                       "/proc/sysrq-trigger"};
+
+std::string NameOfProfile(const v1::AppArmorProfile& profile) {
+  if (profile.type() == "Localhost") return absl::StrCat("localhost/", profile.localhost_profile());
+  // What nobody has checked, as in a static pod, must not be less than the default.
+  return profile.type() == kAppArmorUnconfinedType ? kAppArmorUnconfined : "runtime/default";
+}
 
 std::string Place(const v1::Pod& pod, const v1::Container& container) {
   return absl::StrCat("(pod: \"", pod.metadata().name(), "_", pod.metadata().namespace_(), "(",
@@ -105,6 +115,33 @@ SeccompProfile MakeSeccomp(const v1::SeccompProfile& profile, const NodeContext&
   return {SeccompProfile::Type::kUnconfined, ""};
 }
 
+std::optional<SelinuxOptions> MakeSelinux(const v1::PodSecurityContext& of_pod,
+                                          const v1::SecurityContext& own) {
+  if (!own.has_se_linux_options() && !of_pod.has_se_linux_options()) return std::nullopt;
+  const v1::SELinuxOptions& options =
+      own.has_se_linux_options() ? own.se_linux_options() : of_pod.se_linux_options();
+  return SelinuxOptions{options.user(), options.role(), options.type(), options.level()};
+}
+
+std::string AppArmorOf(const v1::Pod& pod, const v1::Container& container) {
+  const v1::SecurityContext& own = container.security_context();
+  if (own.has_app_armor_profile()) return NameOfProfile(own.app_armor_profile());
+  const auto& annotations = pod.metadata().annotations();
+  const auto annotated = annotations.find(absl::StrCat(kAppArmorAnnotation, container.name()));
+  if (annotated != annotations.end()) return annotated->second;
+  const v1::PodSecurityContext& of_pod = pod.spec().security_context();
+  return of_pod.has_app_armor_profile() ? NameOfProfile(of_pod.app_armor_profile()) : "";
+}
+
+bool NeedsAppArmor(const v1::Pod& pod) {
+  const auto needs = [&pod](const v1::Container& container) {
+    const std::string profile = AppArmorOf(pod, container);
+    return !profile.empty() && profile != kAppArmorUnconfined;
+  };
+  return std::ranges::any_of(pod.spec().init_containers(), needs) ||
+         std::ranges::any_of(pod.spec().containers(), needs);
+}
+
 std::vector<int64_t> SupplementalGroups(const v1::PodSecurityContext& context) {
   std::vector<int64_t> groups(context.supplemental_groups().begin(),
                               context.supplemental_groups().end());
@@ -131,6 +168,9 @@ absl::Status ApplySecurity(const v1::Pod& pod, const v1::Container& container,
   for (const std::string& name : own.capabilities().drop()) {
     config.drop_capabilities.push_back(model::CapabilityName(name));
   }
+  config.selinux = MakeSelinux(of_pod, own);
+  // A runtime on a host without AppArmor takes any word about it for an error.
+  if (node.apparmor) config.apparmor_profile = AppArmorOf(pod, container);
   config.readonly_rootfs = own.read_only_root_filesystem();
   config.no_new_privs = own.has_allow_privilege_escalation() && !own.allow_privilege_escalation();
   if (config.privileged) {

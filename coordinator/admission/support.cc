@@ -108,6 +108,16 @@ void CheckSwitch(const FieldPath& path, const std::string& value, SupportReport&
       {path.text(), "Unsupported value", Quoted(value), "supported values: \"true\", \"false\""});
 }
 
+void CheckAppArmorName(const FieldPath& path, const std::string& profile, SupportReport& report) {
+  constexpr std::string_view kLocalhost = "localhost/";
+  if (profile == "runtime/default" || profile == "unconfined" ||
+      (profile.starts_with(kLocalhost) && profile.size() > kLocalhost.size())) {
+    return;
+  }
+  report.problems.push_back({path.text(), "Invalid value", Quoted(profile),
+                             absl::StrCat("invalid AppArmor profile name: ", Quoted(profile))});
+}
+
 // Annotations that once configured what fields configure now.
 void CheckAnnotations(const FieldPath& path, const v1::ObjectMeta& metadata,
                       SupportReport& report) {
@@ -121,8 +131,7 @@ void CheckAnnotations(const FieldPath& path, const v1::ObjectMeta& metadata,
     }
     if (key == kZeroGapAnnotation) CheckSwitch(at, annotation->second, report);
     if (key.starts_with("container.apparmor.security.beta.kubernetes.io/")) {
-      if (annotation->second == "runtime/default") continue;
-      Warn(at, "ignored; the container gets the default AppArmor profile of the runtime", report);
+      CheckAppArmorName(at, annotation->second, report);
     } else if (key == "seccomp.security.alpha.kubernetes.io/pod" ||
                key.starts_with("container.seccomp.security.alpha.kubernetes.io/")) {
       Warn(at, "ignored, as in Kubernetes since 1.27; use securityContext.seccompProfile", report);

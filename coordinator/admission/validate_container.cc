@@ -186,6 +186,23 @@ void ValidateSeccomp(const FieldPath& path, const v1::SeccompProfile& profile, P
   }
 }
 
+void ValidateAppArmor(const FieldPath& path, const v1::AppArmorProfile& profile,
+                      Problems& problems) {
+  CheckOneOf(path.Child("type"), profile.type(), {"Localhost", "RuntimeDefault", "Unconfined"},
+             true, problems);
+  const FieldPath local = path.Child("localhostProfile");
+  const std::string& name = profile.localhost_profile();
+  if (profile.type() == "Localhost") {
+    if (absl::StripAsciiWhitespace(name).empty()) {
+      problems.Required(local, "must be set when AppArmor type is Localhost");
+    } else if (absl::StripAsciiWhitespace(name) != name) {
+      problems.InvalidText(local, name, "must not be padded with whitespace");
+    }
+  } else if (profile.has_localhost_profile()) {
+    problems.InvalidText(local, name, "can only be set when AppArmor type is Localhost");
+  }
+}
+
 void ValidateSecurityContext(const FieldPath& path, const v1::SecurityContext& context,
                              Problems& problems) {
   if (context.has_run_as_user()) {
@@ -200,6 +217,9 @@ void ValidateSecurityContext(const FieldPath& path, const v1::SecurityContext& c
   }
   if (context.has_seccomp_profile()) {
     ValidateSeccomp(path.Child("seccompProfile"), context.seccomp_profile(), problems);
+  }
+  if (context.has_app_armor_profile()) {
+    ValidateAppArmor(path.Child("appArmorProfile"), context.app_armor_profile(), problems);
   }
   const FieldPath capabilities = path.Child("capabilities");
   ValidateCapabilities(capabilities.Child("add"), context.capabilities().add(), problems);

@@ -26,6 +26,8 @@ void ValidateSecurityContext(const FieldPath& path, const v1::SecurityContext& c
                              Problems& problems);
 // The parts that pods and containers share.
 void ValidateSeccomp(const FieldPath& path, const v1::SeccompProfile& profile, Problems& problems);
+void ValidateAppArmor(const FieldPath& path, const v1::AppArmorProfile& profile,
+                      Problems& problems);
 void CheckUserId(const FieldPath& path, int64_t id, Problems& problems);
 
 }  // namespace muster::coordinator

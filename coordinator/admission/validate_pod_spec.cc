@@ -97,6 +97,9 @@ void ValidatePodSecurity(const FieldPath& spec_path, const v1::PodSpec& spec, Pr
   if (context.has_seccomp_profile()) {
     ValidateSeccomp(path.Child("seccompProfile"), context.seccomp_profile(), problems);
   }
+  if (context.has_app_armor_profile()) {
+    ValidateAppArmor(path.Child("appArmorProfile"), context.app_armor_profile(), problems);
+  }
   std::set<std::string> sysctls;
   for (int i = 0; i < context.sysctls_size(); ++i) {
     const std::string& name = context.sysctls(i).name();

@@ -19,7 +19,7 @@ Message Parse(const std::string& bytes) {
 }
 
 void Read(uint8_t kind, const std::string& bytes) {
-  switch (kind % 8) {
+  switch (kind % 10) {
     case 0:
       (void)cri::FromMessage(Parse<runtime::v1::PodSandbox>(bytes));
       break;
@@ -39,6 +39,7 @@ void Read(uint8_t kind, const std::string& bytes) {
       const auto status = Parse<runtime::v1::StatusResponse>(bytes);
       (void)cri::InfoFrom(Parse<runtime::v1::VersionResponse>(bytes), status);
       (void)cri::CgroupDriverFromStatus(status);
+      (void)cri::SandboxImageFromStatus(status);
       break;
     }
     case 6: {
@@ -46,6 +47,15 @@ void Read(uint8_t kind, const std::string& bytes) {
       info["info"] = bytes;
       (void)cri::PidFromInfo(info);
       (void)cri::NetworkPathFromInfo(info);
+      break;
+    }
+    case 8:
+      (void)cri::FromMessage(Parse<runtime::v1::ContainerStats>(bytes));
+      break;
+    case 9: {
+      runtime::v1::StatusResponse status;
+      (*status.mutable_info())["config"] = bytes;
+      (void)cri::SandboxImageFromStatus(status);
       break;
     }
     default: {

@@ -197,6 +197,29 @@ TEST(DefaultInterface, IsTheRouteToEverywhereWithTheLowestMetric) {
   EXPECT_EQ(DefaultInterface("Iface\tDestination\n"), "");
 }
 
+// Spec: pod/22/facts
+TEST(LinuxHost, SecurityModulesOfTheKernelAreNoticed) {
+  TempDir root;
+  const auto write = [&root](const std::string& path, const std::string& text) {
+    const fs::path file = root / path;
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  };
+  write("proc/sys/kernel/random/boot_id", "b-1\n");
+  write("proc/meminfo", "MemTotal: 2048 kB\n");
+  const auto facts = [&root] {
+    return LinuxHost({.root = root.path(), .storage_path = "/"}).Facts().value();
+  };
+  EXPECT_FALSE(facts().apparmor);
+  EXPECT_FALSE(facts().selinux);
+  write("sys/module/apparmor/parameters/enabled", "N\n");
+  EXPECT_FALSE(facts().apparmor);
+  write("sys/module/apparmor/parameters/enabled", "Y\n");
+  EXPECT_TRUE(facts().apparmor);
+  write("sys/fs/selinux/enforce", "0");
+  EXPECT_TRUE(facts().selinux);
+}
+
 TEST(ParseResolvConf, LastSearchLineCountsAndOptionsAddUp) {
   const DnsConfig dns = ParseResolvConf(
       "# nameserver 1.1.1.1\ndomain old.example\nsearch a.example b.example\n"

@@ -129,6 +129,24 @@ TEST_F(ResizeOnANode, ThatTheNodeCanNeverGiveIsInfeasible) {
   EXPECT_EQ(Allocated("b"), "3 3");
 }
 
+// Spec: pod/3/apparmor
+TEST_F(PodSetTest, ProfileThatTheHostCannotEnforceFailsThePod) {
+  Main().mutable_security_context()->mutable_app_armor_profile()->set_type("RuntimeDefault");
+  Start();
+  EXPECT_EQ(node_.Status("u1").phase(), "Failed");
+  EXPECT_EQ(node_.Status("u1").reason(), "AppArmor");
+  EXPECT_EQ(node_.Status("u1").message(),
+            "Cannot enforce AppArmor: AppArmor is not enabled on the host");
+  EXPECT_THAT(node_.runtime.sandboxes(), IsEmpty());
+}
+
+// Spec: pod/3/apparmor
+TEST_F(PodSetTest, WithoutAppArmorAnUnconfinedPodHasWhatItWants) {
+  Main().mutable_security_context()->mutable_app_armor_profile()->set_type("Unconfined");
+  Start();
+  EXPECT_EQ(node_.runtime.running_containers(), 1);
+}
+
 // Spec: pod/3/sysctls
 TEST_F(PodSetTest, PodThatMayNotSetItsSysctlFails) {
   v1::Sysctl& sysctl = *Spec().mutable_security_context()->add_sysctls();

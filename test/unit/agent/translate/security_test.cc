@@ -31,7 +31,7 @@ class SecurityTest : public ::testing::Test {
     files.mount_paths.resize(pod_.spec().containers(0).volume_mounts_size(), "/host/path");
     context.files = std::move(files);
     auto config = MakeContainerConfig(pod_, pod_.spec().containers(0), false, 0,
-                                      {"sha256:1", {}, ""}, context, MakeNode(), MapConfigSource());
+                                      {"sha256:1", {}, ""}, context, node_, MapConfigSource());
     EXPECT_TRUE(config.ok()) << config.status();
     return config.value_or(ContainerConfig());
   }
@@ -41,7 +41,84 @@ class SecurityTest : public ::testing::Test {
   v1::PodSecurityContext& OfPod() { return *pod_.mutable_spec()->mutable_security_context(); }
 
   v1::Pod pod_ = MakePod();
+  NodeContext node_ = MakeNode();
 };
+
+// Spec: pod/15/apparmor
+TEST_F(SecurityTest, AppArmorProfileIsTheContainersElseTheAnnotationsElseThePods) {
+  node_.apparmor = true;
+  EXPECT_EQ(Made().apparmor_profile, "");
+  EXPECT_FALSE(NeedsAppArmor(pod_));
+  OfPod().mutable_app_armor_profile()->set_type("RuntimeDefault");
+  EXPECT_EQ(Made().apparmor_profile, "runtime/default");
+  EXPECT_TRUE(NeedsAppArmor(pod_));
+  auto& annotations = *pod_.mutable_metadata()->mutable_annotations();
+  annotations["container.apparmor.security.beta.kubernetes.io/other"] = "localhost/others";
+  EXPECT_EQ(Made().apparmor_profile, "runtime/default");
+  annotations["container.apparmor.security.beta.kubernetes.io/main"] = "unconfined";
+  EXPECT_EQ(Made().apparmor_profile, "unconfined");
+  EXPECT_FALSE(NeedsAppArmor(pod_));
+  Own().mutable_app_armor_profile()->set_type("Localhost");
+  Own().mutable_app_armor_profile()->set_localhost_profile("mine");
+  EXPECT_EQ(Made().apparmor_profile, "localhost/mine");
+  EXPECT_TRUE(NeedsAppArmor(pod_));
+  Own().mutable_app_armor_profile()->set_type("Unconfined");
+  EXPECT_FALSE(NeedsAppArmor(pod_));
+  *pod_.mutable_spec()->add_init_containers() = Main();
+  pod_.mutable_spec()->mutable_init_containers(0)->set_name("first");
+  EXPECT_FALSE(NeedsAppArmor(pod_));
+  annotations["container.apparmor.security.beta.kubernetes.io/first"] = "localhost/x";
+  pod_.mutable_spec()->mutable_init_containers(0)->clear_security_context();
+  EXPECT_TRUE(NeedsAppArmor(pod_));
+  // Where there is none, to say "unconfined" is an error of the runtime.
+  node_.apparmor = false;
+  EXPECT_EQ(Made().apparmor_profile, "");
+}
+
+// Spec: pod/15/selinux
+TEST_F(SecurityTest, LabelsAreTheContainersElseThePods) {
+  EXPECT_EQ(Made().selinux, std::nullopt);
+  EXPECT_EQ(MadeSandbox().selinux, std::nullopt);
+  OfPod().mutable_se_linux_options()->set_level("s0:c1,c2");
+  OfPod().mutable_se_linux_options()->set_user("u");
+  EXPECT_EQ(Made().selinux, (SelinuxOptions{"u", "", "", "s0:c1,c2"}));
+  Own().mutable_se_linux_options()->set_type("spc_t");
+  Own().mutable_se_linux_options()->set_role("r");
+  EXPECT_EQ(Made().selinux, (SelinuxOptions{"", "r", "spc_t", ""}));
+  EXPECT_EQ(MadeSandbox().selinux, (SelinuxOptions{"u", "", "", "s0:c1,c2"}));
+}
+
+// What belongs to the host keeps its labels.
+// Spec: pod/15/selinux
+TEST_F(SecurityTest, OnlyWhatIsThePodsOwnIsRelabelledAndOnlyWithSELinux) {
+  const auto add = [this](const std::string& name) -> v1::Volume& {
+    v1::VolumeMount& mount = *Main().add_volume_mounts();
+    mount.set_name(name);
+    mount.set_mount_path("/" + name);
+    v1::Volume& volume = *pod_.mutable_spec()->add_volumes();
+    volume.set_name(name);
+    return volume;
+  };
+  add("host").mutable_host_path()->set_path("/etc");
+  add("empty").mutable_empty_dir();
+  add("config").mutable_config_map()->set_name("c");
+  add("secret").mutable_secret()->set_secret_name("s");
+  add("pod").mutable_downward_api();
+  add("all").mutable_projected();
+  Main().set_termination_message_path("/dev/termination-log");
+  const ContainerFiles files{.etc_hosts_path = "/hosts", .termination_log_path = "/log"};
+  const auto relabelled = [&] {
+    std::vector<std::string> paths;
+    for (const Mount& mount : Made(files).mounts) {
+      if (mount.selinux_relabel) paths.push_back(mount.container_path);
+    }
+    return paths;
+  };
+  EXPECT_THAT(relabelled(), IsEmpty());
+  node_.selinux = true;
+  EXPECT_THAT(relabelled(), ElementsAre("/empty", "/config", "/secret", "/pod", "/all",
+                                        "/etc/hosts", "/dev/termination-log"));
+}
 
 // Spec: pod/15/run-as-group
 TEST_F(SecurityTest, GroupIsTheContainersElseThePods) {

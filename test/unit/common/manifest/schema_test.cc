@@ -173,7 +173,8 @@ TEST(Unsupported, WhatThisVersionHonoursIsNotMentioned) {
       "resources": {"limits": {"cpu": "1"}},
       "securityContext": {"privileged": true, "capabilities": {"add": ["NET_ADMIN"]},
         "seccompProfile": {"type": "RuntimeDefault"},
-        "appArmorProfile": {"type": "RuntimeDefault"}},
+        "seLinuxOptions": {"type": "spc_t"},
+        "appArmorProfile": {"type": "Localhost", "localhostProfile": "p"}},
       "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "s",
         "mountPropagation": "Bidirectional", "recursiveReadOnly": "Disabled"}]}],
     "volumes": [{"name": "h", "hostPath": {"path": "/"}}, {"name": "e", "emptyDir": {"medium": "Memory"}},
@@ -203,8 +204,8 @@ TEST(Unsupported, EachFieldIsReportedByItsPath) {
        "refuse spec.template.spec.containers[0].restartPolicy"},
       {"{initContainers: [{name: a, restartPolicy: OnFailure}]}",
        "refuse spec.template.spec.initContainers[0].restartPolicy"},
-      {"{containers: [{name: a, securityContext: {appArmorProfile: {type: Localhost}}}]}",
-       "refuse spec.template.spec.containers[0].securityContext.appArmorProfile.type"},
+      {"{securityContext: {seLinuxChangePolicy: MountOption}}",
+       "warn spec.template.spec.securityContext.seLinuxChangePolicy"},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(UnsupportedIn(c.spec), std::vector<std::string>{c.found}) << c.spec;

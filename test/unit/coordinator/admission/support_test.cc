@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/unit/coordinator/admission/objects.h"
@@ -145,7 +146,6 @@ TEST(Support, ASurgeWithHostPortsNeedsZeroGap) {
                           testing::HasSubstr("a rollout would wait for ever")));
 }
 
-// Spec: pod/15/apparmor
 TEST(Support, NamesAnnotationsThatNoLongerConfigure) {
   v1::Object object = MinimalDaemonSet();
   auto& annotations = *object.mutable_daemon_set()
@@ -153,12 +153,34 @@ TEST(Support, NamesAnnotationsThatNoLongerConfigure) {
                            ->mutable_template_()
                            ->mutable_metadata()
                            ->mutable_annotations();
-  annotations["container.apparmor.security.beta.kubernetes.io/main"] = "localhost/x";
-  annotations["container.apparmor.security.beta.kubernetes.io/other"] = "runtime/default";
   annotations["scheduler.alpha.kubernetes.io/critical-pod"] = "";
   annotations["seccomp.security.alpha.kubernetes.io/pod"] = "runtime/default";
   annotations["prometheus.io/scrape"] = "true";
-  EXPECT_EQ(CheckSupport(object).warnings.size(), 3u);
+  EXPECT_EQ(CheckSupport(object).warnings.size(), 2u);
+}
+
+// Spec: pod/15/apparmor
+TEST(Support, ProfilesOfAppArmorMayStillBeAnnotations) {
+  v1::Object object = MinimalDaemonSet();
+  std::string& profile =
+      (*object.mutable_daemon_set()
+            ->mutable_spec()
+            ->mutable_template_()
+            ->mutable_metadata()
+            ->mutable_annotations())["container.apparmor.security.beta.kubernetes.io/main"];
+  for (const char* good : {"runtime/default", "unconfined", "localhost/x"}) {
+    profile = good;
+    EXPECT_THAT(Texts(CheckSupport(object).warnings), IsEmpty()) << good;
+    EXPECT_THAT(Texts(CheckSupport(object).problems), IsEmpty()) << good;
+  }
+  for (const char* bad : {"", "docker-default", "localhost/"}) {
+    profile = bad;
+    EXPECT_THAT(
+        Texts(CheckSupport(object).problems),
+        ElementsAre(absl::StrCat("spec.template.metadata.annotations[container.apparmor.security."
+                                 "beta.kubernetes.io/main]: Invalid value: \"",
+                                 bad, "\": invalid AppArmor profile name: \"", bad, "\"")));
+  }
 }
 
 TEST(Support, PodsOnTheirOwnAreNotPlaced) {

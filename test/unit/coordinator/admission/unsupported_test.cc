@@ -117,15 +117,10 @@ TEST(Unsupported, MountsThatCannotBeMade) {
   }
 }
 
-// Spec: pod/3/apparmor, pod/3/os-name, pod/15/groups-policy, pod/15/host-users
+// Spec: pod/3/os-name, pod/15/groups-policy, pod/15/host-users
 // Spec: pod/11.2/readiness-gates
 TEST(Unsupported, RightsAndPromisesThatCannotBeKept) {
-  const std::string profile = "appArmorProfile: {type: Localhost, localhostProfile: p}";
-  const Case own{", securityContext: {" + profile + "}",
-                 "containers[0].securityContext.appArmorProfile.type"};
-  ExpectRefused(ReportOf(own.text, ""), own);
   for (const Case& c : {
-           Case{", securityContext: {" + profile + "}", "securityContext.appArmorProfile.type"},
            Case{", securityContext: {supplementalGroupsPolicy: Strict}",
                 "securityContext.supplementalGroupsPolicy"},
            Case{", hostUsers: false", "hostUsers"},
@@ -135,17 +130,19 @@ TEST(Unsupported, RightsAndPromisesThatCannotBeKept) {
     ExpectRefused(ReportOf("", c.text), c);
   }
   const SupportReport fine = ReportOf(
-      ", securityContext: {appArmorProfile: {type: RuntimeDefault}}",
-      ", securityContext: {supplementalGroupsPolicy: Merge}, hostUsers: true, os: {name: linux}");
+      ", securityContext: {appArmorProfile: {type: Unconfined}, seLinuxOptions: {level: s0}}",
+      ", securityContext: {supplementalGroupsPolicy: Merge, seLinuxOptions: {type: t}, "
+      "seLinuxChangePolicy: Recursive, appArmorProfile: {type: Localhost, localhostProfile: p}}, "
+      "hostUsers: true, os: {name: linux}");
   EXPECT_THAT(fine.problems, IsEmpty());
   EXPECT_THAT(fine.warnings, IsEmpty());
 }
 
-// Spec: pod/15/selinux, pod/15/windows, pod/16/fqdn, pod/24/stop-signal
+// Spec: pod/15/windows, pod/16/fqdn, pod/24/stop-signal
 TEST(Unsupported, WhatIsWithoutEffectIsSaidToBe) {
   for (const Case& c : {
-           Case{", securityContext: {seLinuxOptions: {level: s0}}",
-                "securityContext.seLinuxOptions"},
+           Case{", securityContext: {seLinuxChangePolicy: MountOption}",
+                "securityContext.seLinuxChangePolicy"},
            Case{", securityContext: {windowsOptions: {runAsUserName: x}}",
                 "securityContext.windowsOptions"},
            Case{", setHostnameAsFQDN: true", "setHostnameAsFQDN"},
@@ -154,8 +151,6 @@ TEST(Unsupported, WhatIsWithoutEffectIsSaidToBe) {
     ExpectWarned(ReportOf("", c.text), c);
   }
   for (const Case& c : {
-           Case{", securityContext: {seLinuxOptions: {level: s0}}",
-                "containers[0].securityContext.seLinuxOptions"},
            Case{", securityContext: {windowsOptions: {runAsUserName: x}}",
                 "containers[0].securityContext.windowsOptions"},
            Case{", securityContext: {capabilities: {drop: ['*']}}",

@@ -683,6 +683,21 @@ TEST(ValidatePod, Rights) {
         "Linux",
         "securityContext.capabilities.drop[2]: Invalid value: \"CAP_X\": is no capability of "
         "Linux"}},
+      {"AppArmor without profile",
+       "securityContext: {appArmorProfile: {type: Localhost}}",
+       {"securityContext.appArmorProfile.localhostProfile: Required value: must be set when "
+        "AppArmor type is Localhost"}},
+      {"AppArmor with blanks",
+       "securityContext: {appArmorProfile: {type: Localhost, localhostProfile: \" p\"}}",
+       {"securityContext.appArmorProfile.localhostProfile: Invalid value: \" p\": must not be "
+        "padded with whitespace"}},
+      {"AppArmor type",
+       "securityContext: {appArmorProfile: {type: x}}",
+       {"securityContext.appArmorProfile.type: Unsupported value: \"x\"*"}},
+      {"AppArmor profile for nothing",
+       "securityContext: {appArmorProfile: {type: Unconfined, localhostProfile: a}}",
+       {"securityContext.appArmorProfile.localhostProfile: Invalid value: \"a\": can only be set "
+        "when AppArmor type is Localhost"}},
       {"seccomp without file",
        "securityContext: {seccompProfile: {type: Localhost}}",
        {"securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp "
