@@ -58,7 +58,7 @@ class PlacesTest : public testing::Test {
 TEST_F(PlacesTest, ReadinessIsToldAtOnceAlsoWithoutACoordinator) {
   Runs();
   EXPECT_EQ(AddressTold(), node_.Status("u").pod_ip());
-  node_.link->Deliver(LinkDown{absl::UnavailableError("cut off")});
+  node_.link->Break(absl::UnavailableError("cut off"));
   ready_ = false;
   node_.Run(seconds(2));
   EXPECT_FALSE(Told().ready);
@@ -70,7 +70,7 @@ TEST_F(PlacesTest, ReadinessIsToldAtOnceAlsoWithoutACoordinator) {
 TEST_F(PlacesTest, AnotherSandboxIsAnotherAddress) {
   Runs();
   const std::string before = AddressTold();
-  node_.link->Deliver(LinkDown{absl::UnavailableError("cut off")});
+  node_.link->Break(absl::UnavailableError("cut off"));
   node_.runtime.KillSandbox(Sandbox());
   node_.Run(seconds(30));
   EXPECT_NE(AddressTold(), before);
@@ -80,8 +80,10 @@ TEST_F(PlacesTest, AnotherSandboxIsAnotherAddress) {
 
 TEST_F(PlacesTest, WhatGoesIsToldToGoAndThenNoMore) {
   Runs();
+  node_.runtime.Hold(RuntimeCall::kStopContainer);
   node_.Assign({Deleted(pod_, 30)});
   EXPECT_TRUE(Told().terminating);
+  node_.runtime.Release(RuntimeCall::kStopContainer);
   node_.Run(seconds(40));
   node_.Assign({}, {"pods/ns/web"});
   node_.Run(seconds(1));
