@@ -26,6 +26,7 @@
 #include "common/base/text_file.h"
 #include "common/model/pod_annotations.h"
 #include "common/model/quantity.h"
+#include "spdlog/spdlog.h"
 
 namespace muster::agent {
 namespace {
@@ -206,9 +207,12 @@ absl::StatusOr<std::string> LinuxVolumeHost::MountPath(const v1::Pod& pod,
                            ? BindSubPath(root, sub_path, target)
                            : absl::InvalidArgumentError("it has to stay inside the volume");
   if (!bound.ok()) {
-    return Annotate(bound,
-                    absl::StrCat("failed to prepare subPath for volumeMount \"", mount.name(),
-                                 "\" of container \"", container.name(), "\""));
+    // As in Kubernetes: the rest tells of the host and, by subPathExpr, of variables from Secrets.
+    std::string told = absl::StrCat("failed to prepare subPath for volumeMount \"", mount.name(),
+                                    "\" of container \"", container.name(), "\"");
+    spdlog::warn("pod {}/{}: {}: {}", pod.metadata().namespace_(), pod.metadata().name(), told,
+                 std::string(bound.message()));
+    return absl::Status(bound.code(), told);
   }
   return target;
 }

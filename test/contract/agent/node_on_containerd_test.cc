@@ -359,6 +359,44 @@ TEST_F(NodeOnContainerd, ProbesHooksAndSidecarsDoWhatTheySay) {
   EXPECT_GE(ended(last.init_container_statuses(0)), ended(last.container_statuses(0)));
 }
 
+// A manifest may say so for hosts that have them, as those of network daemons do.
+// Spec: pod/15/selinux, pod/15/apparmor
+TEST_F(NodeOnContainerd, LabelsAndAnUnconfinedProfileHoldUpNobody) {
+  v1::Object object = SleepingPod();
+  v1::PodSpec& spec = *object.mutable_pod()->mutable_spec();
+  spec.mutable_security_context()->mutable_se_linux_options()->set_level("s0");
+  v1::SecurityContext& own = *spec.mutable_containers(0)->mutable_security_context();
+  own.mutable_se_linux_options()->set_type("spc_t");
+  own.mutable_se_linux_options()->set_level("s0");
+  own.mutable_app_armor_profile()->set_type("Unconfined");
+  node_.Welcome({object});
+  ASSERT_TRUE(node_.RunUntil([this] { return node_.Ready(); }))
+      << node_.Status().ShortDebugString();
+}
+
+// Spec: pod/26/out-of-memory, pod/11.4/file
+TEST_F(NodeOnContainerd, WhoIsKilledForItsMemoryIsSaidToBeAndWhatItLeftCanBeSent) {
+  v1::Object object = SleepingPod();
+  v1::Container& container = *object.mutable_pod()->mutable_spec()->mutable_containers(0);
+  // 64 MiB in a variable of the shell; the message is no UTF-8.
+  container.set_command(2,
+                        "printf '\\377\\376 left' >/dev/termination-log; "
+                        "x=$(head -c 67108864 /dev/zero | tr '\\0' x); exit 3");
+  container.set_termination_message_path("/dev/termination-log");
+  container.set_termination_message_policy("File");
+  (*container.mutable_resources()->mutable_limits())["memory"].set_text("16Mi");
+  (*container.mutable_resources()->mutable_requests())["memory"].set_text("16Mi");
+  node_.Welcome({object});
+  ASSERT_TRUE(node_.RunUntil([this] { return node_.Web().last_state().has_terminated(); }))
+      << node_.Status().ShortDebugString();
+  const v1::ContainerStateTerminated end = node_.Web().last_state().terminated();
+  EXPECT_EQ(end.exit_code(), 137);
+  EXPECT_EQ(end.reason(), "OOMKilled");
+  EXPECT_EQ(end.message(), "\uFFFD\uFFFD left");
+  v1::PodStatus received;
+  EXPECT_TRUE(received.ParseFromString(node_.Status().SerializeAsString()));
+}
+
 }  // namespace
 }  // namespace muster::agent
 
