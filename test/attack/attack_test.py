@@ -11,6 +11,7 @@ GROWTH_MAX, and it has to be there afterwards.
 import contextlib
 import gzip
 import os
+import pathlib
 import resource
 import socket
 import ssl
@@ -616,7 +617,13 @@ data: {key: "\\e[2Jx"}
             check=False)
         self.coordinator.ctl("create", "-f", "-", text="apiVersion: v1\nkind: Secret\nmetadata: "
                              "{name: s}\nstringData: {password: hunter2}\n")
-        # At any moment, with no chance to write anything more.
+        # The log waits for nobody, and nobody for the log: what was asked for is in it soon after.
+        until = time.monotonic() + SERVED_WITHIN
+        name = '"resource":"secrets","namespace":"default","name":"s"'
+        while name not in pathlib.Path(f"{folder}/audit.log").read_text(encoding="utf-8"):
+            self.assertLess(time.monotonic(), until, "it is not remembered")
+            select_wait(0.02)
+        # With no chance to write anything more.
         self.coordinator.process.kill()
         self.coordinator.process.wait(30)
         self.coordinator.start()
@@ -625,7 +632,7 @@ data: {key: "\\e[2Jx"}
         with open(f"{folder}/audit.log", encoding="utf-8") as file:
             text = file.read()
         self.assertIn('"rpc":"Apply"', text)
-        self.assertIn('"resource":"secrets","namespace":"default","name":"s"', text)
+        self.assertIn(name, text)
         self.assertNotIn("hunter2", text)
         self.assertNotIn("aHVudGVyMg", text)
         number = next(n for n, line in enumerate(text.splitlines(), 1) if '"name":"s"' in line)
