@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace muster::coordinator {
+namespace {
+
+constexpr uint64_t kPatientEach = 4;
+
+}  // namespace
 
 template <typename Change>
 void ConnectionGate::Update(const std::string& address, Change change) {
@@ -52,7 +57,7 @@ void ConnectionGate::LetIn(Id id, MonoTime now) {
   Connection& connection = connections_.at(id);
   connection.state = State::kUnknown;
   connection.since = now;
-  connection.is_patient = std::exchange(next_is_patient_, !next_is_patient_);
+  connection.is_patient = ++let_in_ % kPatientEach == 0;
   ++unknown_;
   by_age_.emplace(now, id);
   Update(connection.address, [&](Address& entry) {

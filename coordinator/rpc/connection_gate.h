@@ -22,7 +22,7 @@ namespace muster::coordinator {
 //
 // Each address counts by itself: whoever has most gives way to who has less, at once, so that
 // others get in whatever one address does; among those that have as much it is the one that has
-// taken its time. Every second one is given more time: a coordinator that is slower than the
+// taken its time. Every fourth one is given more time: a coordinator that is slower than the
 // patience would cut off all that it works for, and a fleet behind one address would never be back.
 // A plain value; the caller says when things happen, in the order of time, and does what Decide
 // answers. Every step costs the logarithm of the number of connections.
@@ -34,7 +34,7 @@ class ConnectionGate {
     size_t all_max = 16'384;     // Whatever they are; those that wait, too.
     size_t identity_max = 256;   // Of one user or node.
     // How long one that is not known yet may take before another one of as loud an address gets its
-    // place, and before it has to go in any case. Every second one may take the longer patience.
+    // place, and before it has to go in any case. Every fourth one may take the longer patience.
     Duration patience = std::chrono::seconds(5), long_patience = std::chrono::seconds(20);
     Duration unknown_wait_max = std::chrono::seconds(30);
   };
@@ -99,7 +99,7 @@ class ConnectionGate {
   std::set<std::pair<MonoTime, Id>> by_age_;  // Those that are let in and not known.
   std::map<std::string, std::list<Id>> identities_;
   size_t unknown_ = 0, known_ = 0;
-  bool next_is_patient_ = false;
+  uint64_t let_in_ = 0;
   Decision next_;
 };
 

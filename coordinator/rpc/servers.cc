@@ -16,8 +16,9 @@ namespace {
 
 // A manifest with all its ConfigMaps in one apply; reports are far smaller.
 constexpr int kReceivedBytesMax = 64 << 20;
-// A connection that has not done its TLS handshake by then is closed.
-constexpr int kHandshakeMsMax = 10'000;
+// A connection that has not done its TLS handshake by then is closed. No less than the longer
+// patience of the ConnectionGate, which closes those that are in the way before.
+constexpr int kHandshakeMsMax = 20'000;
 // Of one connection. An agent has its session and a tunnel for each `logs` and `exec`.
 constexpr int kStreamsMax = 256;
 
