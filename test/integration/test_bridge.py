@@ -522,8 +522,8 @@ def test_reset_leaves_nothing_behind(fleet):
         assert ours == before[1].splitlines()
     finally:
         fleet.testbed("remove", "node-4")
-        fleet.ctl("delete", "daemonset", "led", check=False)
         fleet.ctl("delete", "node", "node-4", check=False)
+        fleet.ctl("delete", "daemonset", "led", check=False)
         wait_until(lambda: len(fleet.pods("web")) == 3, 30, "its pod is forgotten")
 
 

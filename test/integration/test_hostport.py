@@ -155,10 +155,13 @@ def dual(cluster):
         cluster.on(host, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0",
                    "net.ipv6.conf.all.forwarding=1")
         cluster.on(host, "ip", "addr", "add", f"fd41::{number}/64", "dev", "eth0", "nodad")
+        other = 3 - number
+        cluster.on(host, "ip", "route", "replace", f"fd42:{other}::/64", "via", f"fd41::{other}")
     yield f"[fd41::1]:{PORT}"
     for path, text in before.items():
         path.write_text(text)
     for host, number in ((HOST, 1), (OTHER, 2)):
+        cluster.on(host, "ip", "route", "del", f"fd42:{3 - number}::/64")
         cluster.on(host, "ip", "addr", "del", f"fd41::{number}/64", "dev", "eth0")
 
 
