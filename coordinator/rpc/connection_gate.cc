@@ -6,6 +6,7 @@
 namespace muster::coordinator {
 namespace {
 
+// Each of so many that are let in has the longer patience.
 constexpr uint64_t kPatientEach = 4;
 
 }  // namespace
@@ -13,16 +14,16 @@ constexpr uint64_t kPatientEach = 4;
 template <typename Change>
 void ConnectionGate::Update(const std::string& address, Change change) {
   Address& entry = addresses_[address];
-  waiting_.erase({entry.unknown(), address});
+  waiting_.erase({entry.unknown.size(), address});
   most_waiting_.erase({entry.waiting.size(), address});
-  most_unknown_.erase({entry.unknown(), address});
+  most_unknown_.erase({entry.unknown.size(), address});
   change(entry);
   if (!entry.waiting.empty()) {
-    waiting_.emplace(entry.unknown(), address);
+    waiting_.emplace(entry.unknown.size(), address);
     most_waiting_.emplace(entry.waiting.size(), address);
   }
-  if (!entry.unknown() == 0) most_unknown_.emplace(entry.unknown(), address);
-  if (entry.waiting.empty() && entry.unknown() == 0) addresses_.erase(address);
+  if (!entry.unknown.empty()) most_unknown_.emplace(entry.unknown.size(), address);
+  if (entry.waiting.empty() && entry.unknown.empty()) addresses_.erase(address);
 }
 
 void ConnectionGate::Came(Id id, const std::string& address, MonoTime now) {
@@ -35,34 +36,29 @@ void ConnectionGate::Came(Id id, const std::string& address, MonoTime now) {
   Update(address, [id](Address& entry) { entry.waiting.push_back(id); });
 }
 
-std::list<ConnectionGate::Id>& ConnectionGate::UnknownLike(const Connection& connection,
-                                                           Address& address) const {
-  return connection.is_patient ? address.patient : address.hasty;
-}
-
-std::pair<ConnectionGate::Id, MonoTime> ConnectionGate::Replaceable(const Address& address) const {
-  std::optional<std::pair<MonoTime, Id>> first;
-  for (const auto& [ids, patience] : {std::pair(&address.hasty, options_.patience),
-                                      std::pair(&address.patient, options_.long_patience)}) {
-    if (ids->empty()) continue;
-    const std::pair until(connections_.at(ids->front()).since +
-                              std::chrono::duration_cast<MonoTime::duration>(patience),
-                          ids->front());
-    if (!first || until < *first) first = until;
+const ConnectionGate::Connection* ConnectionGate::NextInTurn(size_t most, Id& id) const {
+  for (const auto& [turn, candidate] : by_turn_) {
+    const Connection& connection = connections_.at(candidate);
+    if (addresses_.at(connection.address).unknown.size() < most) continue;
+    id = candidate;
+    return &connection;
   }
-  return {first->second, first->first};
+  return nullptr;
 }
 
 void ConnectionGate::LetIn(Id id, MonoTime now) {
   Connection& connection = connections_.at(id);
   connection.state = State::kUnknown;
   connection.since = now;
-  connection.is_patient = ++let_in_ % kPatientEach == 0;
+  const Duration patience =
+      ++let_in_ % kPatientEach == 0 ? options_.long_patience : options_.patience;
+  connection.turn = now + std::chrono::duration_cast<MonoTime::duration>(patience);
+  by_turn_.emplace(connection.turn, id);
   ++unknown_;
   by_age_.emplace(now, id);
   Update(connection.address, [&](Address& entry) {
     entry.waiting.pop_front();
-    UnknownLike(connection, entry).push_back(id);
+    entry.unknown.push_back(id);
   });
   next_.let_in.push_back(id);
 }
@@ -76,7 +72,8 @@ void ConnectionGate::Known(Id id, const std::string& identity) {
   --unknown_;
   ++known_;
   by_age_.erase({connection.since, id});
-  Update(connection.address, [&](Address& entry) { UnknownLike(connection, entry).remove(id); });
+  by_turn_.erase({connection.turn, id});
+  Update(connection.address, [&](Address& entry) { entry.unknown.remove(id); });
   connection.state = State::kKnown;
   connection.identity = identity;
   std::list<Id>& own = identities_[identity];
@@ -96,8 +93,8 @@ void ConnectionGate::Gone(Id id) {
     case State::kUnknown:
       --unknown_;
       by_age_.erase({connection.since, id});
-      Update(connection.address,
-             [&](Address& entry) { UnknownLike(connection, entry).remove(id); });
+      by_turn_.erase({connection.turn, id});
+      Update(connection.address, [&](Address& entry) { entry.unknown.remove(id); });
       break;
     case State::kKnown:
       --known_;
@@ -123,7 +120,7 @@ void ConnectionGate::GiveOneUp() {
     return Close(Id(addresses_.at(most_waiting_.rbegin()->second).waiting.back()));
   }
   if (!most_unknown_.empty()) {
-    Cut(Replaceable(addresses_.at(most_unknown_.rbegin()->second)).first);
+    Cut(Id(addresses_.at(most_unknown_.rbegin()->second).unknown.front()));
   }
 }
 
@@ -139,13 +136,16 @@ ConnectionGate::Decision ConnectionGate::Decide(MonoTime now) {
     const auto [least, address] = *waiting_.begin();
     if (unknown_ >= options_.unknown_max) {
       const auto [most, loudest] = *most_unknown_.rbegin();
-      const auto [oldest, until] = Replaceable(addresses_.at(loudest));
-      // With one more it still has less.
-      if (most <= least + 1 && until > now) {
-        earlier(until);
-        break;
+      Id out = addresses_.at(loudest).unknown.front();
+      // With one more it still has less; otherwise one that had its time makes room.
+      if (most <= least + 1) {
+        const MonoTime turn = NextInTurn(most, out)->turn;
+        if (turn > now) {
+          earlier(turn);
+          break;
+        }
       }
-      Cut(oldest);
+      Cut(out);
     }
     LetIn(addresses_.at(address).waiting.front(), now);
   }

@@ -69,23 +69,21 @@ class ConnectionGate {
   struct Connection {
     std::string address;
     State state = State::kWaiting;
-    bool is_patient = false;
+    MonoTime turn{};   // Not known yet: when it may be replaced.
     MonoTime since{};  // Of that state.
     std::string identity = {};
   };
   struct Address {
-    std::deque<Id> waiting;        // The oldest first.
-    std::list<Id> hasty, patient;  // Let in and not known yet; likewise.
-    size_t unknown() const { return hasty.size() + patient.size(); }
+    std::deque<Id> waiting;  // The oldest first.
+    std::list<Id> unknown;   // Likewise.
   };
   using Load = std::pair<size_t, std::string>;  // Of how many, and whose they are.
 
   // Takes the address out of the orders, and puts it in where it belongs now.
   template <typename Change>
   void Update(const std::string& address, Change change);
-  // The one of an address that is the first to be replaced, and when it may be.
-  std::pair<Id, MonoTime> Replaceable(const Address& address) const;
-  std::list<Id>& UnknownLike(const Connection& connection, Address& address) const;
+  // The first of those that are not known yet whose address has so many.
+  const Connection* NextInTurn(size_t most, Id& id) const;
   void LetIn(Id id, MonoTime now);
   void Cut(Id id);
   void Close(Id id);
@@ -96,7 +94,8 @@ class ConnectionGate {
   std::set<Load> waiting_;       // Addresses where some wait, by how many are let in.
   std::set<Load> most_waiting_;  // The same, by how many wait.
   std::set<Load> most_unknown_;  // Those with some that are let in and not known, by how many.
-  std::set<std::pair<MonoTime, Id>> by_age_;  // Those that are let in and not known.
+  // Those that are let in and not known, by when they were, and by when they may be replaced.
+  std::set<std::pair<MonoTime, Id>> by_age_, by_turn_;
   std::map<std::string, std::list<Id>> identities_;
   size_t unknown_ = 0, known_ = 0;
   uint64_t let_in_ = 0;
