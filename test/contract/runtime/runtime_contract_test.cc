@@ -631,6 +631,7 @@ TEST_F(RuntimeContract, EventsTellOfAContainerFromItsStartToItsEndOrThereAreNone
   }
 }
 
+// Spec: pod/26/stats-of-exited
 TEST_F(RuntimeContract, OnlyRunningContainersUseMemory) {
   const std::string running = Started(Behaviour::kRunsUntilStopped);
   const auto stats_of = [this](const std::string& id) {

@@ -195,7 +195,7 @@ TEST_F(CriRuntimeTest, StartingRuntimeIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(Info(runtime).status()));
 }
 
-// Spec: pod/1/cri-deadlines, pod/7/cancel
+// Spec: pod/1/cri-deadlines, pod/7/cancel, pod/25/pull-progress
 TEST_F(CriRuntimeTest, DestructionCancelsAPullAndRunsItsCallback) {
   StartServer();
   std::atomic<int> callbacks = 0;
@@ -262,7 +262,7 @@ TEST_F(CriRuntimeTest, CgroupDriverComesFromTheRuntimesOwnCallWhereItHasOne) {
   EXPECT_EQ(Info(runtime).value().cgroup_driver, "systemd");
 }
 
-// Spec: pod/24/pull, pod/7/server-address
+// Spec: pod/24/pull, pod/7/server-address, pod/26/pull-foreign-server
 TEST_F(CriRuntimeTest, PullTellsImageCredentialsAndSandbox) {
   images_.ends = true;
   StartServer();

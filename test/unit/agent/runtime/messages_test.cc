@@ -102,7 +102,7 @@ TEST(CriMessages, StatusKeepsCodeAndMessage) {
   EXPECT_TRUE(FromGrpc(grpc::Status::OK).ok());
 }
 
-// Spec: pod/5/away
+// Spec: pod/5/away, pod/26/restart-starting
 TEST(CriMessages, RuntimeThatIsStillStartingIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(
       FromGrpc(grpc::Status(grpc::StatusCode::UNKNOWN, "server is not initialized yet"))));

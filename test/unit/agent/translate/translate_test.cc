@@ -241,7 +241,7 @@ TEST(ContainerConfigs, NoNewPrivilegesOnlyWhenEscalationIsForbiddenExplicitly) {
   EXPECT_TRUE(Make(pod).no_new_privs);
 }
 
-// Spec: pod/17.1/cpu
+// Spec: pod/17.1/cpu, pod/26/cpu-quota-too-small
 TEST(Resources, CpuNumbersAreKubelets) {
   EXPECT_EQ(CpuShares(0), 2);
   EXPECT_EQ(CpuShares(100), 102);

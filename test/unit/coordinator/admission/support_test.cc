@@ -34,6 +34,7 @@ TEST(Support, SaysNothingOfWhatIsHonoured) {
 }
 
 // Spec: pod/3/unsupported, pod/15/host-users, pod/25/host-users, pod/28/loudly
+// Spec: pod/26/user-namespaces
 TEST(Support, RefusesWhatWouldBreakSilently) {
   const SupportReport report =
       Report("volumes: [{name: v, persistentVolumeClaim: {claimName: c}}], hostUsers: false");

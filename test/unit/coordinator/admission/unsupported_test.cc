@@ -118,7 +118,7 @@ TEST(Unsupported, MountsThatCannotBeMade) {
 }
 
 // Spec: pod/3/os-name, pod/15/groups-policy, pod/15/host-users
-// Spec: pod/11.2/readiness-gates
+// Spec: pod/11.2/readiness-gates, pod/25/groups-policy
 TEST(Unsupported, RightsAndPromisesThatCannotBeKept) {
   for (const Case& c : {
            Case{", securityContext: {supplementalGroupsPolicy: Strict}",

@@ -53,7 +53,7 @@ TEST(Fit, AResourceThatIsNotRequestedIsNotLookedAtOnAnOvercommittedNode) {
 }
 
 // Spec: 10.1/fits, 10.1/texts
-// Spec: pod/3/unknown-resource
+// Spec: pod/3/unknown-resource, pod/25/devices
 TEST(Fit, AnAbsentAllocatableIsZero) {
   v1::Pod pod = Asking("0");
   (*pod.mutable_spec()
