@@ -250,10 +250,11 @@ absl::Status FileCheckpoint::SaveContainers(const ContainerMemories& containers)
 
 absl::StatusOr<CheckpointState> FileCheckpoint::LoadAssignment(std::string* problem) {
   Close();
+  unwritten_.reset();
   MUSTER_RETURN_IF_ERROR(MakeDirectories(directory_, 0700));
   absl::StatusOr<std::string> content = ReadFile(path_, kFileBytesMax);
   if (absl::IsNotFound(content.status())) {
-    MUSTER_RETURN_IF_ERROR(Rewrite({}));
+    WriteOrLater({}, problem);
     return CheckpointState();
   }
   if (!content.ok()) return content.status();
@@ -295,8 +296,22 @@ absl::StatusOr<CheckpointState> FileCheckpoint::LoadAssignment(std::string* prob
                             " bytes are dropped. Nothing is stopped until the coordinator "
                             "answers.");
   }
-  MUSTER_RETURN_IF_ERROR(Rewrite(state));
+  // Keys that are not in use any more are forgotten after this.
+  if (replayed.stale) {
+    MUSTER_RETURN_IF_ERROR(Rewrite(state));
+  } else {
+    WriteOrLater(state, problem);
+  }
   return state;
+}
+
+// A full disk keeps no agent from looking after what runs. Read again, the file says the same.
+void FileCheckpoint::WriteOrLater(const CheckpointState& state, std::string* problem) {
+  const absl::Status written = Rewrite(state);
+  if (written.ok()) return;
+  absl::StrAppend(problem, problem->empty() ? "" : " ", path_,
+                  " cannot be written: ", written.message(), ".");
+  unwritten_ = state;
 }
 
 absl::Status FileCheckpoint::OpenForAppend(uint64_t keep_bytes) {
@@ -339,6 +354,7 @@ absl::Status FileCheckpoint::Save(const CheckpointChange& change) {
 }
 
 absl::Status FileCheckpoint::Compact() {
+  if (unwritten_) return Rewrite(CheckpointState(*unwritten_));
   MUSTER_ASSIGN_OR_RETURN(std::string content, ReadFile(path_, kFileBytesMax));
   // Behind it may be the rest of a write that failed.
   content.resize(std::min<size_t>(content.size(), size_bytes_));
@@ -354,6 +370,7 @@ absl::Status FileCheckpoint::Rewrite(const CheckpointState& state) {
   const std::string content = absl::StrCat(std::string(kMagic), Frame(record));
   MUSTER_RETURN_IF_ERROR(WriteFileAtomically(path_, content, 0600));
   Close();
+  unwritten_.reset();
   compact_at_bytes_ = 2 * content.size() + kCompactSlackBytes;
   return OpenForAppend(content.size());
 }

@@ -44,6 +44,8 @@ class FileCheckpoint final : public Checkpoint {
   absl::Status Append(const std::string& frame);
   // Makes the file say `state` and nothing else, and opens it.
   absl::Status Rewrite(const CheckpointState& state);
+  // The same, or what makes the next Save do so, and a word about it in `problem`.
+  void WriteOrLater(const CheckpointState& state, std::string* problem);
   // Rewrites what the file says so far.
   absl::Status Compact();
   void Close();
@@ -54,6 +56,8 @@ class FileCheckpoint final : public Checkpoint {
   const std::string directory_;
   const std::string path_, containers_path_;
   int fd_ = -1;
+  // What a damaged file came to, as long as it could not be written; the file is closed meanwhile.
+  std::optional<CheckpointState> unwritten_;
   uint64_t size_bytes_ = 0;  // Of what is whole in the file.
   uint64_t compact_at_bytes_ = 0;
 };

@@ -23,17 +23,17 @@ constexpr uint64_t kTakenWithinUs = 10'000'000;
 }  // namespace
 
 absl::Status LendMounts() {
+  // That of the start before may be there still.
+  int result = sd_notify(/*unset_environment=*/0, kForget);
+  if (result == 0) return absl::FailedPreconditionError("there is no systemd to lend it to");
   // Not its own: systemd gives every process of the unit one, be it confined or not.
   const int mounts = ::open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
   if (mounts < 0) return absl::ErrnoToStatus(errno, "the mount namespace of the host");
-  // That of the start before may be there still.
-  int result = sd_notify(/*unset_environment=*/0, kForget);
   if (result > 0) {
     result = sd_pid_notify_with_fds(/*pid=*/0, /*unset_environment=*/0, kKeep, &mounts, 1);
   }
   if (result > 0) result = sd_notify_barrier(/*unset_environment=*/0, kTakenWithinUs);
   ::close(mounts);
-  if (result == 0) return absl::FailedPreconditionError("there is no systemd to lend it to");
   return result > 0 ? absl::OkStatus() : absl::ErrnoToStatus(-result, "handing it to systemd");
 }
 

@@ -74,8 +74,13 @@ class BackwardLines {
 }  // namespace
 
 absl::StatusOr<int64_t> FindTail(const ReadAt& read_at, int64_t size, int64_t lines) {
-  if (lines <= 0) return size;
   BackwardLines backward(read_at, size);
+  if (lines <= 0) {
+    // What is just being written is new, and from its middle on nobody could read it.
+    char last = '\n';
+    if (size > 0) MUSTER_RETURN_IF_ERROR(read_at(size - 1, &last, 1).status());
+    return last == '\n' ? size : backward.Next();
+  }
   int64_t begin = size;
   // Whether something of that stream comes later, so that a part is not the last of its line.
   bool seen[2] = {false, false};

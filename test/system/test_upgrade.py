@@ -144,9 +144,9 @@ def test_a_restarted_coordinator_is_found_within_two_seconds(steady, signal, cap
 # What came into the units with the sockets or later, and needs a program that knows of it.
 SINCE_SOCKETS = {
     "muster-coordinator": ["FileDescriptorStoreMax"],
-    "muster-agent": ["FileDescriptorStoreMax", "ExecStartPre", "Environment", "PrivateMounts", "ProtectSystem",
-                     "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelLogs",
-                     "ProtectKernelModules"],
+    "muster-agent": [
+        "FileDescriptorStoreMax", "ExecStartPre", "Environment", "PrivateMounts", "ProtectSystem",
+        "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelLogs", "ProtectKernelModules"],
 }
 
 

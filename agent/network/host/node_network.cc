@@ -187,7 +187,9 @@ NodeNetwork::~NodeNetwork() = default;  // What was not written yet is told agai
 void NodeNetwork::Start() {
   save_timer_ = events_.NewTimer([this] { Save(); });
   retry_timer_ = events_.NewTimer([this] { Program(); });
-  leads_host_ports_ = shared_->nftables.Run("list tables inet").ok();
+  const absl::StatusOr<std::string> tables = shared_->nftables.Ask("list tables inet");
+  leads_host_ports_ = tables.ok();
+  inherits_rules_ = absl::StrContains(tables.value_or(""), "table inet muster\n");
   const std::vector<IpAddress> addresses = Addresses(options_.dns_addresses);
   if (!addresses.empty()) {
     std::vector<IpAddress> here;
@@ -338,9 +340,9 @@ bool NodeNetwork::ToldInThisBoot() const {
   return told_in_boot_.empty() || boot_id_.empty() || told_in_boot_ == boot_id_;
 }
 
-// An agent that has just started finds the rules of the one before it, who knew its pods.
+// What is in the kernel is of this boot, and of an agent that knew its pods.
 bool NodeNetwork::AwaitsOwnPods() const {
-  return !own_pods_ && ToldInThisBoot() && !told_ && clock_.Mono() < await_own_pods_until_;
+  return !own_pods_ && inherits_rules_ && !told_ && clock_.Mono() < await_own_pods_until_;
 }
 
 void NodeNetwork::SetHostDns(const std::vector<std::string>& servers) {

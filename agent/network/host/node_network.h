@@ -76,6 +76,7 @@ class NodeNetwork final : public Network {
   // The present boot, and the one in which the coordinator heard how this node's pods fare, as
   // told_table_ has it; "" when that is not known.
   std::string boot_id_, told_in_boot_;
+  bool inherits_rules_ = false;  // When it started there were some of ours.
   MonoTime await_own_pods_until_{};
   DnsServer server_;
   const std::shared_ptr<Shared> shared_;

@@ -145,20 +145,31 @@ TEST_F(FileCheckpointTest, GrowsNoMoreThanTwiceWhatItHolds) {
   EXPECT_EQ(Load().objects.size(), 1u);
 }
 
+// For as long as it lives no file gets larger than `bytes`, as on a full disk.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    rlimit tight = before_;
+    tight.rlim_cur = bytes;
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  }
+  ~FullDisk() { EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0); }
+
+ private:
+  rlimit before_{};
+};
+
 // A full disk: nothing of the change is there, what was there still is, and it recovers.
 TEST_F(FileCheckpointTest, FailedWriteLeavesWhatWasThere) {
   Load();
   ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());
   const rlim_t size = fs::file_size(Log());
-  rlimit old{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit tight = old;
-  tight.rlim_cur = size + 10;
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
-  const absl::Status saved = checkpoint_->Save({.upserted = {{"b", Pod("b")}}});
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
-  EXPECT_FALSE(saved.ok());
+  {
+    const FullDisk full(size + 10);
+    EXPECT_FALSE(checkpoint_->Save({.upserted = {{"b", Pod("b")}}}).ok());
+  }
   EXPECT_EQ(fs::file_size(Log()), size);
   ASSERT_TRUE(checkpoint_->Save({.upserted = {{"c", Pod("c")}}}).ok());
   const CheckpointState state = Load();
@@ -167,6 +178,38 @@ TEST_F(FileCheckpointTest, FailedWriteLeavesWhatWasThere) {
   EXPECT_TRUE(state.objects.contains("a"));
   EXPECT_FALSE(state.objects.contains("b"));
   EXPECT_TRUE(state.objects.contains("c"));
+}
+
+// The last write before the machine died is torn, or the disk damaged what was there, and there is
+// no room to write what is left of it: the agent goes on with that, now and whenever it starts.
+TEST_F(FileCheckpointTest, OnAFullDiskWhatIsDamagedIsUsedAndWrittenLater) {
+  Load();
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"a", Pod("a")}}, .complete = true}).ok());
+  const std::string before = Content();
+  ASSERT_TRUE(checkpoint_->Save({.upserted = {{"b", Pod("b")}}}).ok());
+  const std::string torn = Content().substr(0, Content().size() - 3);
+  std::string damaged = before;
+  damaged[before.size() / 2] ^= 0x40;
+  for (const bool is_torn : {true, false}) {
+    SetContent(is_torn ? torn : damaged);
+    {
+      const FullDisk full(10);
+      for (int start = 0; start < 2; ++start) {
+        const CheckpointState state = Load();
+        EXPECT_EQ(state.objects.contains("a"), is_torn);
+        EXPECT_FALSE(state.objects.contains("b"));
+        EXPECT_FALSE(state.complete);
+        EXPECT_FALSE(checkpoint_->Save({.upserted = {{"c", Pod("c")}}}).ok());
+      }
+    }
+    ASSERT_TRUE(checkpoint_->Save({.upserted = {{"d", Pod("d")}}}).ok());
+    const CheckpointState state = Load();
+    EXPECT_EQ(problem_, "");
+    EXPECT_FALSE(state.complete) << "the coordinator has not spoken yet";
+    EXPECT_EQ(state.objects.contains("a"), is_torn);
+    EXPECT_FALSE(state.objects.contains("c"));
+    EXPECT_TRUE(state.objects.contains("d"));
+  }
 }
 
 v1::Object Secret(const std::string& value) {

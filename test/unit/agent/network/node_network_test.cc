@@ -136,6 +136,19 @@ TEST_F(NodeNetworkTest, AnAgentOfTheSameBootLeavesTheRulesUntilItHasLooked) {
   EXPECT_TRUE(Until([&] { return LeadsTo("10.0.0.8 . 80"); }));
 }
 
+TEST_F(NodeNetworkTest, NorDoesOneThatStartsAgainAfterABoot) {
+  Kept("of another boot");
+  StartAgent();
+  OwnPodIsAt("10.0.0.9");
+  ASSERT_TRUE(Until([&] { return LeadsTo("10.0.0.9 . 80"); }));
+  const std::string before = Rules();
+  StartAgent();
+  EXPECT_THAT(Places(), ElementsAre("10.0.0.2")) << "for names it has to look first";
+  EXPECT_FALSE(Until([&] { return Rules() != before; }, 300ms));
+  OwnPodIsAt("10.0.0.9");
+  EXPECT_FALSE(Until([&] { return Rules() != before; }, 300ms));
+}
+
 TEST_F(NodeNetworkTest, WhatTheCoordinatorSaysGoesBeforeWhatWasThere) {
   Kept(ThisBoot());
   StartAgent();

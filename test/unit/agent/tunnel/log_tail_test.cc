@@ -43,6 +43,8 @@ TEST(LogTail, CountsFromTheEnd) {
 
 TEST(LogTail, LineThatIsJustBeingWrittenCounts) {
   const std::string file = Whole("1") + Whole("2");
+  EXPECT_EQ(Tail(file + kTime, 0), kTime) << "it is new when it is whole";
+  EXPECT_EQ(Tail(kTime, 0), kTime);
   EXPECT_EQ(Tail(file + kTime, 1), kTime);
   EXPECT_EQ(Tail(file + kTime, 2), Whole("2") + kTime);
 }
