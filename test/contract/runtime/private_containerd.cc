@@ -1,17 +1,15 @@
 #include "test/contract/runtime/private_containerd.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -19,12 +17,15 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/macros.h"
+#include "common/base/text_file.h"
 
 namespace muster::agent {
 namespace {
@@ -41,19 +42,41 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs","io.containerd.snapshott
   address = "DIR/containerd.sock.ttrpc"
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
-  sandbox_image = "docker.io/library/busybox:latest"
+  sandbox_image = "SANDBOX_IMAGE"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "DIR/cni-bin"
     conf_dir = "DIR/cni"
 )";
 
 constexpr char kNetwork[] = R"({"cniVersion":"0.4.0","name":"contract","plugins":[
  {"type":"bridge","bridge":"cni0","isGateway":true,
-  "ipam":{"type":"host-local","dataDir":"DIR/ipam","ranges":[[{"subnet":"10.222.0.0/24"}]]}}]}
+  "ipam":{"type":"host-local","dataDir":"DIR/ipam","ranges":[[{"subnet":"10.222.0.0/24"}]]}},
+ {"type":"portmap","snat":true,"capabilities":{"portMappings":true}}]}
 )";
 
-void Write(const std::string& path, const char* text, const std::string& directory) {
+// Stands before the plug-in that it is named after.
+constexpr char kBridge[] = R"(#!/bin/sh
+if [ "$CNI_COMMAND" = ADD ] && [ -e DIR/hold-network ]; then
+  touch DIR/network-held
+  while [ -e DIR/hold-network ]; do sleep 0.02; done
+fi
+exec /usr/lib/cni/bridge
+)";
+constexpr const char* kPlugins[] = {"bridge", "host-local", "portmap"};
+
+void Write(const std::string& path, const std::string& text, const std::string& directory) {
   std::ofstream(path) << absl::StrReplaceAll(text, {{"DIR", directory}});
+}
+
+void AwaitOrAbort(const char* what, const std::function<bool()>& done) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > end) {
+      std::fprintf(stderr, "waited in vain for %s\n", what);
+      std::abort();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 bool CanFind(const char* program) {
@@ -99,32 +122,47 @@ absl::Status PrivateContainerd::Isolate() {
   return absl::OkStatus();
 }
 
-PrivateContainerd::PrivateContainerd() {
+PrivateContainerd::PrivateContainerd(const Settings& settings) {
   std::string pattern = "/run/containerd-XXXXXX";
   MUSTER_CHECK(::mkdtemp(pattern.data()) != nullptr);
   directory_ = pattern;
   socket_ = directory_ + "/containerd.sock";
   cgroup_parent_ = absl::StrCat("/muster-contract-", ::getpid());
-  Write(directory_ + "/config.toml", kConfig, directory_);
+  registry_ = std::make_unique<StubRegistry>();
+  Write(directory_ + "/config.toml",
+        absl::StrReplaceAll(kConfig, {{"SANDBOX_IMAGE", settings.sandbox_image}}), directory_);
   ::mkdir((directory_ + "/cni").c_str(), 0755);
-  if (has_pod_network()) Write(directory_ + "/cni/10.conflist", kNetwork, directory_);
-  ServeEmptyRegistry();
+  if (settings.network && has_pod_network()) ConfigureNetwork();
   Launch();
   LoadImage();
 }
 
 bool PrivateContainerd::has_pod_network() const {
-  return ::access("/usr/lib/cni/bridge", X_OK) == 0 &&
-         ::access("/usr/lib/cni/host-local", X_OK) == 0;
+  return std::all_of(std::begin(kPlugins), std::end(kPlugins), [](const char* plugin) {
+    return ::access(absl::StrCat("/usr/lib/cni/", plugin).c_str(), X_OK) == 0;
+  });
+}
+
+void PrivateContainerd::ConfigureNetwork() {
+  const std::string programs = directory_ + "/cni-bin/";
+  fs::create_directory(programs);
+  for (const auto& plugin : fs::directory_iterator("/usr/lib/cni")) {
+    const std::string name = plugin.path().filename();
+    if (name != "bridge") fs::create_symlink(plugin.path(), programs + name);
+  }
+  Write(programs + "bridge", kBridge, directory_);
+  MUSTER_CHECK(::chmod((programs + "bridge").c_str(), 0755) == 0);
+  Write(directory_ + "/cni/10.conflist", kNetwork, directory_);
 }
 
 void PrivateContainerd::Launch() {
-  const std::string log = directory_ + "/log";
-  // A shell as process 1 reaps what containerd and its shims leave. Shared mounts, as on a real
-  // host, so that volumes can propagate.
-  const std::string line = absl::StrCat("exec </dev/null >", log, " 2>&1; ",
-                                        "mount --make-rshared / && containerd --config ",
-                                        directory_, "/config.toml & wait");
+  // A shell as process 1 reaps what containerd and its shims leave, and starts it again unless it
+  // is to stay away. Shared mounts, as on a real host, so that volumes can propagate.
+  const std::string line = absl::StrReplaceAll(
+      "exec </dev/null >>DIR/log 2>&1; mount --make-rshared /; while :; do "
+      "if [ -e DIR/away ]; then sleep 0.02; continue; fi; "
+      "containerd --config DIR/config.toml & echo $! >DIR/pid; wait $!; done",
+      {{"DIR", directory_}});
   supervisor_ = ::fork();
   MUSTER_CHECK(supervisor_ >= 0);
   if (supervisor_ == 0) {
@@ -133,58 +171,92 @@ void PrivateContainerd::Launch() {
              line.c_str(), nullptr);
     ::_exit(127);
   }
+  AwaitAnswer();
+}
+
+void PrivateContainerd::AwaitAnswer() const {
   const std::string probe =
       absl::StrCat("ctr -a ", socket_, " --connect-timeout 1s version >/dev/null 2>&1");
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (std::system(probe.c_str()) != 0) {
     if (std::chrono::steady_clock::now() > end) {
       std::fprintf(stderr, "containerd did not come up:\n");
-      (void)!std::system(absl::StrCat("cat ", log, " >&2").c_str());
+      (void)!std::system(absl::StrCat("cat ", directory_, "/log >&2").c_str());
       std::abort();
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }
 
+int PrivateContainerd::RunInside(const std::string& line) const {
+  const std::string children =
+      absl::StrCat("/proc/", supervisor_, "/task/", supervisor_, "/children");
+  const std::string target = std::to_string(std::atoi(ReadFile(children).value_or("").c_str()));
+  const pid_t child = ::fork();
+  MUSTER_CHECK(child >= 0);
+  if (child == 0) {
+    ::execlp("nsenter", "nsenter", "--target", target.c_str(), "--pid", "--mount", "bash", "-c",
+             line.c_str(), nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  MUSTER_CHECK(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void PrivateContainerd::Down(int signal) {
+  Write(directory_ + "/away", "", "");
+  MUSTER_CHECK(RunInside(absl::StrCat("pid=$(cat ", directory_, "/pid) && kill -", signal,
+                                      " $pid && while [ -e /proc/$pid ]; do sleep 0.01; done")) ==
+               0);
+}
+
+void PrivateContainerd::Up() {
+  fs::remove(directory_ + "/away");
+  AwaitAnswer();
+}
+
+void PrivateContainerd::Reboot() {
+  EndAll();
+  for (const auto& entry : fs::directory_iterator("/run")) {
+    if (entry.path() != directory_) fs::remove_all(entry.path());
+  }
+  ::mkdir("/run/netns", 0755);
+  fs::remove_all(directory_ + "/state");
+  fs::remove(socket_);
+  fs::remove(socket_ + ".ttrpc");
+  Launch();
+}
+
+void PrivateContainerd::HoldNetwork() { Write(directory_ + "/hold-network", "", ""); }
+
+void PrivateContainerd::AwaitHeldNetwork() const {
+  AwaitOrAbort("a sandbox to ask for its network",
+               [this] { return fs::exists(directory_ + "/network-held"); });
+}
+
+void PrivateContainerd::ReleaseNetwork() {
+  fs::remove(directory_ + "/hold-network");
+  fs::remove(directory_ + "/network-held");
+}
+
 void PrivateContainerd::LoadImage() {
   const std::string command = absl::StrCat(
       MUSTER_BUSYBOX_IMAGE_SH, " ", directory_, "/busybox.tar docker.io/library/busybox:latest && ",
-      "ctr -a ", socket_, " -n k8s.io images import ", directory_, "/busybox.tar >/dev/null");
+      "ctr -a ", socket_, " -n k8s.io images import ", directory_, "/busybox.tar >/dev/null && ",
+      "tar -C ", directory_, " -xf ", directory_, "/busybox.tar layer.tar");
   MUSTER_CHECK(std::system(command.c_str()) == 0);
+  registry_->set_layer(*ReadFile(directory_ + "/layer.tar"));
 }
 
-void PrivateContainerd::ServeEmptyRegistry() {
-  registry_fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  MUSTER_CHECK(::bind(registry_fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  MUSTER_CHECK(::listen(registry_fd_, 16) == 0);
-  socklen_t length = sizeof address;
-  ::getsockname(registry_fd_, reinterpret_cast<sockaddr*>(&address), &length);
-  registry_port_ = ntohs(address.sin_port);
-  std::thread([fd = registry_fd_] {
-    // Ends when the socket is shut down.
-    for (int client = ::accept(fd, nullptr, nullptr); client >= 0;
-         client = ::accept(fd, nullptr, nullptr)) {
-      char request[4096];
-      constexpr char kNotFound[] =
-          "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-      if (::read(client, request, sizeof request) > 0) {
-        (void)!::write(client, kNotFound, sizeof kNotFound - 1);
-      }
-      ::close(client);
-    }
-    ::close(fd);
-  }).detach();
-}
+PrivateContainerd::~PrivateContainerd() { EndAll(); }
 
-PrivateContainerd::~PrivateContainerd() {
-  ::shutdown(registry_fd_, SHUT_RDWR);
+void PrivateContainerd::EndAll() {
   if (supervisor_ > 0) {
     // --kill-child takes process 1 of the pid namespace along, and with it all that is in there.
     ::kill(supervisor_, SIGKILL);
     ::waitpid(supervisor_, nullptr, 0);
+    supervisor_ = -1;
   }
   // The last processes of the namespace go on their own time; their cgroups stay busy till then.
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
