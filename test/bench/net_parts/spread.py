@@ -114,7 +114,8 @@ class Hollow(Follower):
         super().__init__(
             [REPO / "test/testbed/cluster.sh", "exec", "control", "--",
              # Each of them looks for the coordinator by itself: in /etc/hosts, which takes no time.
-             "env", "GRPC_DNS_RESOLVER=native", BUILD / "test/bench/hollow_fleet", target, token, ca_hash, agents, "--network"],
+             "env", "GRPC_DNS_RESOLVER=native",
+             BUILD / "test/bench/hollow_fleet", target, token, ca_hash, agents, "--network"],
             cluster.env, stdin=subprocess.PIPE)
         self.agents = agents
         wait_until(lambda: any(line.startswith("up") for _, line in list(self.lines)), 300,
