@@ -269,7 +269,9 @@ TEST_F(ContainerdRights, UserByNameNeedsAnImageThatKnowsIt) {
 // Spec: pod/26/no-masked-paths
 TEST_F(ContainerdRights, KernelsFilesAreOnlyProtectedFromWhomWeSay) {
   const auto flags = [this] {
-    return Output(Idle(), "grep -c ' /proc/sys proc ro' /proc/mounts; grep -c ' /proc/meminfo ' /proc/mounts");
+    return Output(
+        Idle(),
+        "grep -c ' /proc/sys proc ro' /proc/mounts; grep -c ' /proc/meminfo ' /proc/mounts");
   };
   container_.readonly_paths = {"/proc/sys"};
   container_.masked_paths = {"/proc/meminfo"};
