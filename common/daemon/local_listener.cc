@@ -16,6 +16,7 @@
 #include "common/base/macros.h"
 #include "common/base/text_file.h"
 #include "common/daemon/kept_socket.h"
+#include "common/daemon/unix_socket.h"
 #include "spdlog/spdlog.h"
 
 namespace muster {
@@ -43,14 +44,8 @@ absl::StatusOr<sockaddr_un> AddressOf(const Options& options) {
   return address;
 }
 
-// A file that a daemon left behind when it was killed does not answer.
-absl::Status RemoveStale(const Options& options, const sockaddr_un& address) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return SocketError(options, "cannot make a socket");
-  const bool answers =
-      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  ::close(fd);
-  if (answers) {
+absl::Status RemoveStale(const Options& options) {
+  if (SomebodyListensAt(options.path)) {
     return absl::FailedPreconditionError(
         absl::StrCat(Named(options), ": another process listens there"));
   }
@@ -96,7 +91,7 @@ absl::StatusOr<std::unique_ptr<LocalListener>> LocalListener::Listen(Options opt
   const bool inherited = fd >= 0;
   if (!inherited) {
     MUSTER_RETURN_IF_ERROR(MakeDirectories(path.substr(0, path.rfind('/')), 0755));
-    MUSTER_RETURN_IF_ERROR(RemoveStale(options, address));
+    MUSTER_RETURN_IF_ERROR(RemoveStale(options));
     fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return SocketError(options, "cannot make a socket");
   }

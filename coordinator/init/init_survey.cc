@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "common/daemon/unix_socket.h"
 
 namespace muster::coordinator {
 namespace {
@@ -83,19 +83,6 @@ bool Taken(const std::string& listen) {
   return taken;
 }
 
-bool Answers(const std::string& socket_path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  const bool answers =
-      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  ::close(fd);
-  return answers;
-}
-
 }  // namespace
 
 InitSurvey SurveyForInit(const Settings& settings, const std::string& settings_path,
@@ -110,7 +97,7 @@ InitSurvey SurveyForInit(const Settings& settings, const std::string& settings_p
   survey.agent_address = agent_address;
   Resolve(agent_address, survey);
   survey.listen = settings.listen;
-  survey.running = Answers(settings.admin_socket);
+  survey.running = SomebodyListensAt(settings.admin_socket);
   survey.listen_taken = Taken(settings.listen);
   for (const char* directory : {"/lib", "/usr/lib", "/etc"}) {
     survey.unit_known =

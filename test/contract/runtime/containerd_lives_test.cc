@@ -130,7 +130,7 @@ TEST_F(ContainerdLives, StopOfAnAgentThatDiesKillsNobodyAndSignalsOnce) {
 
 // Spec: pod/26/pause-killed
 TEST_F(ContainerdLives, SandboxWithoutItsFirstProcessIsNotReadyAndItsContainersRunOn) {
-  if (!UsePodNetwork()) GTEST_SKIP() << "no CNI plug-ins on this machine";
+  ASSERT_TRUE(UsePodNetwork()) << "no CNI plug-ins on this machine";
   const std::string id = Idle();
   const SandboxStatus before = SandboxStatusOf(Sandbox());
   KillInside(before.pid);
@@ -165,7 +165,7 @@ TEST_F(ContainerdLives, WithoutTheirShimContainersAndSandboxAreOver) {
 
 // Spec: pod/26/run-sandbox-cut-short
 TEST_F(ContainerdLives, SandboxOfAnAgentThatDiesMeanwhileKeepsItsNameOnlyForAWhile) {
-  if (!UsePodNetwork()) GTEST_SKIP() << "no CNI plug-ins on this machine";
+  ASSERT_TRUE(UsePodNetwork()) << "no CNI plug-ins on this machine";
   containerd().HoldNetwork();
   auto leaving = std::make_unique<CriRuntime>(containerd().socket());
   Pending<absl::StatusOr<std::string>> cut;
@@ -273,7 +273,7 @@ TEST_F(ContainerdAway, LinesThatWereWrittenMeanwhileAreAllThere) {
 
 // Spec: pod/26/killed-during-run-sandbox
 TEST_F(ContainerdAway, SandboxOfARuntimeThatDiesMeanwhileIsListedNotReadyAndCanBeRemoved) {
-  if (!UsePodNetwork()) GTEST_SKIP() << "no CNI plug-ins on this machine";
+  ASSERT_TRUE(UsePodNetwork()) << "no CNI plug-ins on this machine";
   own_.HoldNetwork();
   Pending<absl::StatusOr<std::string>> cut;
   runtime().RunSandbox(sandbox_, cut.Callback());

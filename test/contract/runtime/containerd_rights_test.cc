@@ -92,7 +92,7 @@ TEST_F(ContainerdRights, MappedPortsMeanNothingOnTheNodesNetwork) {
 
 // Spec: pod/26/no-host-name
 TEST_F(ContainerdRights, PodWithoutANameOfItsOwnHasTheNodes) {
-  if (!UsePodNetwork()) GTEST_SKIP() << "no CNI plug-ins on this machine";
+  ASSERT_TRUE(UsePodNetwork()) << "no CNI plug-ins on this machine";
   char name[256] = "";
   ASSERT_EQ(::gethostname(name, sizeof name), 0);
   EXPECT_EQ(Output(Idle(), "hostname"), absl::StrCat(name, "\n"));
@@ -100,7 +100,7 @@ TEST_F(ContainerdRights, PodWithoutANameOfItsOwnHasTheNodes) {
 
 // Spec: pod/26/host-ports
 TEST_F(ContainerdRights, HostPortsLeadToThePodAndNobodyMindsThemTwice) {
-  if (!UsePodNetwork()) GTEST_SKIP() << "no CNI plug-ins on this machine";
+  ASSERT_TRUE(UsePodNetwork()) << "no CNI plug-ins on this machine";
   sandbox_.port_mappings = {{"TCP", 80, 7811, ""}, {"TCP", 81, 0, ""}};
   (void)Started("exec nc -ll -p 80 -e echo hello");
   const std::string pod = SandboxStatusOf(Sandbox()).ips.at(0);
@@ -132,7 +132,7 @@ TEST_F(ContainerdRights, SysctlsAreForNamespacesOfThePodsOwn) {
 
 // Spec: pod/25/unprivileged-ports. Newer runtimes open them for everybody unless told otherwise.
 TEST_F(ContainerdRights, FirstPortOfThoseWithoutRightsIsAsThePodSays) {
-  if (!UsePodNetwork()) GTEST_SKIP() << "no CNI plug-ins on this machine";
+  ASSERT_TRUE(UsePodNetwork()) << "no CNI plug-ins on this machine";
   sandbox_.sysctls = {{"net.ipv4.ip_unprivileged_port_start", "443"}};
   EXPECT_EQ(Output(Idle(), "cat /proc/sys/net/ipv4/ip_unprivileged_port_start"), "443\n");
 }
@@ -375,7 +375,7 @@ TEST_F(ContainerdWithoutNetwork, OnlyPodsOnTheNodesNetworkCanRun) {
   EXPECT_FALSE(info->network_ready);
   EXPECT_THAT(info->network_message, HasSubstr("cni plugin not initialized"));
   (void)Idle();
-  if (!UsePodNetwork()) GTEST_SKIP() << "no CNI plug-ins on this machine";
+  ASSERT_TRUE(UsePodNetwork()) << "no CNI plug-ins on this machine";
   ++sandbox_.attempt;
   const auto refused = RunSandbox(sandbox_);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("cni plugin not initialized"));

@@ -372,12 +372,3 @@ TEST_F(CriFields, ImageFieldsAreRead) {
 
 }  // namespace
 }  // namespace muster::agent
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  if (absl::Status isolated = muster::agent::PrivateContainerd::Isolate(); !isolated.ok()) {
-    std::fprintf(stderr, "SKIPPED, NOTHING WAS TESTED: %s\n", isolated.ToString().c_str());
-    return 77;
-  }
-  return RUN_ALL_TESTS();
-}

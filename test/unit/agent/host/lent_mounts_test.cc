@@ -51,7 +51,7 @@ TEST(LentMounts, OneThreadGoesThereAndTheOthersStay) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == kNotPossible) GTEST_SKIP() << "mounting needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
   EXPECT_EQ(WEXITSTATUS(status), kGood);
 }
 
